@@ -1,0 +1,3 @@
+package main
+type benchCmd struct{ ruleArg }
+func (c benchCmd) Run(con *console) error { return nil }

@@ -1,0 +1,3 @@
+package main
+type buildCmd struct{ ruleArg }
+func (c buildCmd) Run(con *console) error { return nil }

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/optc-lang/optc/lang"
+)
+
+// console is what a verb reads and writes besides files.
+type console struct {
+	in   io.Reader
+	out  *bufio.Writer // what was asked for, nothing else; flushed at the end
+	err  io.Writer     // diagnostics and progress
+	tty  bool          // err is a terminal
+	wide bool          // out is a terminal
+}
+
+func newConsole() *console {
+	return &console{in: os.Stdin, out: bufio.NewWriter(os.Stdout), err: os.Stderr, tty: isTerminal(os.Stderr), wide: isTerminal(os.Stdout)}
+}
+
+// isTerminal also takes other character devices for terminals, which does no harm.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// colour reports whether messages may be coloured; see no-color.org.
+func (c *console) colour() bool {
+	return c.tty && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// report prints diagnostics as text.
+func (c *console) report(ds lang.Diagnostics, sources map[string][]byte) error {
+	return c.reportAs("text", ds, sources)
+}
+
+// reportAs prints diagnostics in a format; it returns errReported if one of them is an error.
+func (c *console) reportAs(format string, ds lang.Diagnostics, sources map[string][]byte) error {
+	if err := lang.Write(c.err, ds, format, sources, c.tty, c.colour()); err != nil {
+		return err
+	}
+	if ds.HasErrors() {
+		return errReported
+	}
+	return nil
+}
+
+// read returns the bytes of a named file, or of the standard input for "-"; at most limit of them and one more, so that
+// a reader which never ends does no harm.
+func (c *console) read(name string, limit int64) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(c.in, limit+1))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usagef("%v", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, usagef("%s is a directory", name)
+	}
+	return io.ReadAll(io.LimitReader(f, limit+1))
+}
+
+// writeFile replaces a file in one step: a reader sees the old bytes or the new ones, whatever interrupts this.
+func writeFile(name string, data []byte) error {
+	mode := os.FileMode(0o666) // less the umask
+	if info, err := os.Stat(name); err == nil {
+		mode = info.Mode().Perm()
+	}
+	dir, base := filepath.Split(name)
+	f, err := createTemp(dir, base, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+// createTemp makes a new file that no build takes for a source file. os.CreateTemp would ignore the umask.
+func createTemp(dir, base string, mode os.FileMode) (*os.File, error) {
+	for try := 0; ; try++ {
+		name := filepath.Join(dir, "."+base+".optc-"+randomName())
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+		if err == nil || !os.IsExist(err) || try == 100 {
+			return f, err
+		}
+	}
+}
+
+// merge adds the sources of another unit.
+func merge(to, from map[string][]byte) map[string][]byte {
+	if to == nil {
+		to = map[string][]byte{}
+	}
+	maps.Copy(to, from)
+	return to
+}
+
+// firstLine is the first line of a documentation text.
+func firstLine(doc string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(doc), "\n")
+	return line
+}

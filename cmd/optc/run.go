@@ -1,0 +1,3 @@
+package main
+type runCmd struct{ ruleArg }
+func (c runCmd) Run(con *console) error { return nil }

@@ -1,0 +1,3 @@
+package main
+type traceCmd struct{ ruleArg }
+func (c traceCmd) Run(con *console) error { return nil }

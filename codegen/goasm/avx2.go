@@ -1,0 +1,49 @@
+package goasm
+
+var avx2 = instructionSet{
+	name:       "avx2",
+	vector:     "Y",
+	width:      32,
+	vectors:    16,
+	loadPart:   "VMASKMOV{S}",
+	storePart:  "VMASKMOV{S}",
+	minVectors: 6,
+	rows: map[string]row{
+		"add":  swappable("add", "VADD{S} [b], a, r"),
+		"sub":  steps("VSUB{S} [b], a, r"),
+		"mul":  swappable("mul", "VMUL{S} [b], a, r"),
+		"div":  steps("VDIV{S} [b], a, r"),
+		"neg":  steps("VXOR{S} [sign], a, r"),
+		"abs":  steps("VAND{S} [nosign], a, r"),
+		"sqrt": steps("VSQRT{S} [a], r"),
+
+		// As for AVX-512; for max, where the orders differ v is -0 or a NaN, and -0 - -0 is +0.
+		"min": swappable("min", "VMIN{S} [b], a, t; VMIN{S} a, b, u; VOR{S} u, t, r"),
+		"max": swappable("max", "VMAX{S} [b], a, t; VMAX{S} a, b, u; VXOR{S} u, t, v; VOR{S} v, t, w; VSUB{S} v, w, r"),
+
+		// VBLENDV selects by the sign bit: first -1 or 1, then, where a is zero or NaN, a without its sign.
+		"sign":     steps("VBLENDV{S} a, [minusone], one, t; VCMP{S} $8, [zero], a, u; VAND{S} [nosign], a, v; VBLENDV{S} u, v, t, r"),
+		"copysign": steps("VAND{S} [nosign], a, t; VAND{S} [sign], b, u; VOR{S} u, t, r"),
+		"floor":    steps("VROUND{S} $9, [a], r"),
+		"ceil":     steps("VROUND{S} $10, [a], r"),
+		"round":    steps("VROUND{S} $8, [a], r"),
+
+		"eq": swappable("eq", "VCMP{S} $0, [b], a, r"),
+		"ne": swappable("ne", "VCMP{S} $4, [b], a, r"),
+		"lt": swappable("gt", "VCMP{S} $17, [b], a, r"),
+		"le": swappable("ge", "VCMP{S} $18, [b], a, r"),
+		"gt": swappable("lt", "VCMP{S} $30, [b], a, r"),
+		"ge": swappable("le", "VCMP{S} $29, [b], a, r"),
+
+		"and":      steps("VAND{S} [b], a, r"),
+		"or":       steps("VOR{S} [b], a, r"),
+		"not":      steps("VXOR{S} [ones], a, r"),
+		"where":    steps("VBLENDV{S} a, [b], c, r"),
+		"real":     steps("VAND{S} [one], a, r"),
+		"isfinite": steps("VSUB{S} a, a, t; VCMP{S} $7, t, t, r"),
+	},
+	halve: map[DType][]string{
+		F32: {"VPERM2F128 $17, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},
+		F64: {"VPERM2F128 $17, a, a, r", "VPERMILPD $1, a, r"},
+	},
+}

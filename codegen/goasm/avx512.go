@@ -1,0 +1,52 @@
+package goasm
+
+var avx512 = instructionSet{
+	name:       "avx512",
+	vector:     "Z",
+	width:      64,
+	vectors:    32,
+	masks:      7,
+	broadcast:  ".BCST",
+	loadPart:   "VMOVU{S}.Z",
+	storePart:  "VMOVU{S}",
+	minVectors: 8,
+	rows: map[string]row{
+		"add":  swappable("add", "VADD{S} [b], a, r"),
+		"sub":  steps("VSUB{S} [b], a, r"),
+		"mul":  swappable("mul", "VMUL{S} [b], a, r"),
+		"div":  steps("VDIV{S} [b], a, r"),
+		"neg":  steps("VPXOR{W} [sign], a, r"),
+		"abs":  steps("VPAND{W} [nosign], a, r"),
+		"sqrt": steps("VSQRT{S} [a], r"),
+
+		// VMIN and VMAX give their first operand here, the last source of the manual, if one is NaN or both are zero.
+		// Over both orders, or keeps NaN and the sign of -0; for max the sign bit needs and.
+		"min": swappable("min", "VMIN{S} [b], a, t; VMIN{S} a, b, u; VPOR{W} u, t, r"),
+		"max": swappable("max", "VMAX{S} [b], a, t; VMAX{S} a, b, u; VPTERNLOG{W} $0xD4, [sign], u, r=t"),
+
+		// By class of a: NaN stays, zero gives +0, the others -1 or +1.
+		"sign":     steps("VFIXUPIMM{S} $0, [signtable], a, r"),
+		"copysign": steps("VPTERNLOG{W} $0xD8, [sign], b, r=a"),
+		"floor":    steps("VRNDSCALE{S} $9, [a], r"),
+		"ceil":     steps("VRNDSCALE{S} $10, [a], r"),
+		"round":    steps("VRNDSCALE{S} $8, [a], r"),
+
+		"eq": swappable("eq", "VCMP{S} $0, [b], a, r"),
+		"ne": swappable("ne", "VCMP{S} $4, [b], a, r"),
+		"lt": swappable("gt", "VCMP{S} $17, [b], a, r"),
+		"le": swappable("ge", "VCMP{S} $18, [b], a, r"),
+		"gt": swappable("lt", "VCMP{S} $30, [b], a, r"),
+		"ge": swappable("le", "VCMP{S} $29, [b], a, r"),
+
+		"and":      steps("KANDW b, a, r"),
+		"or":       steps("KORW b, a, r"),
+		"not":      steps("KNOTW a, r"),
+		"where":    steps("VBLENDM{S} [b], c, a, r"),
+		"real":     steps("VMOVA{S}.Z one, a, r"),
+		"isfinite": steps("VSUB{S} a, a, t; VCMP{S} $7, t, t, r"), // a-a is NaN for NaN and infinities
+	},
+	halve: map[DType][]string{
+		F32: {"VSHUFF64X2 $14, a, a, r", "VSHUFF64X2 $1, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},
+		F64: {"VSHUFF64X2 $14, a, a, r", "VSHUFF64X2 $1, a, a, r", "VPERMILPD $1, a, r"},
+	},
+}

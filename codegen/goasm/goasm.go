@@ -1,0 +1,91 @@
+// Package goasm turns kernels into Go assembly for amd64: AVX-512 and AVX2, float32 and float64.
+//
+// In comes an [ir.Kernel]; out goes the text of one assembly function that takes a pointer to the runtime's Args.
+// The arithmetic is strict: one rounding an operator, no fused multiply-add, reductions by the tree of package elem,
+// so both instruction sets agree with the portable kernel bit for bit, all NaNs taken as equal.
+// A kernel never reads or writes past the end of a stream, and the streams of one kernel must not overlap.
+//
+// The road is short. The rows of an instruction set (avx512.go, avx2.go) say what each operator becomes; select.go
+// orders the kernel and expands it into straight-line code over virtual registers; alloc.go gives each a register,
+// spilling by furthest next use; layout.go puts loops, tails and reductions around it.
+// AVX-512 kernels need AVX512F only, AVX2 kernels AVX2 only: these never touch Y16-Y31 or an EVEX encoding.
+package goasm
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// DType is the type of a kernel's elements.
+type DType uint8
+
+// The element types.
+const (
+	F32 DType = iota
+	F64
+)
+
+func (d DType) size() int {
+	if d == F64 {
+		return 8
+	}
+	return 4
+}
+
+// ISA is an instruction set.
+type ISA uint8
+
+// The instruction sets.
+const (
+	AVX2 ISA = iota
+	AVX512
+)
+
+func (isa ISA) String() string { return isa.set().name }
+
+func (isa ISA) set() *instructionSet {
+	if isa == AVX512 {
+		return &avx512
+	}
+	return &avx2
+}
+
+// Has reports whether the instruction set has a row for an operator.
+func Has(isa ISA, op string) bool {
+	_, ok := isa.set().rows[op]
+	return ok || op == opLoad
+}
+
+// Supports reports whether every instruction of a kernel can be emitted.
+func Supports(isa ISA, k *ir.Kernel) bool {
+	for _, in := range k.Instrs {
+		if !Has(isa, in.Op) {
+			return false
+		}
+	}
+	return true
+}
+
+// Emit returns the kernel as the assembly function ·symbol, declared in Go as func symbol(a *optrt.Args) with any name
+// for the package. It belongs in a [File], which defines the constants that it reads.
+func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
+	if err := verify(isa, k); err != nil {
+		return nil, fmt.Errorf("goasm: kernel %s: %w", k.Name, err)
+	}
+	return newFunction(isa.set(), dtype, k).text(symbol), nil
+}
+
+// File puts functions into one assembly file. The header holds the comments and the build tag that it starts with.
+func File(header string, bodies [][]byte) []byte {
+	var b bytes.Buffer
+	b.WriteString(header)
+	b.WriteString("\n#include \"textflag.h\"\n")
+	writeConstants(&b, bodies)
+	for _, body := range bodies {
+		b.WriteByte('\n')
+		b.Write(body)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,288 @@
+package goasm
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// event is one thing that a kernel does for a vector of elements.
+type event struct {
+	kind  eventKind
+	index int // into Instrs, Stores or Reductions
+}
+
+type eventKind uint8
+
+const (
+	compute eventKind = iota
+	store
+	reduce
+)
+
+// schedule orders a kernel so that few values live at a time: depth first from the stores and reductions, loads just
+// before their first use, a store as soon as its value is there and its stream needs no more reading.
+type schedule struct {
+	k       *ir.Kernel
+	uses    []int // of each instruction, by live ones, stores and reductions
+	onlyOp  []bool
+	reads   []int // of each stream, loads yet to come
+	done    []bool
+	waiting []int // stores whose values are there
+	events  []event
+}
+
+func newSchedule(k *ir.Kernel) *schedule {
+	s := &schedule{
+		k: k, uses: make([]int, len(k.Instrs)), onlyOp: make([]bool, len(k.Instrs)),
+		reads: make([]int, len(k.Streams)), done: make([]bool, len(k.Instrs)),
+	}
+	stores := lastStores(k)
+	s.countUses(stores)
+	for _, i := range stores {
+		s.visit(k.Stores[i].Value)
+		s.waiting = append(s.waiting, i)
+		s.flush()
+	}
+	for i, r := range k.Reductions {
+		s.visit(r.Value)
+		s.emit(event{reduce, i}, r.Value)
+	}
+	return s
+}
+
+// lastStores lists the stores that count: of several to one stream the last.
+func lastStores(k *ir.Kernel) []int {
+	last := map[int]int{}
+	for i, st := range k.Stores {
+		last[st.Stream] = i
+	}
+	var list []int
+	for i, st := range k.Stores {
+		if last[st.Stream] == i {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (s *schedule) countUses(stores []int) {
+	use := func(a ir.Operand, byOp bool) {
+		if !a.Scalar {
+			s.uses[a.Index]++
+			s.onlyOp[a.Index] = byOp
+		}
+	}
+	for _, i := range stores {
+		use(s.k.Stores[i].Value, false)
+	}
+	for _, r := range s.k.Reductions {
+		use(r.Value, true)
+	}
+	for i := len(s.k.Instrs) - 1; i >= 0; i-- {
+		if s.uses[i] == 0 {
+			continue
+		}
+		if in := s.k.Instrs[i]; in.Op == opLoad {
+			s.reads[in.Stream]++
+		} else {
+			for _, a := range in.Args {
+				use(a, true)
+			}
+		}
+	}
+}
+
+// folds reports whether an instruction is a load that may become the memory operand of its only user.
+func (s *schedule) folds(i int) bool {
+	return s.k.Instrs[i].Op == opLoad && s.uses[i] == 1 && s.onlyOp[i]
+}
+
+// visit emits what an operand needs, then its instruction.
+func (s *schedule) visit(a ir.Operand) {
+	if a.Scalar || s.done[a.Index] {
+		return
+	}
+	s.done[a.Index] = true
+	in := s.k.Instrs[a.Index]
+	for _, b := range in.Args {
+		if !s.isLoad(b) {
+			s.visit(b)
+		}
+	}
+	for _, b := range in.Args {
+		if s.isLoad(b) {
+			s.visit(b)
+		}
+	}
+	s.emit(event{compute, a.Index}, in.Args...)
+}
+
+func (s *schedule) isLoad(a ir.Operand) bool { return !a.Scalar && s.k.Instrs[a.Index].Op == opLoad }
+
+// emit appends an event that reads args. A load that may fold is not over before its user.
+func (s *schedule) emit(e event, args ...ir.Operand) {
+	s.events = append(s.events, e)
+	if e.kind == compute && s.k.Instrs[e.index].Op == opLoad && !s.folds(e.index) {
+		s.reads[s.k.Instrs[e.index].Stream]--
+	}
+	for _, a := range args {
+		if !a.Scalar && s.folds(a.Index) {
+			s.reads[s.k.Instrs[a.Index].Stream]--
+		}
+	}
+	s.flush()
+}
+
+// flush emits the stores that wait for nothing more.
+func (s *schedule) flush() {
+	kept := s.waiting[:0]
+	for _, i := range s.waiting {
+		if s.reads[s.k.Stores[i].Stream] > 0 {
+			kept = append(kept, i)
+		} else {
+			s.events = append(s.events, event{store, i})
+		}
+	}
+	s.waiting = kept
+}
+
+// body appends the work on one vector of elements: the one that stands copy vectors beyond the running index.
+// In a tail, the mask says which of its elements exist.
+func (f *function) body(c *code, copy int, tail bool) {
+	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: tail, at: make([]operand, len(f.k.Instrs))}
+	for _, e := range f.schedule.events {
+		switch e.kind {
+		case compute:
+			b.compute(e.index)
+		case store:
+			b.store(f.k.Stores[e.index])
+		case reduce:
+			b.reduce(e.index)
+		}
+	}
+}
+
+type body struct {
+	c         *code
+	f         *function
+	copy, off int
+	tail      bool
+	at        []operand // of each instruction
+}
+
+func (b *body) compute(i int) {
+	in := b.f.k.Instrs[i]
+	comment := b.f.describe(i)
+	if in.Op != opLoad {
+		b.at[i] = b.c.apply(in.Op, b.operands(in.Args), operand{}, comment)
+		return
+	}
+	src := operand{stream, in.Stream, b.off}
+	switch {
+	case b.tail:
+		b.at[i] = b.c.value(vectorClass)
+		b.c.add(inst{
+			mnemonic: letters[b.f.dtype].Replace(b.f.set.loadPart),
+			in:       []operand{src, b.f.tailMask()}, memory: 0, out: b.at[i], comment: comment,
+		})
+	case b.f.schedule.folds(i):
+		b.at[i] = src
+	default:
+		b.at[i] = b.c.load(src, comment)
+	}
+}
+
+func (b *body) operand(a ir.Operand) operand {
+	if a.Scalar {
+		return operand{place: uniform, n: a.Index}
+	}
+	return b.at[a.Index]
+}
+
+func (b *body) operands(args []ir.Operand) []operand {
+	list := make([]operand, len(args))
+	for i, a := range args {
+		list[i] = b.operand(a)
+	}
+	return list
+}
+
+func (b *body) store(s ir.Store) {
+	dst := operand{stream, s.Stream, b.off}
+	comment := b.f.streamName(s.Stream) + " <- " + b.f.operandName(s.Value)
+	if !b.tail {
+		b.c.move(dst, b.operand(s.Value), comment)
+		return
+	}
+	b.c.add(inst{
+		mnemonic: letters[b.f.dtype].Replace(b.f.set.storePart),
+		in:       []operand{b.operand(s.Value), b.f.tailMask()}, memory: -1, out: dst, comment: comment,
+	})
+}
+
+// reduce takes the value of a vector into its accumulator; the absent elements of a tail leave their lanes as they are.
+func (b *body) reduce(r int) {
+	red := b.f.k.Reductions[r]
+	acc := b.f.accumulator(r, b.copy)
+	old := acc
+	if acc.inMemory() {
+		old = b.c.load(acc, "")
+	}
+	comment := red.Kind.String() + " of " + b.f.operandName(red.Value)
+	args := []operand{old, b.operand(red.Value)}
+	if !b.tail {
+		b.c.apply(combine[red.Kind], args, acc, comment)
+		return
+	}
+	sum := b.c.apply(combine[red.Kind], args, operand{}, comment)
+	b.c.apply("where", []operand{b.f.tailMask(), sum, old}, acc, "")
+}
+
+// combine names the operator that a reduction repeats, and identity the constant it starts from.
+var (
+	combine  = [...]string{elem.ReduceSum: "add", elem.ReduceMin: "min", elem.ReduceMax: "max"}
+	identity = [...]string{elem.ReduceSum: "zero", elem.ReduceMin: "inf", elem.ReduceMax: "minusinf"}
+)
+
+// describe is the comment of an instruction, as in "m = add(v3, beta1)".
+func (f *function) describe(i int) string {
+	in := f.k.Instrs[i]
+	if in.Op == opLoad {
+		return f.valueName(i) + " = " + f.streamName(in.Stream)
+	}
+	args := make([]string, len(in.Args))
+	for j, a := range in.Args {
+		args[j] = f.operandName(a)
+	}
+	return fmt.Sprintf("%s = %s(%s)", f.valueName(i), in.Op, strings.Join(args, ", "))
+}
+
+func (f *function) operandName(a ir.Operand) string {
+	if a.Scalar {
+		return nameOr(f.k.Scalars[a.Index].Name, "s", a.Index)
+	}
+	return f.valueName(a.Index)
+}
+
+func (f *function) valueName(i int) string { return nameOr(f.k.Instrs[i].Name, "v", i) }
+
+func (f *function) streamName(i int) string {
+	return nameOr(f.k.Streams[i].Name, "stream", i)
+}
+
+// nameOr is a name fit for a comment, with its index, since names need not be unique; nameless things get a prefix.
+func nameOr(name, prefix string, i int) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7F || r == '\u2028' || r == '\u2029' {
+			return -1
+		}
+		return r
+	}, name)
+	if name == "" {
+		return fmt.Sprintf("%s%d", prefix, i)
+	}
+	return name
+}

@@ -1,0 +1,26 @@
+package main
+
+func cpuid(leaf, sub uint32) (a, b, c, d uint32)
+
+func xgetbv() (a, d uint32)
+
+// saves reports whether the system saves the registers that a mask of XCR0 names.
+func saves(mask uint32) bool {
+	_, _, c, _ := cpuid(1, 0)
+	if c>>27&1 == 0 {
+		return false
+	}
+	a, _ := xgetbv()
+	return a&mask == mask
+}
+
+func feature(bit int) bool {
+	if top, _, _, _ := cpuid(0, 0); top < 7 {
+		return false
+	}
+	_, b, _, _ := cpuid(7, 0)
+	return b>>bit&1 != 0
+}
+
+func hasAVX2() bool   { return saves(0x06) && feature(5) }
+func hasAVX512() bool { return saves(0xE6) && feature(16) }

@@ -1,0 +1,528 @@
+package check
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/lang"
+)
+
+// call elaborates f(variables; parameters) of an operator, a fn or a rule.
+func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
+	name := e.Fn.Name
+	if b, ok := f.names[name]; ok {
+		if b.bad {
+			return nil
+		}
+		if b.callee == nil {
+			c.errorf(f, e.Fn.Span, "", "%s is a value, not a function", name)
+			return nil
+		}
+		return c.invoke(f, e, b.callee, name)
+	}
+	if d, ok := c.unit.lookup(f.decl.in, name); ok {
+		return c.invoke(f, e, &callee{decl: d, bound: map[string]*bound{}}, "")
+	}
+	if op.IsLater(name) || name == "named" {
+		c.later(f, e.Fn.Span, name)
+		return nil
+	}
+	if shapeOf[name] || name == "numel" {
+		return c.shape(f, e)
+	}
+	if o, ok := op.Lookup(name); ok && o.Infix != "and" && o.Infix != "or" && o.Infix != "not" {
+		return c.operator(f, e, o)
+	}
+	c.errorf(f, e.Fn.Span, didYouMean(name, c.known(f)), "there is no function %s", name)
+	return nil
+}
+
+func (c *checker) shape(f *frame, e *lang.Call) *ir.Value {
+	args, ok := c.reals(f, e.Args)
+	if !ok || !c.plain(f, e) {
+		return nil
+	}
+	if len(args) != 1 {
+		c.errorf(f, e.Span, "as in `"+e.Fn.Name+"(x)`", "%s takes one tensor, has %d", e.Fn.Name, len(args))
+		return nil
+	}
+	if e.Fn.Name == "numel" {
+		return c.pool.Size(c.pool.Input("x"), ir.Tensor)
+	}
+	return c.pool.Input(e.Fn.Name)
+}
+
+// plain refuses `per`, a prime and parameters.
+func (c *checker) plain(f *frame, e *lang.Call) bool {
+	switch {
+	case e.Per != nil:
+		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
+	case len(e.Params) > 0:
+		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+	default:
+		return true
+	}
+	return false
+}
+
+func (c *checker) exprs(f *frame, es []lang.Expr) ([]*ir.Value, bool) {
+	vs, ok := make([]*ir.Value, len(es)), true
+	for i, e := range es {
+		vs[i] = c.expr(f, e)
+		ok = ok && vs[i] != nil
+	}
+	return vs, ok
+}
+
+func (c *checker) reals(f *frame, es []lang.Expr) ([]*ir.Value, bool) {
+	vs, ok := c.exprs(f, es)
+	for i := range vs {
+		vs[i] = c.toReal(vs[i])
+	}
+	return vs, ok
+}
+
+// operator applies a row of the table.
+func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
+	if (o.Name == "min" || o.Name == "max") && len(e.Args) != 2 {
+		return c.minMax(f, e, o)
+	}
+	if o.Kind == op.Size {
+		c.errorf(f, e.Fn.Span, "use numel(x)", "there is no function %s", e.Fn.Name)
+		return nil
+	}
+	args := make([]*ir.Value, len(e.Args))
+	ok := true
+	for i, a := range e.Args {
+		switch {
+		case o.MaskArgs&(1<<i) != 0:
+			args[i] = c.mask(f, a)
+		case o.Name == "where":
+			args[i] = c.expr(f, a)
+		default:
+			args[i] = c.real(f, a)
+		}
+		ok = ok && args[i] != nil
+	}
+	if len(args) != o.Args {
+		c.errorf(f, e.Span, "", "%s takes %s, has %d", e.Fn.Name, count(o.Args, "argument"), len(args))
+		return nil
+	}
+	if !ok {
+		return nil
+	}
+	if o.Kind == op.Reduction {
+		return c.reduction(f, e, o, args)
+	}
+	if !c.plain(f, e) {
+		return nil
+	}
+	if o.Name == "where" && args[1].Mask != args[2].Mask {
+		args[1], args[2] = c.toReal(args[1]), c.toReal(args[2])
+	}
+	if e.Prime {
+		v := c.pool.Var(args[0], c.newDeriv(f, e.Span))
+		return c.pool.Deriv(c.pool.Apply(o, append([]*ir.Value{v}, args[1:]...)...), v)
+	}
+	if o.Name == "pow" {
+		return c.power(args[0], args[1])
+	}
+	return c.pool.Apply(o, args...)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// newDeriv numbers the variable of a derivative.
+func (c *checker) newDeriv(f *frame, at lang.Span) int {
+	c.derivs = append(c.derivs, site{at, f.decl.file})
+	return len(c.derivs) - 1
+}
+
+// minMax reduces one variable and folds three or more from the left.
+func (c *checker) minMax(f *frame, e *lang.Call, o *op.Op) *ir.Value {
+	args, ok := c.reals(f, e.Args)
+	switch {
+	case len(args) == 0:
+		c.errorf(f, e.Span, "", "%s needs an argument", o.Name)
+		return nil
+	case !ok:
+		return nil
+	case len(args) == 1:
+		return c.reduction(f, e, op.Must("reduce_"+o.Name), args)
+	case !c.plain(f, e):
+		return nil
+	}
+	v := args[0]
+	for _, a := range args[1:] {
+		v = c.pool.Apply(o, v, a)
+	}
+	return v
+}
+
+// reduction builds a reduction, or what its row says it expands to.
+func (c *checker) reduction(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.Value {
+	if e.Prime {
+		c.later(f, e.Fn.Span, "the derivative of a reduction")
+		return nil
+	}
+	if len(e.Params) > 0 {
+		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+		return nil
+	}
+	per := ir.Tensor
+	if e.Per != nil {
+		p := c.per(f, e.Per)
+		if p == nil {
+			return nil
+		}
+		if *p == ir.Elem {
+			c.errorf(f, e.Per.Span, "", "a reduction per elem reduces nothing")
+			return nil
+		}
+		per = *p
+	}
+	if o.Expand == "" {
+		return c.pool.Reduce(o, args[0], per)
+	}
+	v := c.pool.Expand(o.Expand, per, args...)
+	if v.Label == "" {
+		v.Label = o.Name
+	}
+	return v
+}
+
+// invoke calls a fn or rule; option is the caller's option that holds it, or "".
+func (c *checker) invoke(f *frame, e *lang.Call, callee *callee, option string) *ir.Value {
+	if e.Per != nil {
+		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
+		return nil
+	}
+	if len(e.Args) == 0 {
+		c.errorf(f, e.Span, "", "%s without variables is the function itself, not a value; it may stand as an argument or in an option", e.Fn.Name)
+		return nil
+	}
+	args, ok := c.exprs(f, e.Args)
+	target := c.chase(f, c.withArgs(f, callee, e.Params, false))
+	if target == nil || !ok {
+		return nil
+	}
+	if target.decl.rule == nil {
+		return c.inlineFn(f, target, args, e)
+	}
+	switch {
+	case e.Prime:
+		c.errorf(f, e.Fn.Span, "", "`'` is the derivative of a fn, and %s is a rule", e.Fn.Name)
+	case f.decl.rule == nil:
+		c.errorf(f, e.Fn.Span, "", "a rule is called from rules only, and this is fn %s", f.decl.name().Name)
+	case len(args) != 2:
+		c.errorf(f, e.Span, "as in `x <- "+e.Fn.Name+"(x, g)`", "a rule takes the parameter and its gradient, this has %s", count(len(args), "argument"))
+	default:
+		return c.inlineRule(f, target, c.toReal(args[0]), c.toReal(args[1]), option, e.Span)
+	}
+	return nil
+}
+
+// calleeOf elaborates an expression that stands for a function: a name, or a call without variables.
+func (c *checker) calleeOf(f *frame, e lang.Expr) *callee {
+	var id lang.Ident
+	var params []lang.Arg
+	switch e := e.(type) {
+	case *lang.Name:
+		id = lang.Ident{Span: e.Span, Name: e.Name}
+	case *lang.Call:
+		if len(e.Args) > 0 || e.Prime || e.Per != nil {
+			return nil
+		}
+		id, params = e.Fn, e.Params
+	default:
+		return nil
+	}
+	if b, ok := f.names[id.Name]; ok {
+		if b.callee == nil {
+			return nil
+		}
+		return c.withArgs(f, b.callee, params, true)
+	}
+	d, ok := c.unit.lookup(f.decl.in, id.Name)
+	if !ok {
+		return nil
+	}
+	return c.withArgs(f, &callee{decl: d, bound: map[string]*bound{}}, params, true)
+}
+
+// withArgs binds arguments after the semicolon. With partial, constants given to a rule become defaults.
+func (c *checker) withArgs(f *frame, to *callee, params []lang.Arg, partial bool) *callee {
+	out := &callee{decl: to.decl, bound: map[string]*bound{}}
+	for n, b := range to.bound {
+		out.bound[n] = b
+	}
+	var positions []string
+	if to.decl.fn != nil {
+		for _, p := range to.decl.fn.Params {
+			positions = append(positions, p.Name.Name)
+		}
+	}
+	for i, a := range params {
+		name := a.Name.Name
+		if name == "" {
+			switch {
+			case to.decl.fn != nil && i < len(positions):
+				name = positions[i]
+			case to.decl.fn != nil:
+				c.errorf(f, a.Value.Where(), "", "%s has %s, not %d", to.decl.name().Name, count(len(positions), "parameter"), len(params))
+				continue
+			default:
+				id, ok := a.Value.(*lang.Name)
+				if !ok {
+					c.errorf(f, a.Value.Where(), "write `name = value`", "the hyperparameters of a rule are given by name")
+					continue
+				}
+				name = id.Name
+			}
+		}
+		if given(params[:i], name) {
+			c.errorf(f, a.Value.Where(), "", "%s is given twice", name)
+			continue
+		}
+		b := c.argument(f, a.Value)
+		b.preset = partial && to.decl.rule != nil && b.value != nil && b.value.Kind == ir.Number
+		out.bound[name] = b
+	}
+	return out
+}
+
+func given(params []lang.Arg, name string) bool {
+	return slices.ContainsFunc(params, func(a lang.Arg) bool { return a.Name.Name == name })
+}
+
+// argument elaborates what stands after the semicolon: a value, a function or an option's word.
+func (c *checker) argument(f *frame, e lang.Expr) *bound {
+	b := &bound{where: e.Where(), file: f.decl.file}
+	if id, ok := e.(*lang.Name); ok && !predeclared[id.Name] {
+		switch local := f.names[id.Name]; {
+		case local == nil:
+			b.word = id.Name
+		case local.choice != "":
+			b.word = local.choice
+		}
+	}
+	if b.callee = c.calleeOf(f, e); b.callee == nil && b.word == "" {
+		b.value = c.expr(f, e)
+	}
+	return b
+}
+
+// chase follows `rule a = b(; ...)` to the rule with a body, gathering what is bound on the way.
+func (c *checker) chase(f *frame, to *callee) *callee {
+	var trail []string
+	for to.decl.rule != nil && to.decl.rule.Value != nil {
+		r := to.decl.rule
+		if slices.Contains(trail, r.Name.Name) {
+			c.report(to.decl.file, r.Name.Span, "", "rule %s is defined by itself: %s", r.Name.Name, strings.Join(append(trail, r.Name.Name), " = "))
+			return nil
+		}
+		trail = append(trail, r.Name.Name)
+		own := &frame{decl: to.decl, names: map[string]*binding{}, calls: map[string]int{}, caller: f, depth: f.depth}
+		next := c.calleeOf(own, r.Value)
+		if next == nil || next.decl.rule == nil {
+			c.report(to.decl.file, r.Value.Where(), "as in `rule a = adam(; lr = 1e-4)`", "rule %s must be a block or a rule without its variables", r.Name.Name)
+			return nil
+		}
+		for n, b := range to.bound {
+			if old := next.bound[n]; old != nil && !old.preset {
+				c.report(b.file, b.where, "", "%s is fixed by rule %s", n, r.Name.Name)
+				continue
+			}
+			next.bound[n] = b
+		}
+		to = next
+	}
+	return to
+}
+
+// enter starts the body of a call, or reports recursion and depth.
+func (c *checker) enter(f *frame, d decl, at lang.Span) (*frame, bool) {
+	name := d.name().Name
+	id := d.file + ":" + name
+	if i := slices.Index(c.active, id); i >= 0 {
+		var cycle []string
+		for _, a := range append(slices.Clone(c.active[i:]), id) {
+			cycle = append(cycle, a[strings.LastIndex(a, ":")+1:])
+		}
+		c.errorf(f, at, "", "recursion: %s", strings.Join(cycle, " calls "))
+		return nil, false
+	}
+	if f.depth >= maxDepth {
+		c.errorf(f, at, "", "calls are nested more than %d deep", maxDepth)
+		return nil, false
+	}
+	c.active = append(c.active, id)
+	n := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
+		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path}
+	if f.caller != nil {
+		f.calls[name]++
+		n.path = strings.TrimPrefix(f.path+"."+name, ".")
+		if k := f.calls[name]; k > 1 {
+			n.path += strconv.Itoa(k)
+		}
+	}
+	return n, true
+}
+
+func (c *checker) leave() { c.active = c.active[:len(c.active)-1] }
+
+// inlineFn elaborates a fn's body on the arguments.
+func (c *checker) inlineFn(f *frame, to *callee, args []*ir.Value, e *lang.Call) *ir.Value {
+	fn := to.decl.fn
+	if len(args) != len(fn.Vars) {
+		c.errorf(f, e.Span, "", "%s takes %s, has %d", fn.Name.Name, count(len(fn.Vars), "variable"), len(args))
+		return nil
+	}
+	n, ok := c.enter(f, to.decl, e.Span)
+	if !ok {
+		return nil
+	}
+	defer c.leave()
+	var variable *ir.Value
+	if e.Prime {
+		variable = c.pool.Var(c.toReal(args[0]), c.newDeriv(f, e.Span))
+		args[0] = variable
+	}
+	for i, id := range fn.Vars {
+		c.declareName(n, id, &binding{value: args[i], variable: c.newVariable(n, id, nil)})
+	}
+	if !c.bindParams(f, n, to, e) {
+		return nil
+	}
+	if fn.Value != nil {
+		n.result = c.expr(n, fn.Value)
+	} else {
+		errors := c.diags.Errors()
+		c.block(n, fn.Body, false)
+		if !n.returned && c.diags.Errors() == errors {
+			c.report(to.decl.file, fn.Name.Span, "end it with `return ...`", "fn %s returns nothing", fn.Name.Name)
+		}
+	}
+	if variable == nil || n.result == nil {
+		return n.result
+	}
+	return c.pool.Deriv(c.toReal(n.result), variable)
+}
+
+func (c *checker) bindParams(f, n *frame, to *callee, e *lang.Call) bool {
+	fn, ok := to.decl.fn, true
+	known := make([]string, len(fn.Params))
+	for i, p := range fn.Params {
+		known[i] = p.Name.Name
+	}
+	for _, name := range sortedKeys(to.bound) {
+		if b := to.bound[name]; !slices.Contains(known, name) {
+			c.report(b.file, b.where, didYouMean(name, known), "%s has no parameter %s", fn.Name.Name, name)
+			ok = false
+		}
+	}
+	for _, p := range fn.Params {
+		b := &binding{variable: -1, assignWhat: "is a parameter, which a fn never changes"}
+		switch arg := to.bound[p.Name.Name]; {
+		case arg != nil && arg.callee != nil:
+			b.callee = arg.callee
+		case arg != nil && arg.value != nil:
+			b.value = arg.value
+		case arg != nil && arg.word != "":
+			c.report(arg.file, arg.where, didYouMean(arg.word, c.known(f)), "nothing is named %s here", arg.word)
+			b.bad = true
+		case arg != nil:
+			b.bad = true
+		case p.Default != nil:
+			b.value = c.expr(n, p.Default)
+			b.bad = b.value == nil
+		default:
+			c.errorf(f, e.Span, "give it after `;`, as in `; "+p.Name.Name+" = ...`", "%s needs its parameter %s", fn.Name.Name, p.Name.Name)
+			ok = false
+		}
+		c.declareName(n, p.Name, b)
+	}
+	return ok
+}
+
+// inlineRule elaborates a rule's body on (x, g) and returns the new x.
+func (c *checker) inlineRule(f *frame, to *callee, x, g *ir.Value, option string, at lang.Span) *ir.Value {
+	n, ok := c.enter(f, to.decl, at)
+	if !ok {
+		return nil
+	}
+	defer c.leave()
+	n.option, n.given, n.declared = option, to.bound, declaredIn(to.decl.rule.Body)
+	n.elemVariable("x", x, c, at)
+	n.elemVariable("g", g, c, at)
+	n.names["loss"] = &binding{value: c.pool.Input("loss"), variable: -1, assignWhat: "is an input of the step"}
+	n.names["t"] = &binding{value: c.pool.Input("t"), variable: -1, assignWhat: "counts the steps"}
+	c.block(n, to.decl.rule.Body, false)
+	c.unused(n)
+	return n.names["x"].value
+}
+
+func (f *frame) elemVariable(name string, v *ir.Value, c *checker, at lang.Span) {
+	i := c.newVariable(f, lang.Ident{Span: at, Name: name}, nil)
+	c.vars[i].least = ir.Elem
+	f.names[name] = &binding{value: c.pool.Hold(v, i), variable: i, real: true}
+}
+
+// unused reports arguments that nothing in the rule took.
+func (c *checker) unused(n *frame) {
+	for _, name := range sortedKeys(n.given) {
+		b := n.given[name]
+		if b.used {
+			continue
+		}
+		var known []string
+		for _, s := range n.decl.rule.Body {
+			switch s := s.(type) {
+			case *lang.Hyper:
+				known = append(known, s.Name.Name)
+			case *lang.Option:
+				known = append(known, s.Name.Name)
+			}
+		}
+		hint := didYouMean(name, known)
+		if hint == "" && len(known) > 0 {
+			hint = "it has " + strings.Join(known, ", ")
+		}
+		c.report(b.file, b.where, hint, "rule %s has no hyperparameter or option %s", n.decl.rule.Name.Name, name)
+	}
+}
+
+// declaredIn lists every name that a body declares, at any depth.
+func declaredIn(stmts []lang.Stmt) map[string]bool {
+	names := map[string]bool{}
+	var walk func([]lang.Stmt)
+	walk = func(stmts []lang.Stmt) {
+		for _, s := range stmts {
+			switch s := s.(type) {
+			case *lang.Hyper:
+				names[s.Name.Name] = true
+			case *lang.Option:
+				names[s.Name.Name] = true
+			case *lang.Bind:
+				names[s.Name.Name] = true
+			case *lang.Given:
+				names[s.Name.Name] = true
+			case *lang.When:
+				walk(s.Then)
+				walk(s.Else)
+			case *lang.Repeat:
+				walk(s.Body)
+			}
+		}
+	}
+	walk(stmts)
+	return names
+}

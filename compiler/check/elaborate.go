@@ -1,0 +1,691 @@
+package check
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/lang"
+)
+
+// Settings fix what is decided when a rule is compiled.
+type Settings struct {
+	Options map[string]string  // option = value, as after -D
+	Fix     map[string]float64 // hyperparameters made constants
+}
+
+// Rule elaborates one rule that the root file sees. The program is nil when there are errors.
+func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diagnostics) {
+	d, ok := u.lookup(u.root, name)
+	if !ok || d.rule == nil {
+		return nil, lang.Diagnostics{{File: u.Root, Message: fmt.Sprintf("there is no rule %s", name), Hint: didYouMean(name, u.Rules())}}
+	}
+	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, labelled: map[*ir.Value]int{}}
+	defer func() {
+		if r := recover(); r != nil {
+			if r != tooBig {
+				panic(r)
+			}
+			prog, diags = nil, c.diags
+		}
+	}()
+	c.top(d, set)
+	if !c.diags.HasErrors() {
+		prog = c.resolve()
+	}
+	c.diags.Sort()
+	if c.diags.HasErrors() {
+		prog = nil
+	}
+	return prog, c.diags
+}
+
+func didYouMean(word string, known []string) string {
+	if s := lang.Suggest(word, known); s != "" {
+		return "did you mean `" + s + "`?"
+	}
+	return ""
+}
+
+// checker elaborates one rule. A nil *ir.Value stands for a value whose error has been reported.
+type checker struct {
+	unit  *Unit
+	pool  *ir.Pool
+	prog  *ir.Program
+	diags lang.Diagnostics
+
+	vars      []variable
+	varOf     []int // of each state
+	hoisted   map[string]hoist
+	active    []string // calls being inlined, for cycles
+	steps     int
+	derivs    []site            // where each derivative is asked for
+	labelled  map[*ir.Value]int // the depth of the body that named a value
+	eval      *evalPoint
+	evalDepth int
+}
+
+// variable is a name that `<-` gives values to; its extent is the join of all that it holds.
+type variable struct {
+	name  string
+	least ir.Extent
+	per   *ir.Extent // asserted
+	where lang.Span
+	file  string
+}
+
+type site struct {
+	where lang.Span
+	file  string
+}
+
+type evalPoint struct {
+	value *ir.Value
+	where lang.Span
+	file  string
+}
+
+// hoist remembers where a hyperparameter of the outermost rule came from.
+type hoist struct {
+	origin *lang.Hyper
+	index  int
+}
+
+// frame is one body being elaborated.
+type frame struct {
+	decl     decl
+	names    map[string]*binding
+	declared map[string]bool // every name that the body declares anywhere
+	path     string          // of its states
+	calls    map[string]int
+	given    map[string]*bound // arguments after the semicolon, not used yet
+	caller   *frame
+	option   string // the caller's option that held this rule, or ""
+	result   *ir.Value
+	returned bool
+	depth    int
+	states   map[string]int // the states that the body declares, by name
+	site     lang.Span      // of the call, in the caller's file
+}
+
+// binding is what a name stands for.
+type binding struct {
+	value      *ir.Value
+	variable   int  // index of an assignable name, else -1
+	real       bool // it never holds a mask: x, g and states
+	callee     *callee
+	choice     string
+	choices    []string
+	bad        bool // its declaration had an error, which was reported
+	assignWhat string
+}
+
+// callee is a fn or rule at compile time, with the arguments bound to it so far.
+type callee struct {
+	decl  decl
+	bound map[string]*bound
+	order []string
+}
+
+// bound is an argument after the semicolon.
+type bound struct {
+	value  *ir.Value
+	callee *callee
+	word   string // a bare name, for options
+	where  lang.Span
+	file   string
+	used   bool
+	preset bool // of `rule a = b(; ...)`: a hyper's new default
+}
+
+var tooBig = new(int)
+
+func (c *checker) errorf(f *frame, at lang.Span, hint, format string, args ...any) {
+	c.report(f.decl.file, at, hint, format, args...)
+}
+
+func (c *checker) report(file string, at lang.Span, hint, format string, args ...any) {
+	d := lang.Diagnostic{File: file, Span: at, Message: fmt.Sprintf(format, args...), Hint: hint}
+	if !slices.Contains(c.diags, d) {
+		c.diags = append(c.diags, d)
+	}
+}
+
+func (c *checker) warnf(file string, at lang.Span, format string, args ...any) {
+	c.diags = append(c.diags, lang.Diagnostic{File: file, Span: at, Severity: lang.Warning, Message: fmt.Sprintf(format, args...)})
+}
+
+// top elaborates the outermost rule.
+func (c *checker) top(d decl, set Settings) {
+	root := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}}
+	target := c.chase(root, &callee{decl: d, bound: map[string]*bound{}})
+	if target == nil {
+		return
+	}
+	if c.prog.Doc == "" {
+		c.prog.Doc = target.decl.rule.Doc
+	}
+	c.settings(root, target, set)
+	x, g := c.pool.Input("x"), c.pool.Input("g")
+	c.prog.X = c.inlineRule(root, target, x, g, "", d.rule.Name.Span)
+	c.lint(target.decl)
+}
+
+// settings turns the compile-time settings of the command line into arguments of the outermost rule.
+func (c *checker) settings(f *frame, target *callee, set Settings) {
+	options, hypers := sortedKeys(set.Options), sortedKeys(set.Fix)
+	for _, name := range options {
+		b := &bound{word: set.Options[name], where: f.decl.rule.Name.Span, file: f.decl.file}
+		if v, err := strconv.ParseFloat(b.word, 64); err == nil {
+			b.value, b.word = c.pool.Number(v), ""
+		}
+		target.bound[name] = b
+	}
+	for _, name := range hypers {
+		target.bound[name] = &bound{value: c.pool.Number(set.Fix[name]), where: f.decl.rule.Name.Span, file: f.decl.file}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// block elaborates statements; names declared in it end with it when scoped.
+func (c *checker) block(f *frame, stmts []lang.Stmt, scoped bool) {
+	before := map[string]bool{}
+	for n := range f.names {
+		before[n] = true
+	}
+	for _, s := range stmts {
+		if f.returned {
+			c.errorf(f, s.Where(), "", "nothing after `return` is ever reached")
+			break
+		}
+		c.stmt(f, s, !scoped)
+	}
+	if scoped {
+		for n := range f.names {
+			if !before[n] {
+				delete(f.names, n)
+				delete(f.states, n)
+			}
+		}
+	}
+}
+
+func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
+	c.step(f, s.Where())
+	inRule := f.decl.rule != nil
+	ruleOnly := func(what string) bool {
+		if !inRule {
+			c.errorf(f, s.Where(), "", "`%s` stands in rules only, and this is fn %s", what, f.decl.name().Name)
+		} else if !top {
+			c.errorf(f, s.Where(), "", "`%s` stands at the top level of a rule", what)
+			return false
+		}
+		return inRule
+	}
+	switch s := s.(type) {
+	case *lang.Hyper:
+		if ruleOnly("hyper") {
+			c.hyper(f, s)
+		}
+	case *lang.Option:
+		if ruleOnly("option") {
+			c.option(f, s)
+		}
+	case *lang.Bind:
+		c.bind(f, s)
+	case *lang.Assign:
+		c.assign(f, s)
+	case *lang.When:
+		c.when(f, s)
+	case *lang.Eval:
+		if ruleOnly("eval") {
+			c.evalStmt(f, s)
+		}
+	case *lang.Return:
+		if inRule {
+			c.errorf(f, s.Span, "a rule's result is the last x", "`return` stands in a fn only")
+			return
+		}
+		f.result = c.expr(f, s.Value)
+		f.returned = true
+	case *lang.Given:
+		c.later(f, s.Span, "`given`")
+	case *lang.Probe:
+		c.later(f, s.Span, "`probe`")
+	case *lang.Repeat:
+		c.later(f, s.Span, "`repeat`")
+	case *lang.Until:
+		c.later(f, s.Span, "`until`")
+	}
+}
+
+func (c *checker) later(f *frame, at lang.Span, what string) {
+	c.errorf(f, at, "", "%s is part of the language, but this version of optc does not build it yet", what)
+}
+
+func (c *checker) step(f *frame, at lang.Span) {
+	c.steps++
+	if c.steps > maxSteps || len(c.pool.Values) > maxValues {
+		c.errorf(f, at, "make it smaller, or split it into rules", "the rule expands to more than %d values", maxValues)
+		panic(tooBig)
+	}
+}
+
+// declareName makes a name of the body, once.
+func (c *checker) declareName(f *frame, id lang.Ident, b *binding) {
+	if old := c.forbidden(f, id.Name); old != "" {
+		c.errorf(f, id.Span, "choose another name", "%s %s", id.Name, old)
+		return
+	}
+	f.names[id.Name] = b
+}
+
+func (c *checker) forbidden(f *frame, name string) string {
+	if isOperator(name) || predeclared[name] && !(f.decl.fn != nil && stepInput[name]) {
+		return "is a name of the language and cannot be declared"
+	}
+	if _, ok := f.names[name]; ok {
+		return "is already declared in this body"
+	}
+	for _, m := range []map[string]decl{f.decl.in.own, f.decl.in.imported} {
+		if _, ok := m[name]; ok && f.decl.in != c.unit.std {
+			return "is the name of a declaration of this file; names are not shadowed"
+		}
+	}
+	return ""
+}
+
+// stepInput lists the names that a rule finds and a fn may give to its variables.
+var stepInput = map[string]bool{"x": true, "g": true, "loss": true}
+
+func (c *checker) bind(f *frame, s *lang.Bind) {
+	b := &binding{variable: -1, bad: true}
+	defer c.declareName(f, s.Name, b)
+	if s.Size != nil {
+		c.later(f, s.Name.Span, "an array")
+		return
+	}
+	if s.As != nil {
+		c.later(f, s.As.Span, "a storage format")
+		return
+	}
+	init := c.expr(f, s.Value)
+	if s.State {
+		init = c.toReal(init)
+	}
+	per := c.per(f, s.Per)
+	if init == nil {
+		return
+	}
+	b.bad = false
+	b.variable = c.newVariable(f, s.Name, per)
+	if !s.State {
+		b.value = c.hold(f, init, b.variable, s.Name.Name)
+		return
+	}
+	b.real = true
+	b.value = c.newState(f, s.Name.Name, init, b.variable)
+	f.states[s.Name.Name] = len(c.prog.States) - 1
+}
+
+func (c *checker) newVariable(f *frame, id lang.Ident, per *ir.Extent) int {
+	v := variable{name: id.Name, per: per, where: id.Span, file: f.decl.file}
+	if per != nil {
+		v.least = *per
+	}
+	c.vars = append(c.vars, v)
+	return len(c.vars) - 1
+}
+
+// hold gives v to a variable. A value is called by the name that the outermost body gives it first.
+func (c *checker) hold(f *frame, v *ir.Value, variable int, label string) *ir.Value {
+	named := v
+	for named.Kind == ir.Hold {
+		named = named.Args[0]
+	}
+	if depth, ok := c.labelled[named]; (!ok || f.depth < depth) && len(named.Args) > 0 {
+		named.Label = label
+		c.labelled[named] = f.depth
+	}
+	return c.pool.Hold(v, variable)
+}
+
+// newState adds a state whose value is, where it stands, init in the first step and what was kept in every other.
+func (c *checker) newState(f *frame, name string, init *ir.Value, variable int) *ir.Value {
+	c.vars[variable].least = max(c.vars[variable].least, ir.Model)
+	i := len(c.prog.States)
+	st := ir.State{Name: c.unique(strings.TrimPrefix(f.path+"."+name, "."))}
+	c.varOf = append(c.varOf, variable)
+	load := c.pool.Load(i)
+	load.Label = name
+	if init.Kind == ir.Number {
+		st.Init = init.Num
+		c.prog.States = append(c.prog.States, st)
+		c.pool.Hold(init, variable)
+		c.prog.States[i].New = load
+		return load
+	}
+	v := c.pool.Call("where", c.pool.First(), c.pool.Hold(init, variable), load)
+	st.New = v
+	c.prog.States = append(c.prog.States, st)
+	return v
+}
+
+func (c *checker) unique(name string) string {
+	for i := 1; ; i++ {
+		n := name
+		if i > 1 {
+			n = name + strconv.Itoa(i)
+		}
+		if !slices.ContainsFunc(c.prog.States, func(s ir.State) bool { return s.Name == n }) {
+			return n
+		}
+	}
+}
+
+// per resolves an asserted extent.
+func (c *checker) per(f *frame, e *lang.Extent) *ir.Extent {
+	if e == nil {
+		return nil
+	}
+	if len(e.Names) == 1 {
+		if x, ok := ir.ParseExtent(e.Names[0]); ok {
+			return &x
+		}
+		if e.Names[0] != "row" && e.Names[0] != "col" {
+			c.errorf(f, e.Span, "", "%s is not an extent: model, group, tensor or elem", e.Names[0])
+			return nil
+		}
+	}
+	c.later(f, e.Span, "the extent "+strings.Join(e.Names, ","))
+	return nil
+}
+
+func (c *checker) assign(f *frame, s *lang.Assign) {
+	if s.Index != nil {
+		c.later(f, s.Span, "an array")
+		return
+	}
+	b, ok := f.names[s.Name.Name]
+	v := c.expr(f, s.Value)
+	if !ok {
+		c.errorf(f, s.Name.Span, orElse(didYouMean(s.Name.Name, f.assignable()), "declare it with `let` or `state`"), "nothing named %s can be given a value here", s.Name.Name)
+		return
+	}
+	if b.bad {
+		return
+	}
+	if b.variable < 0 {
+		c.errorf(f, s.Name.Span, "only x, g, a let, a state or a fn's variable takes `<-`", "%s %s", s.Name.Name, orElse(b.assignWhat, "cannot be given a value"))
+		return
+	}
+	if v == nil {
+		return
+	}
+	if b.real {
+		v = c.toReal(v)
+	}
+	b.value = c.hold(f, v, b.variable, s.Name.Name)
+	if i, ok := f.states[s.Name.Name]; ok {
+		c.prog.States[i].New = b.value
+	}
+}
+
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (f *frame) assignable() []string {
+	var names []string
+	for n, b := range f.names {
+		if b.variable >= 0 {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (c *checker) when(f *frame, s *lang.When) {
+	cond := c.mask(f, s.Cond)
+	if cond == nil {
+		return
+	}
+	if cond.Kind != ir.Number {
+		c.later(f, s.Cond.Where(), "`when` on anything but options")
+		return
+	}
+	if cond.Num != 0 {
+		c.block(f, s.Then, true)
+	} else if s.HasElse {
+		c.block(f, s.Else, true)
+	}
+}
+
+func (c *checker) evalStmt(f *frame, s *lang.Eval) {
+	v := c.real(f, s.Value)
+	if v == nil {
+		return
+	}
+	if c.eval != nil && c.evalDepth == f.depth {
+		c.errorf(f, s.Span, "", "a rule has at most one `eval`")
+		return
+	}
+	if c.eval == nil || f.depth < c.evalDepth {
+		c.eval, c.evalDepth = &evalPoint{v, s.Span, f.decl.file}, f.depth
+	}
+}
+
+func (c *checker) hyper(f *frame, s *lang.Hyper) {
+	b := &binding{variable: -1, assignWhat: "is a hyperparameter, which a rule never changes"}
+	decl, ok := c.hyperDecl(f, s)
+	b.bad = !ok
+	defer c.declareName(f, s.Name, b)
+	if !ok {
+		return
+	}
+	if arg := f.take(s.Name.Name); arg != nil {
+		if arg.value == nil {
+			c.report(arg.file, arg.where, "", "%s needs a number or an expression", s.Name.Name)
+			b.bad = true
+			return
+		}
+		if arg.value.Kind == ir.Number && !decl.Admits(arg.value.Num) {
+			c.report(arg.file, arg.where, "", "%s = %s is outside %s", s.Name.Name, ir.FormatNumber(arg.value.Num), decl.Interval())
+		}
+		if !arg.preset {
+			b.value = arg.value
+			return
+		}
+		if arg.value.Kind != ir.Number {
+			c.report(arg.file, arg.where, "", "the default of %s must be a constant", s.Name.Name)
+			return
+		}
+		decl.Default = arg.value.Num
+	}
+	b.value = c.hoist(f, s, decl, s.Name.Name)
+	b.bad = b.value == nil
+}
+
+func (c *checker) hyperDecl(f *frame, s *lang.Hyper) (ir.HyperDecl, bool) {
+	h := ir.HyperDecl{Name: s.Name.Name, Doc: s.Doc, Lo: math.Inf(-1), Hi: math.Inf(1), OpenLo: true, OpenHi: true}
+	v, ok := c.constant(f, s.Default, "the default of "+s.Name.Name)
+	if !ok {
+		return h, false
+	}
+	h.Default = v
+	if s.Range != nil && !c.interval(f, s.Range, &h) {
+		return h, false
+	}
+	if !h.Admits(v) {
+		c.errorf(f, s.Default.Where(), "", "%s = %s is outside %s", h.Name, ir.FormatNumber(v), h.Interval())
+		return h, false
+	}
+	return h, true
+}
+
+func (c *checker) interval(f *frame, r *lang.Range, h *ir.HyperDecl) bool {
+	lo, ok1 := c.constant(f, r.Lo, "an interval's end")
+	hi, ok2 := c.constant(f, r.Hi, "an interval's end")
+	if !ok1 || !ok2 {
+		return false
+	}
+	if !(lo <= hi) {
+		c.errorf(f, r.Span, "", "the interval is empty: %s is above %s", ir.FormatNumber(lo), ir.FormatNumber(hi))
+		return false
+	}
+	if r.Integers && (lo != math.Floor(lo) || hi != math.Floor(hi)) {
+		c.errorf(f, r.Span, "", "a range first..last needs integers")
+		return false
+	}
+	h.Lo, h.Hi, h.OpenLo, h.OpenHi, h.Integer = lo, hi, r.OpenLo, r.OpenHi, r.Integers
+	return true
+}
+
+// hoist makes a hyperparameter of the outermost rule, passing every caller on the way, which may have given it or may
+// have a declaration of the same name.
+func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *ir.Value {
+	for f.caller != nil && f.caller.caller != nil {
+		caller := f.caller
+		if caller.declared[name] {
+			if f.option == "" || caller.declared[f.option+"_"+name] {
+				c.errorf(caller, f.site, fmt.Sprintf("pass it: `%s = %s`", name, name), "hyperparameter %s of %s clashes with the caller's own %s", name, f.decl.name().Name, name)
+				return nil
+			}
+			name = f.option + "_" + name
+		}
+		if arg := caller.take(name); arg != nil && arg.value != nil {
+			if !arg.preset {
+				return arg.value
+			}
+			h.Default = arg.value.Num
+		}
+		f = caller
+	}
+	h.Name = name
+	if old, ok := c.hoisted[name]; ok {
+		if old.origin == s {
+			return c.pool.Hyper(old.index)
+		}
+		c.errorf(f, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two hyperparameters of different rules are both named %s", name)
+		return nil
+	}
+	c.prog.Hypers = append(c.prog.Hypers, h)
+	c.hoisted[name] = hoist{s, len(c.prog.Hypers) - 1}
+	return c.pool.Hyper(len(c.prog.Hypers) - 1)
+}
+
+func (f *frame) take(name string) *bound {
+	b := f.given[name]
+	if b != nil {
+		b.used = true
+	}
+	return b
+}
+
+func (c *checker) option(f *frame, s *lang.Option) {
+	b := &binding{variable: -1, assignWhat: "is an option, fixed when the rule is compiled"}
+	defer c.declareName(f, s.Name, b)
+	arg := f.take(s.Name.Name)
+	switch {
+	case len(s.Choices) > 0:
+		c.choiceOption(f, s, b, arg)
+	case s.Kind != "":
+		c.calleeOption(f, s, b, arg)
+	default:
+		c.valueOption(f, s, b, arg)
+	}
+}
+
+func (c *checker) choiceOption(f *frame, s *lang.Option, b *binding, arg *bound) {
+	for _, id := range s.Choices {
+		b.choices = append(b.choices, id.Name)
+	}
+	b.choice = b.choices[0]
+	if arg == nil {
+		return
+	}
+	if !slices.Contains(b.choices, arg.word) {
+		c.report(arg.file, arg.where, didYouMean(arg.word, b.choices), "option %s is one of %s", s.Name.Name, strings.Join(b.choices, ", "))
+		b.bad = true
+		return
+	}
+	b.choice = arg.word
+}
+
+func (c *checker) calleeOption(f *frame, s *lang.Option, b *binding, arg *bound) {
+	if arg == nil {
+		if b.callee = c.calleeOf(f, s.Default); b.callee == nil {
+			c.errorf(f, s.Default.Where(), "", "option %s holds a %s, and this is none", s.Name.Name, s.Kind)
+		}
+	} else if b.callee = arg.callee; b.callee == nil && arg.word != "" {
+		if d, ok := c.unit.lookup(c.unit.root, arg.word); ok {
+			b.callee = &callee{decl: d, bound: map[string]*bound{}}
+		}
+	}
+	if b.callee == nil && arg != nil {
+		c.report(arg.file, arg.where, "", "option %s holds a %s", s.Name.Name, s.Kind)
+	}
+	if b.callee != nil && (b.callee.decl.rule != nil) != (s.Kind == "rule") {
+		at, file := s.Name.Span, f.decl.file
+		if arg != nil {
+			at, file = arg.where, arg.file
+		}
+		c.report(file, at, "", "option %s holds a %s, and %s is none", s.Name.Name, s.Kind, b.callee.decl.name().Name)
+		b.callee = nil
+	}
+	b.bad = b.callee == nil
+}
+
+func (c *checker) valueOption(f *frame, s *lang.Option, b *binding, arg *bound) {
+	b.value = c.expr(f, s.Default)
+	if b.value == nil || b.value.Kind != ir.Number {
+		if b.value != nil {
+			c.errorf(f, s.Default.Where(), "", "the default of option %s must be a constant", s.Name.Name)
+		}
+		b.bad = true
+		return
+	}
+	if arg != nil {
+		v := arg.value
+		if arg.word == "true" || arg.word == "false" {
+			v = c.pool.Bool(arg.word == "true")
+		}
+		if v == nil || v.Kind != ir.Number || v.Mask != b.value.Mask {
+			want := "a constant number"
+			if b.value.Mask {
+				want = "true or false"
+			}
+			c.report(arg.file, arg.where, "", "option %s needs %s", s.Name.Name, want)
+			b.bad = true
+			return
+		}
+		b.value = v
+	}
+	if s.Range == nil {
+		return
+	}
+	h := ir.HyperDecl{Name: s.Name.Name}
+	if c.interval(f, s.Range, &h) && !h.Admits(b.value.Num) {
+		at, file := s.Default.Where(), f.decl.file
+		if arg != nil {
+			at, file = arg.where, arg.file
+		}
+		c.report(file, at, "", "option %s = %s is outside %s", s.Name.Name, ir.FormatNumber(b.value.Num), h.Interval())
+		b.bad = true
+	}
+}

@@ -1,0 +1,220 @@
+package check
+
+import (
+	"math"
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/lang"
+)
+
+// shapeOf lists the calls that ask for a tensor's shape.
+var shapeOf = map[string]bool{"rank": true, "rows": true, "cols": true}
+
+func isOperator(name string) bool {
+	_, ok := op.Lookup(name)
+	return ok || op.IsLater(name)
+}
+
+// real elaborates an expression that must be a real; a mask becomes 0 or 1.
+func (c *checker) real(f *frame, e lang.Expr) *ir.Value { return c.toReal(c.expr(f, e)) }
+
+func (c *checker) toReal(v *ir.Value) *ir.Value {
+	if v == nil || !v.Mask {
+		return v
+	}
+	return c.pool.Call("real", v)
+}
+
+// mask elaborates an expression that must be a mask.
+func (c *checker) mask(f *frame, e lang.Expr) *ir.Value {
+	v := c.expr(f, e)
+	if v != nil && !v.Mask {
+		c.errorf(f, e.Where(), "compare it with something, as in `u > 0`", "this is a real, and a mask (a yes or no) is needed")
+		return nil
+	}
+	return v
+}
+
+// constant elaborates an expression whose value must be known at compile time.
+func (c *checker) constant(f *frame, e lang.Expr, what string) (float64, bool) {
+	v := c.real(f, e)
+	if v == nil {
+		return 0, false
+	}
+	if v.Kind != ir.Number {
+		c.errorf(f, e.Where(), "", "%s must be a constant", what)
+		return 0, false
+	}
+	if math.IsNaN(v.Num) {
+		c.errorf(f, e.Where(), "", "%s is not a number", what)
+		return 0, false
+	}
+	return v.Num, true
+}
+
+func (c *checker) expr(f *frame, e lang.Expr) *ir.Value {
+	c.step(f, e.Where())
+	switch e := e.(type) {
+	case *lang.Number:
+		return c.pool.Number(e.Value)
+	case *lang.Name:
+		return c.name(f, e)
+	case *lang.Unary:
+		return c.unary(f, e)
+	case *lang.Binary:
+		return c.binary(f, e)
+	case *lang.Call:
+		return c.call(f, e)
+	case *lang.Text:
+		c.errorf(f, e.Span, "", "a text stands only in named(...)")
+	case *lang.Transpose:
+		c.later(f, e.Span, "the transpose of a matrix")
+	case *lang.Index:
+		c.later(f, e.Span, "an array")
+	}
+	return nil
+}
+
+func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
+	if b, ok := f.names[e.Name]; ok {
+		switch {
+		case b.bad:
+			return nil
+		case b.callee != nil:
+			c.errorf(f, e.Span, "call it, as in `"+e.Name+"(...)`", "%s holds a function, not a value", e.Name)
+			return nil
+		case b.choice != "":
+			c.errorf(f, e.Span, "", "option %s is a choice: compare it, as in `%s == %s`", e.Name, e.Name, b.choices[0])
+			return nil
+		}
+		return b.value
+	}
+	switch e.Name {
+	case "pi":
+		return c.pool.Number(math.Pi)
+	case "inf":
+		return c.pool.Number(math.Inf(1))
+	case "true", "false":
+		return c.pool.Bool(e.Name == "true")
+	case "t":
+		return c.pool.Input("t")
+	case "x", "g", "loss":
+		c.errorf(f, e.Span, "pass it as an argument", "a fn sees only its arguments, t and constants, not %s", e.Name)
+		return nil
+	}
+	if _, ok := c.unit.lookup(f.decl.in, e.Name); ok || isOperator(e.Name) || shapeOf[e.Name] {
+		c.errorf(f, e.Span, "call it, as in `"+e.Name+"(...)`", "%s is a function, not a value", e.Name)
+		return nil
+	}
+	c.errorf(f, e.Span, didYouMean(e.Name, c.known(f)), "nothing is named %s here", e.Name)
+	return nil
+}
+
+// known lists the names that an expression may use, for spelling hints.
+func (c *checker) known(f *frame) []string {
+	names := sortedKeys(f.names)
+	for i := range op.Table {
+		if op.Table[i].Infix == "" {
+			names = append(names, op.Table[i].Name)
+		}
+	}
+	for _, m := range []map[string]decl{f.decl.in.own, f.decl.in.imported, c.unit.std.own} {
+		names = append(names, sortedKeys(m)...)
+	}
+	return append(names, "t", "pi", "inf", "true", "false")
+}
+
+func (c *checker) unary(f *frame, e *lang.Unary) *ir.Value {
+	if e.Op == "not" {
+		if v := c.mask(f, e.X); v != nil {
+			return c.pool.Call("not", v)
+		}
+		return nil
+	}
+	if v := c.real(f, e.X); v != nil {
+		return c.pool.Call("neg", v)
+	}
+	return nil
+}
+
+func (c *checker) binary(f *frame, e *lang.Binary) *ir.Value {
+	if v, ok := c.choiceTest(f, e); ok {
+		return v
+	}
+	if e.Op == "@" {
+		c.later(f, e.OpSpan, "the matrix product `@`")
+		return nil
+	}
+	o, ok := op.Infix(e.Op, 2)
+	if !ok {
+		c.errorf(f, e.OpSpan, "", "no operator %s", e.Op)
+		return nil
+	}
+	side := c.real
+	if o.MaskArgs != 0 {
+		side = c.mask
+	}
+	a, b := side(f, e.X), side(f, e.Y)
+	if a == nil || b == nil {
+		return nil
+	}
+	if o.Name == "pow" {
+		return c.power(a, b)
+	}
+	return c.pool.Apply(o, a, b)
+}
+
+// power is a^b: a product from the left for an integral constant from 2 to 16, a root for one half.
+func (c *checker) power(a, b *ir.Value) *ir.Value {
+	if b.Kind == ir.Number && a.Kind != ir.Number {
+		switch n := b.Num; {
+		case n == 0.5:
+			return c.pool.Call("sqrt", a)
+		case n >= 2 && n <= 16 && n == math.Floor(n):
+			y := a
+			for range int(n) - 1 {
+				y = c.pool.Call("mul", y, a)
+			}
+			return y
+		}
+	}
+	return c.pool.Call("pow", a, b)
+}
+
+// choiceTest is `option == choice`, decided at compile time.
+func (c *checker) choiceTest(f *frame, e *lang.Binary) (*ir.Value, bool) {
+	if e.Op != "==" && e.Op != "!=" {
+		return nil, false
+	}
+	option, word := c.choiceOf(f, e.X), e.Y
+	if option == nil {
+		option, word = c.choiceOf(f, e.Y), e.X
+	}
+	if option == nil {
+		return nil, false
+	}
+	if option.bad {
+		return nil, true
+	}
+	id, ok := word.(*lang.Name)
+	if !ok || !slices.Contains(option.choices, id.Name) {
+		hint := ""
+		if ok {
+			hint = didYouMean(id.Name, option.choices)
+		}
+		c.errorf(f, word.Where(), hint, "the option is one of %v", option.choices)
+		return nil, true
+	}
+	return c.pool.Bool((option.choice == id.Name) == (e.Op == "==")), true
+}
+
+func (c *checker) choiceOf(f *frame, e lang.Expr) *binding {
+	if id, ok := e.(*lang.Name); ok {
+		if b := f.names[id.Name]; b != nil && len(b.choices) > 0 {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+// Package compiler turns the text of a rule into a plan of kernels. Its one function reads as the list of what happens.
+package compiler
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/pass"
+	"github.com/optc-lang/optc/lang"
+)
+
+// Settings fix what is decided when a rule is compiled.
+type Settings = check.Settings
+
+// Rule is a compiled rule.
+type Rule struct {
+	Name     string
+	Checked  *ir.Program // as checked, derivatives resolved: what the interpreter runs
+	Plan     *ir.Plan
+	Settings Settings
+	Digest   string     // of the checked rule and the layout of its states
+	Source   []byte     // the text of the file that declares it
+	Decl     *lang.Rule // its declaration in that file
+	Dumps    []Dump     // the program after each pass
+}
+
+// Dump is the program after a pass.
+type Dump struct{ Pass, Text string }
+
+// Load reads a file and its imports; std is the library.
+func Load(fsys fs.FS, name string, std fs.FS) (*check.Unit, lang.Diagnostics) {
+	return check.Load(fsys, name, std)
+}
+
+// Library is the unit of the library's own rules.
+func Library(std fs.FS) (*check.Unit, lang.Diagnostics) { return check.Library(std) }
+
+// Compile compiles one rule of a unit. Diagnostics are the user's; an error is a defect of the compiler.
+func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics, error) {
+	checked, diags := check.Rule(u, name, set)
+	if checked == nil {
+		return nil, diags, nil
+	}
+	r := &Rule{Name: name, Settings: set}
+	r.Decl, r.Source, _ = u.Rule(name)
+	r.Dumps = append(r.Dumps, Dump{"check", checked.String()})
+	prog, err := pass.Run(checked, pass.Program, func(ps pass.Pass, p *ir.Program) error {
+		if ps.Name == "diff" {
+			r.Checked = p
+		}
+		r.Dumps = append(r.Dumps, Dump{ps.Name, p.String()})
+		if err := p.Verify(); err != nil {
+			return fmt.Errorf("after pass %s: %w", ps.Name, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, diags, err
+	}
+	r.Plan = pass.Schedule(prog)
+	r.Dumps = append(r.Dumps, Dump{"kernels", r.Plan.String()})
+	r.Digest = digest(r.Plan.Program)
+	return r, diags, nil
+}
+
+// digest identifies a rule by what it computes and keeps: not by its text, its comments or the names of its lets.
+func digest(p *ir.Program) string {
+	var b strings.Builder
+	for _, line := range strings.SplitAfter(p.String(), "\n") {
+		line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), "  # ")
+		b.WriteString(line + "\n")
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,87 @@
+package ir
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/lang"
+)
+
+// Formula is an expression of the rule language as the tables of the compiler hold it.
+type Formula struct{ Expr lang.Expr }
+
+var formulas sync.Map // of text to Formula
+
+// ParseFormula parses text, an expression over a, b, c and y. A text that does not parse is a defect of a table.
+func ParseFormula(text string) Formula {
+	if f, ok := formulas.Load(text); ok {
+		return f.(Formula)
+	}
+	file, diags := lang.Parse("formula", []byte("fn f(a, b, c, y) = "+text+"\n"))
+	if len(diags) > 0 {
+		panic(fmt.Sprintf("ir: formula %q: %v", text, diags))
+	}
+	f := Formula{file.Decls[0].(*lang.Fn).Value}
+	formulas.Store(text, f)
+	return f
+}
+
+// Expand builds the formula text on args (named a, b, c), its reductions per the given extent.
+func (p *Pool) Expand(text string, per Extent, args ...*Value) *Value {
+	b := builder{p, per, map[string]*Value{}}
+	for i, a := range args {
+		b.names[string(rune('a'+i))] = a
+	}
+	return b.expr(ParseFormula(text).Expr)
+}
+
+// Build builds a formula with the given meaning of its names.
+func (p *Pool) Build(f Formula, names map[string]*Value) *Value {
+	return builder{p, Tensor, names}.expr(f.Expr)
+}
+
+type builder struct {
+	pool  *Pool
+	per   Extent
+	names map[string]*Value
+}
+
+func (b builder) expr(e lang.Expr) *Value {
+	switch e := e.(type) {
+	case *lang.Number:
+		return b.pool.Number(e.Value)
+	case *lang.Name:
+		switch e.Name {
+		case "true", "false":
+			return b.pool.Bool(e.Name == "true")
+		}
+		if v := b.names[e.Name]; v != nil {
+			return v
+		}
+	case *lang.Unary:
+		o, _ := op.Infix(e.Op, 1)
+		return b.pool.Apply(o, b.expr(e.X))
+	case *lang.Binary:
+		o, _ := op.Infix(e.Op, 2)
+		return b.pool.Apply(o, b.expr(e.X), b.expr(e.Y))
+	case *lang.Call:
+		return b.call(e)
+	}
+	panic(fmt.Sprintf("ir: a formula cannot hold %s", lang.FormatExpr(e)))
+}
+
+func (b builder) call(e *lang.Call) *Value {
+	args := make([]*Value, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = b.expr(a)
+	}
+	o := op.Must(e.Fn.Name)
+	switch {
+	case o.Kind == op.Size:
+		return b.pool.Size(args[0], b.per)
+	case o.Kind == op.Reduction && o.Expand == "":
+		return b.pool.Reduce(o, args[0], b.per)
+	}
+	return b.pool.Apply(o, args...)
+}

@@ -1,0 +1,194 @@
+// Package ir is the typed graph between the rule's text and its kernels.
+//
+// A Program is a set of roots (the new parameter, the new states, the point of evaluation) in a Pool of hash-consed
+// Values: the same operation on the same operands is the same pointer, so common subexpressions and dead code need no
+// pass of their own. Every Value carries its extent (how many of it there are); a value coarser than an element is
+// float64 and is rounded to the element type once, where it meets an element. Package ir builds, prints and verifies
+// graphs; it knows no syntax and no target.
+package ir
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/optc-lang/optc/compiler/op"
+)
+
+// Extent says how many of a value there are.
+type Extent uint8
+
+// The extents, coarse to fine: each joins with the next to the finer one.
+const (
+	Const Extent = iota
+	Model
+	Group
+	Tensor
+	Elem
+)
+
+var extentNames = [...]string{"const", "model", "group", "tensor", "elem"}
+
+func (e Extent) String() string { return extentNames[e] }
+
+// ParseExtent finds an extent by the name that follows `per`.
+func ParseExtent(name string) (Extent, bool) {
+	for i, n := range extentNames {
+		if n == name && i > 0 {
+			return Extent(i), true
+		}
+	}
+	return 0, false
+}
+
+// Kind tells what a Value is.
+type Kind uint8
+
+// The kinds of values.
+const (
+	Number Kind = iota // Num
+	Input              // Name: one of Inputs
+	Hyper              // Index into Program.Hypers
+	Load               // the state Index as the step found it
+	Apply              // Op of Args
+	Reduce             // Op over the values of Args[0], Per
+	Size               // how many values a Reduce of Args[0] Per would run over; without Args, of extent Of
+	Hold               // Args[0] as the variable Index holds it, at the variable's extent (until extents are resolved)
+	Spread             // Args[0] repeated at a finer extent, rounded to the element type
+	Var                // Args[0] as the variable of a derivative
+	Deriv              // the derivative of Args[0] in the Var Args[1]
+	numKinds
+)
+
+// Inputs are the leaves that the step is given, with their extents.
+var Inputs = map[string]Extent{
+	"x": Elem, "g": Elem, "t": Model, "loss": Model, "rank": Tensor, "rows": Tensor, "cols": Tensor,
+}
+
+// Value is one node: built by a Pool, never changed afterwards (Label apart).
+type Value struct {
+	ID     int
+	Kind   Kind
+	Op     *op.Op
+	Args   []*Value
+	Num    float64
+	Name   string
+	Index  int
+	Per    Extent
+	Of     Extent
+	Mask   bool
+	Extent Extent
+	Label  string // what the rule first called it, for people
+}
+
+// Program is a rule as a graph.
+type Program struct {
+	Name   string
+	Doc    string
+	Hypers []HyperDecl
+	States []State
+	X      *Value // the new parameter
+	Eval   *Value // where the model is to be evaluated, in terms of x and states after the step; nil when that is x
+	Pool   *Pool
+}
+
+// HyperDecl is a run-time hyperparameter.
+type HyperDecl struct {
+	Name           string
+	Doc            string
+	Default        float64
+	Lo, Hi         float64
+	OpenLo, OpenHi bool
+	Integer        bool
+}
+
+// Interval is the text of the admitted values.
+func (h HyperDecl) Interval() string {
+	if h.Integer {
+		return fmt.Sprintf("%v..%v", interval(h.Lo), interval(h.Hi))
+	}
+	left, right := "[", "]"
+	if h.OpenLo {
+		left = "("
+	}
+	if h.OpenHi {
+		right = ")"
+	}
+	return left + interval(h.Lo) + ", " + interval(h.Hi) + right
+}
+
+func interval(v float64) string {
+	if math.IsInf(v, 1) {
+		return "inf"
+	}
+	if math.IsInf(v, -1) {
+		return "-inf"
+	}
+	return fmt.Sprint(v)
+}
+
+// Admits reports whether v lies in the hyperparameter's interval; NaN never does.
+func (h HyperDecl) Admits(v float64) bool {
+	if !(v >= h.Lo && v <= h.Hi) || h.OpenLo && v == h.Lo || h.OpenHi && v == h.Hi {
+		return false
+	}
+	return !h.Integer || v == math.Floor(v)
+}
+
+// State is one persistent value.
+type State struct {
+	Name   string // its path through calls, as in debiased.ema.s
+	Extent Extent
+	Init   float64 // what it holds before the first step
+	New    *Value  // what it holds after a step
+}
+
+// Roots lists the values that a step must compute.
+func (p *Program) Roots() []*Value {
+	roots := []*Value{p.X}
+	for _, s := range p.States {
+		roots = append(roots, s.New)
+	}
+	return roots
+}
+
+// Reachable lists every value below roots once, operands before users.
+func Reachable(roots ...*Value) []*Value {
+	var order []*Value
+	seen := map[*Value]bool{}
+	type frame struct {
+		v    *Value
+		next int
+	}
+	for _, r := range roots {
+		if r == nil || seen[r] {
+			continue
+		}
+		seen[r] = true
+		stack := []frame{{v: r}}
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if top.next == len(top.v.Args) {
+				order = append(order, top.v)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			a := top.v.Args[top.next]
+			top.next++
+			if !seen[a] {
+				seen[a] = true
+				stack = append(stack, frame{v: a})
+			}
+		}
+	}
+	return order
+}
+
+// Reads reports whether the program reads the named input in a step or at evaluation.
+func (p *Program) Reads(name string) bool {
+	for _, v := range Reachable(append(p.Roots(), p.Eval)...) {
+		if v.Kind == Input && v.Name == name {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,211 @@
+package ir
+
+import (
+	"math"
+
+	"github.com/optc-lang/optc/compiler/op"
+)
+
+// Pool makes and owns values. Equal requests give the same pointer.
+type Pool struct {
+	Values []*Value
+	intern map[key]*Value
+	states []Extent // extents of the states, once resolved
+}
+
+type key struct {
+	kind    Kind
+	op      *op.Op
+	num     uint64
+	name    string
+	index   int
+	per, of Extent
+	mask    bool
+	args    [3]int32
+}
+
+// NewPool makes an empty pool.
+func NewPool() *Pool { return &Pool{intern: map[key]*Value{}} }
+
+func (p *Pool) make(v Value) *Value {
+	k := key{kind: v.Kind, op: v.Op, num: math.Float64bits(v.Num), name: v.Name, index: v.Index, per: v.Per, of: v.Of, mask: v.Mask}
+	for i, a := range v.Args {
+		k.args[i] = int32(a.ID) + 1
+	}
+	if v.Kind == Apply && v.Op.Commutes && k.args[0] > k.args[1] {
+		k.args[0], k.args[1] = k.args[1], k.args[0]
+	}
+	if v.Kind == Spread {
+		k.of = v.Extent
+	}
+	if old := p.intern[k]; old != nil {
+		return old
+	}
+	v.ID = len(p.Values)
+	n := &v
+	n.Extent = p.extent(n)
+	p.Values = append(p.Values, n)
+	p.intern[k] = n
+	return n
+}
+
+// Number is a constant.
+func (p *Pool) Number(v float64) *Value { return p.make(Value{Kind: Number, Num: v}) }
+
+// Bool is a constant mask.
+func (p *Pool) Bool(b bool) *Value {
+	v := Value{Kind: Number, Mask: true}
+	if b {
+		v.Num = 1
+	}
+	return p.make(v)
+}
+
+// Input is one of Inputs.
+func (p *Pool) Input(name string) *Value { return p.make(Value{Kind: Input, Name: name}) }
+
+// Hyper is the run-time hyperparameter i.
+func (p *Pool) Hyper(i int) *Value { return p.make(Value{Kind: Hyper, Index: i}) }
+
+// Load is state i as the step found it.
+func (p *Pool) Load(i int) *Value { return p.make(Value{Kind: Load, Index: i}) }
+
+// Apply is an elementwise operator; constants are folded.
+func (p *Pool) Apply(o *op.Op, args ...*Value) *Value {
+	if nums, ok := numbers(args); ok {
+		if o.Mask {
+			return p.Bool(o.Eval(nums) != 0)
+		}
+		return p.Number(o.Eval(nums))
+	}
+	return p.make(Value{Kind: Apply, Op: o, Args: args, Mask: o.Mask || o.Name == "where" && args[1].Mask && args[2].Mask})
+}
+
+// Call is Apply by the operator's name.
+func (p *Pool) Call(name string, args ...*Value) *Value { return p.Apply(op.Must(name), args...) }
+
+func numbers(args []*Value) ([]float64, bool) {
+	nums := make([]float64, len(args))
+	for i, a := range args {
+		if a.Kind != Number {
+			return nil, false
+		}
+		nums[i] = a.Num
+	}
+	return nums, true
+}
+
+// Reduce folds the values that arg has, one result per extent. o is sum, reduce_min or reduce_max.
+func (p *Pool) Reduce(o *op.Op, arg *Value, per Extent) *Value {
+	return p.make(Value{Kind: Reduce, Op: o, Args: []*Value{arg}, Per: per})
+}
+
+// Size is the number of values that a reduction of arg would run over.
+func (p *Pool) Size(arg *Value, per Extent) *Value {
+	return p.make(Value{Kind: Size, Args: []*Value{arg}, Per: per})
+}
+
+// Count is the number of values of extent of per extent per.
+func (p *Pool) Count(of, per Extent) *Value {
+	if of <= per {
+		return p.Number(1)
+	}
+	return p.make(Value{Kind: Size, Of: of, Per: per})
+}
+
+// Hold is v as variable index holds it.
+func (p *Pool) Hold(v *Value, index int) *Value {
+	return p.make(Value{Kind: Hold, Args: []*Value{v}, Index: index, Mask: v.Mask})
+}
+
+// Spread is v at the finer extent e.
+func (p *Pool) Spread(v *Value, e Extent) *Value {
+	if v.Extent >= e {
+		return v
+	}
+	return p.make(Value{Kind: Spread, Args: []*Value{v}, Mask: v.Mask, Extent: e})
+}
+
+// Var is v as the variable of a derivative.
+func (p *Pool) Var(v *Value, index int) *Value {
+	return p.make(Value{Kind: Var, Args: []*Value{v}, Index: index, Mask: v.Mask})
+}
+
+// Deriv is the derivative of y in the Var v.
+func (p *Pool) Deriv(y, v *Value) *Value { return p.make(Value{Kind: Deriv, Args: []*Value{y, v}}) }
+
+// First is the mask that is set in the first step alone.
+func (p *Pool) First() *Value { return p.Call("eq", p.Input("t"), p.Number(1)) }
+
+// extent is the extent of a value by those of its operands.
+func (p *Pool) extent(v *Value) Extent {
+	switch v.Kind {
+	case Number:
+		return Const
+	case Input:
+		return Inputs[v.Name]
+	case Hyper:
+		return Group
+	case Load:
+		if v.Index < len(p.states) {
+			return p.states[v.Index]
+		}
+		return Const
+	case Spread:
+		return v.Extent
+	case Reduce:
+		return min(v.Per, v.Args[0].Extent)
+	case Size:
+		if len(v.Args) > 0 {
+			return min(v.Per, v.Args[0].Extent)
+		}
+		return v.Per
+	}
+	e := Const
+	for _, a := range v.Args {
+		e = max(e, a.Extent)
+	}
+	return e
+}
+
+// ResolveExtents finds the smallest extents that agree with every assignment: a least fixed point. vars are lower
+// bounds for the variables of Hold, states for the states; stateOf tells which variable is a state (-1: none), so that a
+// Load has its variable's extent. The pool's values are updated in place; Resolve then makes the final program.
+func (p *Pool) ResolveExtents(vars []Extent, varOfState []int) []Extent {
+	users := make([][]*Value, len(p.Values))
+	loads := make([][]*Value, len(vars))
+	holds := make([][]*Value, len(vars))
+	for _, v := range p.Values {
+		for _, a := range v.Args {
+			users[a.ID] = append(users[a.ID], v)
+		}
+		switch v.Kind {
+		case Load:
+			loads[varOfState[v.Index]] = append(loads[varOfState[v.Index]], v)
+		case Hold:
+			holds[v.Index] = append(holds[v.Index], v)
+		}
+	}
+	vars = append([]Extent(nil), vars...)
+	queue := append([]*Value(nil), p.Values...)
+	for len(queue) > 0 {
+		v := queue[len(queue)-1]
+		queue = queue[:len(queue)-1]
+		e := p.extent(v)
+		switch v.Kind {
+		case Hold:
+			if e > vars[v.Index] {
+				vars[v.Index] = e
+				queue = append(append(queue, loads[v.Index]...), holds[v.Index]...)
+			}
+			e = vars[v.Index]
+		case Load:
+			e = vars[varOfState[v.Index]]
+		}
+		if e > v.Extent {
+			v.Extent = e
+			queue = append(queue, users[v.ID]...)
+		}
+	}
+	return vars
+}

@@ -1,0 +1,370 @@
+package ir
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// String prints the program, a line a value, operands first: the text of dumps and golden files.
+func (p *Program) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "rule %s\n", p.Name)
+	for i, h := range p.Hypers {
+		fmt.Fprintf(&b, "hyper %d %s = %v in %s\n", i, h.Name, h.Default, h.Interval())
+	}
+	for i, s := range p.States {
+		fmt.Fprintf(&b, "state %d %s %s = %v\n", i, s.Name, s.Extent, s.Init)
+	}
+	number := map[*Value]int{}
+	for _, v := range Reachable(append(p.Roots(), p.Eval)...) {
+		number[v] = len(number)
+		fmt.Fprintf(&b, "v%d %s%s = %s", number[v], v.Extent, maskWord(v), p.node(v, number))
+		if v.Label != "" {
+			fmt.Fprintf(&b, "  # %s", v.Label)
+		}
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "x <- v%d\n", number[p.X])
+	for i, s := range p.States {
+		fmt.Fprintf(&b, "state %d <- v%d\n", i, number[s.New])
+	}
+	if p.Eval != nil {
+		fmt.Fprintf(&b, "eval v%d\n", number[p.Eval])
+	}
+	return b.String()
+}
+
+func maskWord(v *Value) string {
+	if v.Mask {
+		return " mask"
+	}
+	return ""
+}
+
+func (p *Program) node(v *Value, number map[*Value]int) string {
+	args := make([]string, len(v.Args))
+	for i, a := range v.Args {
+		args[i] = "v" + strconv.Itoa(number[a])
+	}
+	list := strings.Join(args, ", ")
+	switch v.Kind {
+	case Apply:
+		return v.Op.Name + "(" + list + ")"
+	case Reduce:
+		return fmt.Sprintf("%s(%s per %s)", v.Op.Name, list, v.Per)
+	case Hold:
+		return fmt.Sprintf("hold%d(%s)", v.Index, list)
+	case Spread:
+		return "spread(" + list + ")"
+	case Var:
+		return fmt.Sprintf("var%d(%s)", v.Index, list)
+	case Deriv:
+		return "deriv(" + list + ")"
+	}
+	return p.Leaf(v)
+}
+
+// Leaf is the text of a value without operands.
+func (p *Program) Leaf(v *Value) string {
+	switch v.Kind {
+	case Number:
+		if v.Mask {
+			return strconv.FormatBool(v.Num != 0)
+		}
+		return FormatNumber(v.Num)
+	case Input:
+		if Inputs[v.Name] == Tensor {
+			return v.Name + "(x)"
+		}
+		return v.Name
+	case Hyper:
+		return p.Hypers[v.Index].Name
+	case Load:
+		return p.States[v.Index].Name
+	case Size:
+		return fmt.Sprintf("size(%s per %s)", v.Of, v.Per)
+	}
+	return "?"
+}
+
+// FormatNumber is the shortest text of v in the rule language.
+func FormatNumber(v float64) string {
+	switch {
+	case math.IsInf(v, 1):
+		return "inf"
+	case math.IsInf(v, -1):
+		return "-inf"
+	}
+	s := strconv.FormatFloat(v, 'g', -1, 64)
+	return strings.Replace(s, "e+", "e", 1)
+}
+
+// Equation is one line of a formula.
+type Equation struct {
+	Name   string
+	Value  *Value
+	Extent Extent
+	Text   string
+	Update bool // Name takes a new value: it stands for the new one in the lines below
+}
+
+// String is the line as text.
+func (e Equation) String() string {
+	if e.Update {
+		return e.Name + " <- " + e.Text
+	}
+	return e.Name + " = " + e.Text
+}
+
+// StateNames gives each state a short name for people: what the rule calls its new value, else the last part of its path.
+func (p *Program) StateNames() []string {
+	taken := map[string]bool{"x": true, "g": true, "t": true, "loss": true}
+	for _, h := range p.Hypers {
+		taken[h.Name] = true
+	}
+	names := make([]string, len(p.States))
+	for i, s := range p.States {
+		base := s.New.Label
+		if base == "" || s.New.Kind == Input {
+			base = s.Name[strings.LastIndex(s.Name, ".")+1:]
+		}
+		names[i] = unused(base, taken)
+	}
+	return names
+}
+
+// Formula states the whole step: x and every state.
+func (p *Program) Formula() []Equation {
+	short := p.StateNames()
+	names, leaves := map[*Value]string{}, map[*Value]string{}
+	roots := []*Value{p.X}
+	names[p.X] = "x"
+	for i, s := range p.States {
+		load := p.Pool.Load(i)
+		leaves[load] = short[i]
+		if s.New != load && names[s.New] == "" {
+			names[s.New] = short[i]
+			roots = append(roots, s.New)
+		}
+	}
+	return p.Equations(roots, names, leaves)
+}
+
+// Equations states roots as a list of equations in the rule language, operands first: a value that is read more than
+// once, or that comes of a reduction, has a line of its own. names gives the roots' names, leaves those of the values
+// that are taken as they are. A root may have the name of a leaf: its line updates it.
+func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []Equation {
+	order := below(roots, leaves)
+	w := &writer{p: p, names: map[*Value]string{}}
+	taken := map[string]bool{}
+	for _, v := range order {
+		if n, ok := leaves[v]; ok {
+			w.names[v], taken[n] = n, true
+		} else if len(v.Args) == 0 {
+			taken[p.Leaf(v)] = true
+		}
+	}
+	for _, n := range names {
+		taken[n] = true
+	}
+	isLine := lines(order, names, leaves)
+	var out, last []Equation
+	for i, v := range order {
+		if !isLine[v] {
+			continue
+		}
+		name, root := names[v]
+		text := w.text(v)
+		switch {
+		case !root:
+			name = unused(label(v), taken)
+		case w.readLater(name, order, i, isLine):
+			last = append(last, Equation{Name: name, Value: v, Extent: v.Extent, Text: unused(name+"_new", taken), Update: true})
+			name, root = last[len(last)-1].Text, false
+		}
+		out = append(out, Equation{Name: name, Value: v, Extent: v.Extent, Text: text, Update: root})
+		if len(v.Args) > 0 {
+			w.names[v] = name
+		}
+	}
+	return append(out, last...)
+}
+
+// lines tells which values have a line of their own.
+func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
+	uses := map[*Value]int{}
+	for _, v := range order {
+		if _, leaf := leaves[v]; !leaf {
+			for _, a := range v.Args {
+				uses[a]++
+			}
+		}
+	}
+	out := map[*Value]bool{}
+	for _, v := range order {
+		_, root := names[v]
+		_, leaf := leaves[v]
+		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || v.Kind == Reduce)
+	}
+	return out
+}
+
+// readLater reports whether a line below order[i] reads the leaf called name.
+func (w *writer) readLater(name string, order []*Value, i int, isLine map[*Value]bool) bool {
+	below := map[*Value]bool{} // printed in a line below i
+	for k := len(order) - 1; k >= 0; k-- {
+		v := order[k]
+		if isLine[v] {
+			below[v] = k > i
+		}
+		if !below[v] {
+			continue
+		}
+		for _, a := range v.Args {
+			if !isLine[a] {
+				below[a] = true
+			}
+			if (len(a.Args) == 0 || w.names[a] != "") && w.text(a) == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func label(v *Value) string {
+	switch {
+	case v.Label != "":
+		return v.Label
+	case v.Extent == Elem:
+		return "u"
+	}
+	return "c"
+}
+
+func unused(base string, taken map[string]bool) string {
+	name := base
+	for i := 1; taken[name]; i++ {
+		name = base + strconv.Itoa(i)
+	}
+	taken[name] = true
+	return name
+}
+
+// below lists the values below roots, operands first, and nothing below a leaf.
+func below(roots []*Value, leaves map[*Value]string) []*Value {
+	var order []*Value
+	inside := map[*Value]bool{}
+	stack := append([]*Value(nil), roots...)
+	for len(stack) > 0 {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if inside[v] {
+			continue
+		}
+		inside[v] = true
+		if _, leaf := leaves[v]; !leaf {
+			stack = append(stack, v.Args...)
+		}
+	}
+	for _, v := range Reachable(roots...) {
+		if inside[v] {
+			order = append(order, v)
+		}
+	}
+	return order
+}
+
+type writer struct {
+	p     *Program
+	names map[*Value]string
+}
+
+var precedence = map[string]int{"or": 1, "and": 2, "not": 3, "==": 4, "!=": 4, "<": 4, "<=": 4, ">": 4, ">=": 4, "+": 5, "-": 5, "*": 6, "/": 6, "%": 6, "^": 8}
+
+func (w *writer) text(v *Value) string { s, _ := w.expr(v); return s }
+
+// expr is v's text and its precedence; 10 needs no parentheses anywhere.
+func (w *writer) expr(v *Value) (string, int) {
+	if n, ok := w.names[v]; ok {
+		return n, 10
+	}
+	switch v.Kind {
+	case Reduce:
+		name := strings.TrimPrefix(v.Op.Name, "reduce_")
+		arg := w.text(v.Args[0])
+		if v.Per == Tensor {
+			return name + "(" + arg + ")", 10
+		}
+		return name + "(" + arg + " per " + v.Per.String() + ")", 10
+	case Spread, Var, Hold:
+		return w.expr(v.Args[0])
+	case Apply:
+		return w.apply(v)
+	case Number:
+		if v.Num < 0 {
+			return w.p.Leaf(v), 7
+		}
+	}
+	return w.p.Leaf(v), 10
+}
+
+func (w *writer) apply(v *Value) (string, int) {
+	o := v.Op
+	if o.Name == "real" {
+		return w.expr(v.Args[0])
+	}
+	if o.Name == "pow" && !unrolled(v.Args[1]) {
+		return w.within(v.Args[0], 9) + "^" + w.within(v.Args[1], 9), 8
+	}
+	if o.Infix == "" || o.Name == "pow" {
+		args := make([]string, len(v.Args))
+		for i, a := range v.Args {
+			args[i] = w.text(a)
+		}
+		return o.Name + "(" + strings.Join(args, ", ") + ")", 10
+	}
+	if o.Args == 1 {
+		level := 7
+		sep := ""
+		if o.Name == "not" {
+			level, sep = 3, " "
+		}
+		return o.Infix + sep + w.within(v.Args[0], level+1), level
+	}
+	if o.Name == "mul" && v.Args[0] == v.Args[1] {
+		return w.within(v.Args[0], 9) + "^2", 8
+	}
+	level := precedence[o.Infix]
+	sep := " "
+	if slices.Contains([]string{"*", "/", "%"}, o.Infix) {
+		sep = ""
+	}
+	right := level + 1
+	return w.within(v.Args[0], level) + sep + o.Infix + sep + w.within(v.Args[1], right), level
+}
+
+// unrolled reports whether u^b would be read as a product or a root.
+func unrolled(b *Value) bool {
+	return b.Kind == Number && (b.Num == 0.5 || b.Num >= 2 && b.Num <= 16 && b.Num == math.Floor(b.Num))
+}
+
+func (w *writer) within(v *Value, least int) string {
+	s, level := w.expr(v)
+	if level < least {
+		return "(" + s + ")"
+	}
+	return s
+}
+
+// StateLeaves names the states as a step finds them, for Equations.
+func (p *Program) StateLeaves() map[*Value]string {
+	leaves := map[*Value]string{}
+	for i, n := range p.StateNames() {
+		leaves[p.Pool.Load(i)] = n
+	}
+	return leaves
+}

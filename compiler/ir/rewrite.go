@@ -1,0 +1,139 @@
+package ir
+
+import "slices"
+
+// Rewriter rebuilds graphs bottom up. Make is called for every value with its rebuilt operands and returns what takes
+// its place; results are remembered, so a value is rebuilt once.
+type Rewriter struct {
+	To   *Pool
+	Make func(v *Value, args []*Value) *Value
+	done map[*Value]*Value
+}
+
+// Value rebuilds v.
+func (r *Rewriter) Value(v *Value) *Value {
+	if v == nil {
+		return nil
+	}
+	if r.done == nil {
+		r.done = map[*Value]*Value{}
+	}
+	type frame struct {
+		v    *Value
+		next int
+	}
+	stack := []frame{{v: v}}
+	for len(stack) > 0 {
+		top := &stack[len(stack)-1]
+		if r.done[top.v] != nil {
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		if top.next < len(top.v.Args) {
+			a := top.v.Args[top.next]
+			top.next++
+			if r.done[a] == nil {
+				stack = append(stack, frame{v: a})
+			}
+			continue
+		}
+		args := make([]*Value, len(top.v.Args))
+		for i, a := range top.v.Args {
+			args[i] = r.done[a]
+		}
+		n := r.Make(top.v, args)
+		if n.Label == "" && n.Kind != Number {
+			n.Label = top.v.Label
+		}
+		r.done[top.v] = n
+		stack = stack[:len(stack)-1]
+	}
+	return r.done[v]
+}
+
+// Program rebuilds all roots of p.
+func (r *Rewriter) Program(p *Program) *Program {
+	q := *p
+	q.Pool = r.To
+	q.States = slices.Clone(p.States)
+	q.X = r.Value(p.X)
+	for i := range q.States {
+		q.States[i].New = r.Value(p.States[i].New)
+	}
+	q.Eval = r.Value(p.Eval)
+	return &q
+}
+
+// Copy is v with other operands, made in pool p.
+func (p *Pool) Copy(v *Value, args []*Value) *Value {
+	switch v.Kind {
+	case Apply:
+		return p.Apply(v.Op, args...)
+	case Reduce:
+		if args[0].Extent <= v.Per {
+			return args[0]
+		}
+		return p.Reduce(v.Op, args[0], v.Per)
+	case Size:
+		if len(args) > 0 {
+			return p.Count(args[0].Extent, v.Per)
+		}
+		return p.Count(v.Of, v.Per)
+	case Spread:
+		return p.Spread(args[0], v.Extent)
+	}
+	c := *v
+	c.Args = args
+	c.Label = ""
+	return p.make(c)
+}
+
+// Resolve makes the program whose extents are final: holds become spreads or nothing, and sizes counts.
+func (p *Program) Resolve(states []Extent, vars []Extent) *Program {
+	to := NewPool()
+	to.states = states
+	r := &Rewriter{To: to, Make: func(v *Value, args []*Value) *Value {
+		if v.Kind == Hold {
+			return to.Spread(args[0], vars[v.Index])
+		}
+		return to.Copy(v, args)
+	}}
+	q := r.Program(p)
+	for i := range q.States {
+		q.States[i].Extent = states[i]
+	}
+	return q
+}
+
+// Replace decides beforehand what takes the place of v; a constant is never replaced.
+func (r *Rewriter) Replace(v, by *Value) {
+	if r.done == nil {
+		r.done = map[*Value]*Value{}
+	}
+	if v.Kind != Number {
+		r.done[v] = by
+	}
+}
+
+// KeepStates makes the program without the states that are not live. None of them may be read by what is.
+func (p *Program) KeepStates(live []bool) *Program {
+	to := NewPool()
+	index := make([]int, len(p.States))
+	var states []State
+	for i, s := range p.States {
+		if live[i] {
+			index[i] = len(states)
+			states = append(states, s)
+			to.states = append(to.states, s.Extent)
+		}
+	}
+	q := *p
+	q.States = states
+	r := &Rewriter{To: to, Make: func(v *Value, args []*Value) *Value {
+		if v.Kind == Load {
+			return to.Load(index[v.Index])
+		}
+		return to.Copy(v, args)
+	}}
+	return r.Program(&q)
+}

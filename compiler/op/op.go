@@ -1,0 +1,92 @@
+// Package op is the operator table of the rule language: one row an operator, and nothing about an operator stands
+// anywhere else but in the instruction tables of the assembly targets.
+//
+// A row is data. The formulas in it (derivative, expansion) are text in the rule language, in which a, b, c are the
+// arguments and y is the result; the passes parse them.
+package op
+
+// Op is one row of the table.
+type Op struct {
+	Name  string // of the call, and of the instruction
+	Infix string // how it is written between (or before) its operands; "" for a call
+	Doc   string // one line for the reference
+	Kind  Kind
+	Args  int // number of arguments
+
+	MaskArgs int  // bit i set: argument i is a mask
+	Mask     bool // the result is a mask
+	Commutes bool // a op b has the bits of b op a
+
+	Eval   func(a []float64) float64 // masks are 0 and 1
+	Eval32 func(a []float32) float32
+
+	// Diff is the derivative in each argument; "" stands for a derivative that is zero almost everywhere.
+	Diff []string
+	// Expand says the same in simpler operators, bit for bit; a row that has it is unrolled before code is generated.
+	Expand string
+	// Go prints the operator in generated Go source: $a, $b, $c are operands, $T is the element type.
+	Go string
+
+	Lo, Hi float64 // the arguments that tests draw from, when the derivative is smooth there only; 0, 0 means all
+	Ulp    float64 // bound on the error of Eval in units in the last place; 0 means correctly rounded
+	Flops  int     // cost an element in units of an addition
+	LaTeX  string  // $a, $b, $c are operands
+}
+
+// Kind tells how an operator's result has its extent.
+type Kind uint8
+
+// The kinds of operators.
+const (
+	Elementwise Kind = iota // join of the arguments' extents
+	Reduction               // `per E`, over the values that its argument has
+	Size                    // the number of values that a reduction would run over
+)
+
+// Lookup finds a row by name.
+func Lookup(name string) (*Op, bool) {
+	o, ok := byName[name]
+	return o, ok
+}
+
+// Must finds a row that is known to exist.
+func Must(name string) *Op {
+	o, ok := byName[name]
+	if !ok {
+		panic("op: no operator " + name)
+	}
+	return o
+}
+
+// Infix finds the row written as symbol with the given number of operands.
+func Infix(symbol string, args int) (*Op, bool) {
+	for i := range Table {
+		if o := &Table[i]; o.Infix == symbol && o.Args == args {
+			return o, true
+		}
+	}
+	return nil, false
+}
+
+var byName = index()
+
+func index() map[string]*Op {
+	m := make(map[string]*Op, len(Table))
+	for i := range Table {
+		if m[Table[i].Name] != nil {
+			panic("op: two rows named " + Table[i].Name)
+		}
+		m[Table[i].Name] = &Table[i]
+	}
+	return m
+}
+
+// Smooth reports whether the operator has a derivative in some argument.
+func (o *Op) Smooth() bool {
+	for _, d := range o.Diff {
+		if d != "" {
+			return true
+		}
+	}
+	return false
+}

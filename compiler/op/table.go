@@ -1,0 +1,211 @@
+package op
+
+import (
+	"math"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// Table is every operator of the language. ADD AN OPERATOR HERE: its row is its documentation, its meaning, its
+// derivative, its printed form and its tests.
+var Table = []Op{
+	// arithmetic
+	{Name: "add", Infix: "+", Doc: "sum", Args: 2, Commutes: true,
+		Eval: f2(func(a, b float64) float64 { return a + b }), Eval32: f2(func(a, b float32) float32 { return a + b }),
+		Diff: []string{"1", "1"}, Go: "$a + $b", Flops: 1, LaTeX: "$a + $b"},
+	{Name: "sub", Infix: "-", Doc: "difference", Args: 2,
+		Eval: f2(func(a, b float64) float64 { return a - b }), Eval32: f2(func(a, b float32) float32 { return a - b }),
+		Diff: []string{"1", "-1"}, Go: "$a - $b", Flops: 1, LaTeX: "$a - $b"},
+	{Name: "mul", Infix: "*", Doc: "product", Args: 2, Commutes: true,
+		Eval: f2(func(a, b float64) float64 { return a * b }), Eval32: f2(func(a, b float32) float32 { return a * b }),
+		Diff: []string{"b", "a"}, Go: "$T($a * $b)", Flops: 1, LaTeX: `$a\,$b`},
+	{Name: "div", Infix: "/", Doc: "quotient of reals", Args: 2,
+		Eval: f2(func(a, b float64) float64 { return a / b }), Eval32: f2(func(a, b float32) float32 { return a / b }),
+		Diff: []string{"1/b", "-y/b"}, Go: "$a / $b", Flops: 8, LaTeX: `\frac{$a}{$b}`},
+	{Name: "mod", Infix: "%", Doc: "remainder a - b*floor(a/b), with the sign of b", Args: 2,
+		Eval: f2(elem.Mod[float64]), Eval32: f2(elem.Mod[float32]),
+		Diff: []string{"1", "-floor(a/b)"}, Expand: "a - b*floor(a/b)", Flops: 11, LaTeX: `$a \bmod $b`},
+	{Name: "neg", Infix: "-", Doc: "negation", Args: 1,
+		Eval: f1(func(a float64) float64 { return -a }), Eval32: f1(func(a float32) float32 { return -a }),
+		Diff: []string{"-1"}, Go: "-$a", Flops: 1, LaTeX: "-$a"},
+
+	// comparisons and logic: a comparison with NaN is false, but `!=` is true
+	{Name: "eq", Infix: "==", Doc: "equal", Args: 2, Mask: true, Commutes: true,
+		Eval: c2(func(a, b float64) bool { return a == b }), Eval32: c2(func(a, b float32) bool { return a == b }),
+		Go: "$a == $b", Flops: 1, LaTeX: "$a = $b"},
+	{Name: "ne", Infix: "!=", Doc: "not equal", Args: 2, Mask: true, Commutes: true,
+		Eval: c2(func(a, b float64) bool { return a != b }), Eval32: c2(func(a, b float32) bool { return a != b }),
+		Go: "$a != $b", Flops: 1, LaTeX: `$a \ne $b`},
+	{Name: "lt", Infix: "<", Doc: "less", Args: 2, Mask: true,
+		Eval: c2(func(a, b float64) bool { return a < b }), Eval32: c2(func(a, b float32) bool { return a < b }),
+		Go: "$a < $b", Flops: 1, LaTeX: "$a < $b"},
+	{Name: "le", Infix: "<=", Doc: "less or equal", Args: 2, Mask: true,
+		Eval: c2(func(a, b float64) bool { return a <= b }), Eval32: c2(func(a, b float32) bool { return a <= b }),
+		Go: "$a <= $b", Flops: 1, LaTeX: `$a \le $b`},
+	{Name: "gt", Infix: ">", Doc: "greater", Args: 2, Mask: true,
+		Eval: c2(func(a, b float64) bool { return a > b }), Eval32: c2(func(a, b float32) bool { return a > b }),
+		Go: "$a > $b", Flops: 1, LaTeX: "$a > $b"},
+	{Name: "ge", Infix: ">=", Doc: "greater or equal", Args: 2, Mask: true,
+		Eval: c2(func(a, b float64) bool { return a >= b }), Eval32: c2(func(a, b float32) bool { return a >= b }),
+		Go: "$a >= $b", Flops: 1, LaTeX: `$a \ge $b`},
+	{Name: "and", Infix: "and", Doc: "both masks", Args: 2, MaskArgs: 3, Mask: true, Commutes: true,
+		Eval: f2(func(a, b float64) float64 { return a * b }), Eval32: f2(func(a, b float32) float32 { return a * b }),
+		Go: "$a && $b", Flops: 1, LaTeX: `$a \wedge $b`},
+	{Name: "or", Infix: "or", Doc: "either mask", Args: 2, MaskArgs: 3, Mask: true, Commutes: true,
+		Eval: f2(func(a, b float64) float64 { return max(a, b) }), Eval32: f2(func(a, b float32) float32 { return max(a, b) }),
+		Go: "$a || $b", Flops: 1, LaTeX: `$a \vee $b`},
+	{Name: "not", Infix: "not", Doc: "the other mask", Args: 1, MaskArgs: 1, Mask: true,
+		Eval: f1(func(a float64) float64 { return 1 - a }), Eval32: f1(func(a float32) float32 { return 1 - a }),
+		Go: "!$a", Flops: 1, LaTeX: `\neg $a`},
+	{Name: "where", Doc: "where(mask, a, b) selects a or b and never computes with the mask", Args: 3, MaskArgs: 1,
+		Eval: f3(where[float64]), Eval32: f3(where[float32]),
+		Diff: []string{"", "where(a, 1, 0)", "where(a, 0, 1)"}, Go: "optrt.Where($a, $b, $c)", Flops: 1,
+		LaTeX: `\begin{cases}$b & $a\\ $c & \text{otherwise}\end{cases}`},
+	{Name: "real", Doc: "a mask as 0 or 1", Args: 1, MaskArgs: 1,
+		Eval: f1(func(a float64) float64 { return a }), Eval32: f1(func(a float32) float32 { return a }),
+		Go: "optrt.Real[$T]($a)", Flops: 1, LaTeX: `\mathbf{1}[$a]`},
+	{Name: "isfinite", Doc: "neither infinite nor NaN", Args: 1, Mask: true,
+		Eval: c1(elem.IsFinite[float64]), Eval32: c1(elem.IsFinite[float32]),
+		Go: "elem.IsFinite($a)", Flops: 2, LaTeX: `|$a| < \infty`},
+
+	// exact functions
+	{Name: "abs", Doc: "absolute value", Args: 1,
+		Eval: f1(elem.Abs[float64]), Eval32: f1(elem.Abs[float32]),
+		Diff: []string{"sign(a)"}, Go: "elem.Abs($a)", Flops: 1, LaTeX: `|$a|`},
+	{Name: "sign", Doc: "-1, 0 or 1; sign(±0) is +0 and sign(NaN) NaN", Args: 1,
+		Eval: f1(elem.Sign[float64]), Eval32: f1(elem.Sign[float32]),
+		Diff: []string{""}, Go: "elem.Sign($a)", Flops: 2, LaTeX: `\operatorname{sign} $a`},
+	{Name: "sqrt", Doc: "square root, correctly rounded", Args: 1,
+		Eval: f1(elem.Sqrt[float64]), Eval32: f1(elem.Sqrt[float32]),
+		Diff: []string{"0.5/y"}, Go: "elem.Sqrt($a)", Lo: 0.01, Hi: 100, Flops: 8, LaTeX: `\sqrt{$a}`},
+	{Name: "rsqrt", Doc: "1/sqrt(a), two roundings", Args: 1,
+		Eval: f1(elem.Rsqrt[float64]), Eval32: f1(elem.Rsqrt[float32]),
+		Diff: []string{"-0.5*y/a"}, Expand: "1/sqrt(a)", Lo: 0.01, Hi: 100, Ulp: 1.5, Flops: 16, LaTeX: `\frac{1}{\sqrt{$a}}`},
+	{Name: "floor", Doc: "largest integer not above a", Args: 1,
+		Eval: f1(elem.Floor[float64]), Eval32: f1(elem.Floor[float32]),
+		Diff: []string{""}, Go: "elem.Floor($a)", Flops: 1, LaTeX: `\lfloor $a \rfloor`},
+	{Name: "ceil", Doc: "smallest integer not below a", Args: 1,
+		Eval: f1(elem.Ceil[float64]), Eval32: f1(elem.Ceil[float32]),
+		Diff: []string{""}, Go: "elem.Ceil($a)", Flops: 1, LaTeX: `\lceil $a \rceil`},
+	{Name: "round", Doc: "nearest integer, ties to even", Args: 1,
+		Eval: f1(elem.Round[float64]), Eval32: f1(elem.Round[float32]),
+		Diff: []string{""}, Go: "elem.Round($a)", Flops: 1, LaTeX: `\operatorname{round} $a`},
+	{Name: "min", Doc: "smaller of two (of one argument: a reduction); NaN wins, -0 < +0", Args: 2, Commutes: true,
+		Eval: f2(elem.Min[float64]), Eval32: f2(elem.Min[float32]),
+		Diff: []string{"where(a < b, 1, where(a > b, 0, 0.5))", "where(b < a, 1, where(b > a, 0, 0.5))"},
+		Go:   "elem.Min($a, $b)", Flops: 1, LaTeX: `\min($a, $b)`},
+	{Name: "max", Doc: "larger of two (of one argument: a reduction); NaN wins, -0 < +0", Args: 2, Commutes: true,
+		Eval: f2(elem.Max[float64]), Eval32: f2(elem.Max[float32]),
+		Diff: []string{"where(a > b, 1, where(a < b, 0, 0.5))", "where(b > a, 1, where(b < a, 0, 0.5))"},
+		Go:   "elem.Max($a, $b)", Flops: 1, LaTeX: `\max($a, $b)`},
+	{Name: "clamp", Doc: "clamp(a, lo, hi) = min(max(a, lo), hi)", Args: 3,
+		Eval: f3(elem.Clamp[float64]), Eval32: f3(elem.Clamp[float32]),
+		Diff: []string{
+			"where(max(a, b) < c, 1, where(max(a, b) > c, 0, 0.5))*where(a > b, 1, where(a < b, 0, 0.5))",
+			"where(max(a, b) < c, 1, where(max(a, b) > c, 0, 0.5))*where(b > a, 1, where(b < a, 0, 0.5))",
+			"where(c < max(a, b), 1, where(c > max(a, b), 0, 0.5))"},
+		Expand: "min(max(a, b), c)", Flops: 2, LaTeX: `\operatorname{clamp}($a, $b, $c)`},
+	{Name: "copysign", Doc: "magnitude of a with the sign bit of b", Args: 2,
+		Eval: f2(elem.Copysign[float64]), Eval32: f2(elem.Copysign[float32]),
+		Diff: []string{"copysign(1, b)*copysign(1, a)", ""}, Go: "elem.Copysign($a, $b)", Flops: 1,
+		LaTeX: `\operatorname{copysign}($a, $b)`},
+
+	// elementary functions
+	{Name: "cbrt", Doc: "cube root", Args: 1, Eval: f1(elem.Cbrt[float64]), Eval32: f1(elem.Cbrt[float32]),
+		Diff: []string{"y/(3*a)"}, Go: "elem.Cbrt($a)", Lo: 0.1, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\sqrt[3]{$a}`},
+	{Name: "exp", Doc: "e to the a", Args: 1, Eval: f1(elem.Exp[float64]), Eval32: f1(elem.Exp[float32]),
+		Diff: []string{"y"}, Go: "elem.Exp($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 15, LaTeX: `\exp($a)`},
+	{Name: "expm1", Doc: "exp(a) - 1, exact near 0", Args: 1, Eval: f1(elem.Expm1[float64]), Eval32: f1(elem.Expm1[float32]),
+		Diff: []string{"y + 1"}, Go: "elem.Expm1($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 20, LaTeX: `\operatorname{expm1}($a)`},
+	{Name: "log", Doc: "natural logarithm", Args: 1, Eval: f1(elem.Log[float64]), Eval32: f1(elem.Log[float32]),
+		Diff: []string{"1/a"}, Go: "elem.Log($a)", Lo: 0.1, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\ln($a)`},
+	{Name: "log1p", Doc: "log(1 + a), exact near 0", Args: 1, Eval: f1(elem.Log1p[float64]), Eval32: f1(elem.Log1p[float32]),
+		Diff: []string{"1/(1 + a)"}, Go: "elem.Log1p($a)", Lo: -0.9, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\operatorname{log1p}($a)`},
+	{Name: "log2", Doc: "binary logarithm", Args: 1, Eval: f1(elem.Log2[float64]), Eval32: f1(elem.Log2[float32]),
+		Diff: []string{"1.4426950408889634/a"}, Go: "elem.Log2($a)", Lo: 0.1, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\log_2($a)`},
+	{Name: "pow", Infix: "^", Doc: "a to the b; for an integral constant from 2 to 16 the product from the left, for 0.5 sqrt", Args: 2,
+		Eval: f2(elem.Pow[float64]), Eval32: f2(elem.Pow[float32]),
+		Diff: []string{"b*pow(a, b - 1)", "y*log(a)"}, Go: "elem.Pow($a, $b)", Lo: 0.1, Hi: 4, Ulp: 2, Flops: 60, LaTeX: `{$a}^{$b}`},
+	{Name: "sin", Doc: "sine", Args: 1, Eval: f1(elem.Sin[float64]), Eval32: f1(elem.Sin[float32]),
+		Diff: []string{"cos(a)"}, Go: "elem.Sin($a)", Lo: -10, Hi: 10, Ulp: 2, Flops: 25, LaTeX: `\sin($a)`},
+	{Name: "cos", Doc: "cosine", Args: 1, Eval: f1(elem.Cos[float64]), Eval32: f1(elem.Cos[float32]),
+		Diff: []string{"-sin(a)"}, Go: "elem.Cos($a)", Lo: -10, Hi: 10, Ulp: 2, Flops: 25, LaTeX: `\cos($a)`},
+	{Name: "tan", Doc: "tangent", Args: 1, Eval: f1(elem.Tan[float64]), Eval32: f1(elem.Tan[float32]),
+		Diff: []string{"1 + y*y"}, Go: "elem.Tan($a)", Lo: -1.4, Hi: 1.4, Ulp: 2, Flops: 35, LaTeX: `\tan($a)`},
+	{Name: "atan", Doc: "inverse tangent", Args: 1, Eval: f1(elem.Atan[float64]), Eval32: f1(elem.Atan[float32]),
+		Diff: []string{"1/(1 + a*a)"}, Go: "elem.Atan($a)", Lo: -10, Hi: 10, Ulp: 2, Flops: 25, LaTeX: `\arctan($a)`},
+	{Name: "sinh", Doc: "hyperbolic sine", Args: 1, Eval: f1(elem.Sinh[float64]), Eval32: f1(elem.Sinh[float32]),
+		Diff: []string{"cosh(a)"}, Go: "elem.Sinh($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 25, LaTeX: `\sinh($a)`},
+	{Name: "cosh", Doc: "hyperbolic cosine", Args: 1, Eval: f1(elem.Cosh[float64]), Eval32: f1(elem.Cosh[float32]),
+		Diff: []string{"sinh(a)"}, Go: "elem.Cosh($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 25, LaTeX: `\cosh($a)`},
+	{Name: "tanh", Doc: "hyperbolic tangent", Args: 1, Eval: f1(elem.Tanh[float64]), Eval32: f1(elem.Tanh[float32]),
+		Diff: []string{"1 - y*y"}, Go: "elem.Tanh($a)", Lo: -3, Hi: 3, Ulp: 2, Flops: 25, LaTeX: `\tanh($a)`},
+	{Name: "sigmoid", Doc: "1/(1 + exp(-a))", Args: 1, Eval: f1(elem.Sigmoid[float64]), Eval32: f1(elem.Sigmoid[float32]),
+		Diff: []string{"y*(1 - y)"}, Go: "elem.Sigmoid($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 25, LaTeX: `\sigma($a)`},
+	{Name: "softplus", Doc: "log(1 + exp(a))", Args: 1, Eval: f1(elem.Softplus[float64]), Eval32: f1(elem.Softplus[float32]),
+		Diff: []string{"sigmoid(a)"}, Go: "elem.Softplus($a)", Lo: -5, Hi: 5, Ulp: 2, Flops: 35, LaTeX: `\operatorname{softplus}($a)`},
+	{Name: "erf", Doc: "error function", Args: 1, Eval: f1(elem.Erf[float64]), Eval32: f1(elem.Erf[float32]),
+		Diff: []string{"1.1283791670955126*exp(-a*a)"}, Go: "elem.Erf($a)", Lo: -3, Hi: 3, Ulp: 2, Flops: 40, LaTeX: `\operatorname{erf}($a)`},
+	{Name: "hypot", Doc: "sqrt(a*a + b*b) without overflow", Args: 2, Commutes: true, Eval: f2(elem.Hypot[float64]), Eval32: f2(elem.Hypot[float32]),
+		Diff: []string{"a/y", "b/y"}, Go: "elem.Hypot($a, $b)", Lo: 0.1, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\sqrt{$a^2 + $b^2}`},
+
+	// reductions, over the tensor unless `per group` or `per model`; the rows with an Expand are said in the first three
+	{Name: "sum", Doc: "sum of all values", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\sum $a`},
+	{Name: "reduce_min", Doc: "smallest value, written min(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\min $a`},
+	{Name: "reduce_max", Doc: "largest value, written max(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\max $a`},
+	{Name: "size", Doc: "how many values a has", Kind: Size, Args: 1, LaTeX: `\#$a`},
+	{Name: "mean", Doc: "arithmetic mean", Kind: Reduction, Args: 1, Expand: "sum(a)/size(a)", LaTeX: `\operatorname{mean} $a`},
+	{Name: "normsq", Doc: "sum of squares", Kind: Reduction, Args: 1, Expand: "sum(a*a)", LaTeX: `\|$a\|^2`},
+	{Name: "norm", Doc: "Euclidean norm", Kind: Reduction, Args: 1, Expand: "sqrt(sum(a*a))", LaTeX: `\|$a\|`},
+	{Name: "norm1", Doc: "sum of absolute values", Kind: Reduction, Args: 1, Expand: "sum(abs(a))", LaTeX: `\|$a\|_1`},
+	{Name: "dot", Doc: "sum of products", Kind: Reduction, Args: 2, Expand: "sum(a*b)", LaTeX: `\langle $a, $b\rangle`},
+	{Name: "count", Doc: "how many of a mask are set", Kind: Reduction, Args: 1, MaskArgs: 1, Expand: "sum(real(a))", LaTeX: `\#($a)`},
+	{Name: "any", Doc: "whether one of a mask is set", Kind: Reduction, Args: 1, MaskArgs: 1, Mask: true, Expand: "reduce_max(real(a)) > 0", LaTeX: `\exists ($a)`},
+	{Name: "all", Doc: "whether every one of a mask is set", Kind: Reduction, Args: 1, MaskArgs: 1, Mask: true, Expand: "reduce_min(real(a)) > 0", LaTeX: `\forall ($a)`},
+}
+
+func where[T elem.Float](m, a, b T) T {
+	if m != 0 {
+		return a
+	}
+	return b
+}
+
+func f1[T elem.Float](f func(a T) T) func([]T) T    { return func(a []T) T { return f(a[0]) } }
+func f2[T elem.Float](f func(a, b T) T) func([]T) T { return func(a []T) T { return f(a[0], a[1]) } }
+func f3[T elem.Float](f func(a, b, c T) T) func([]T) T {
+	return func(a []T) T { return f(a[0], a[1], a[2]) }
+}
+func c1[T elem.Float](f func(a T) bool) func([]T) T {
+	return func(a []T) T { return bit[T](f(a[0])) }
+}
+func c2[T elem.Float](f func(a, b T) bool) func([]T) T {
+	return func(a []T) T { return bit[T](f(a[0], a[1])) }
+}
+
+func bit[T elem.Float](b bool) T {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// laterNames are calls of the language that this version refuses by name, so that the message can say so.
+var laterNames = []string{
+	"kth", "quantile", "median", "topk", "diag", "trace", "outer", "eye", "inv", "solve", "cholesky", "qr", "eigvecs",
+	"inv_root", "orthogonalize", "svd_shrink", "normal", "uniform", "rademacher", "prox", "project", "lmo", "mirror",
+	"hypergrad", "push",
+}
+
+// IsLater reports whether name is an operator of the language that this version does not build yet.
+func IsLater(name string) bool {
+	for _, n := range laterNames {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Inf is the language's `inf`.
+var Inf = math.Inf(1)

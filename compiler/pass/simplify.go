@@ -1,0 +1,129 @@
+package pass
+
+import (
+	"math"
+	"sync"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/lang"
+)
+
+// Simplify applies the exact rewrites until none applies. Each makes the expression smaller or keeps its size while
+// removing a negation, so it ends.
+func Simplify(p *ir.Program) *ir.Program {
+	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		return rewrite(p.Pool, p.Pool.Copy(v, args))
+	}}
+	return r.Program(p)
+}
+
+func rewrite(pool *ir.Pool, v *ir.Value) *ir.Value {
+	for {
+		next := rewriteOnce(pool, v)
+		if next == v {
+			return v
+		}
+		v = next
+	}
+}
+
+func rewriteOnce(pool *ir.Pool, v *ir.Value) *ir.Value {
+	if v.Kind != ir.Apply {
+		return v
+	}
+	for _, c := range compiled()[v.Op.Name] {
+		names := map[string]*ir.Value{}
+		if !match(c.from.Expr, v, names) {
+			continue
+		}
+		return pool.Spread(pool.Build(c.to, names), v.Extent)
+	}
+	return v
+}
+
+type compiledRule struct{ from, to ir.Formula }
+
+// compiled holds the rules by the operator at the root of their left side.
+var compiled = sync.OnceValue(func() map[string][]compiledRule {
+	m := map[string][]compiledRule{}
+	for _, r := range Rules {
+		from := ir.ParseFormula(r.From)
+		root := operator(from.Expr)
+		m[root] = append(m[root], compiledRule{from, ir.ParseFormula(r.To)})
+	}
+	return m
+})
+
+// operator names the row at the root of a pattern.
+func operator(e lang.Expr) string {
+	switch e := e.(type) {
+	case *lang.Unary:
+		o, _ := op.Infix(e.Op, 1)
+		return o.Name
+	case *lang.Binary:
+		o, _ := op.Infix(e.Op, 2)
+		return o.Name
+	case *lang.Call:
+		return e.Fn.Name
+	}
+	return ""
+}
+
+// match binds the pattern's names so that it becomes v.
+func match(e lang.Expr, v *ir.Value, names map[string]*ir.Value) bool {
+	if num, mask, ok := literal(e); ok {
+		if v.Kind == ir.Spread {
+			v = v.Args[0]
+		}
+		return v.Kind == ir.Number && v.Mask == mask && math.Float64bits(v.Num) == math.Float64bits(num)
+	}
+	if id, ok := e.(*lang.Name); ok {
+		if old := names[id.Name]; old != nil {
+			return old == v
+		}
+		names[id.Name] = v
+		return true
+	}
+	if v.Kind != ir.Apply || v.Op.Name != operator(e) {
+		return false
+	}
+	for i, part := range parts(e) {
+		if !match(part, v.Args[i], names) {
+			return false
+		}
+	}
+	return true
+}
+
+// literal is a constant of a pattern: a number, its negation, true or false.
+func literal(e lang.Expr) (num float64, mask, ok bool) {
+	switch e := e.(type) {
+	case *lang.Number:
+		return e.Value, false, true
+	case *lang.Unary:
+		if n, isNumber := e.X.(*lang.Number); isNumber && e.Op == "-" {
+			return -n.Value, false, true
+		}
+	case *lang.Name:
+		switch e.Name {
+		case "true":
+			return 1, true, true
+		case "false":
+			return 0, true, true
+		}
+	}
+	return 0, false, false
+}
+
+func parts(e lang.Expr) []lang.Expr {
+	switch e := e.(type) {
+	case *lang.Unary:
+		return []lang.Expr{e.X}
+	case *lang.Binary:
+		return []lang.Expr{e.X, e.Y}
+	case *lang.Call:
+		return e.Args
+	}
+	return nil
+}

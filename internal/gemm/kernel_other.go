@@ -1,0 +1,11 @@
+//go:build !amd64
+
+package gemm
+
+func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, accumulate bool) {
+	tilePortable(c, ldc, a, b, ldb, rows, cols, k, accumulate)
+}
+
+func transpose[T Float](dst, src []T, stride, rows, cols int) {
+	transposePortable(dst, src, stride, rows, cols)
+}

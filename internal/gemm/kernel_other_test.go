@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package gemm
+
+func kernels() []string { return []string{"portable"} }
+
+func use(string) {}

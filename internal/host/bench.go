@@ -1,0 +1,125 @@
+package host
+
+import (
+	"errors"
+	"time"
+
+	optrt "github.com/optc-lang/optc/runtime"
+)
+
+// Bench asks for the time of a step of one tensor. The answer is one line.
+type Bench struct {
+	N    int `json:"n"`
+	Reps int `json:"reps"`
+}
+
+// Timing is what a bench measured: nanoseconds a step, one figure a repetition, in the order of the repetitions. The
+// roof walks along the same arrays and adds them up.
+type Timing struct {
+	Rule []float64 `json:"rule"`
+	Roof []float64 `json:"roof"`
+}
+
+// repetition is how long a repetition takes at least: long beside what disturbs it, short beside what drifts.
+const repetition = 30 * time.Millisecond
+
+func (p *program[T]) bench(req *Bench) error {
+	if p.roof == nil {
+		return errors.New("this program was built without a roof")
+	}
+	opt, err := p.benched(p.rule, p.hypers(), req.N, p.req.Engine)
+	if err != nil {
+		return err
+	}
+	roof, err := p.benched(p.roof, nil, req.N, fastest().String())
+	if err != nil {
+		return err
+	}
+	n, err := opt.calibrate()
+	if err != nil {
+		return err
+	}
+	m, err := roof.calibrate()
+	if err != nil {
+		return err
+	}
+	var t Timing
+	for range req.Reps {
+		a, err := opt.time(n)
+		if err != nil {
+			return err
+		}
+		b, err := roof.time(m)
+		if err != nil {
+			return err
+		}
+		t.Rule, t.Roof = append(t.Rule, a), append(t.Roof, b)
+	}
+	return p.reply(Reply{Engine: opt.Engine().String(), Timing: &t})
+}
+
+func fastest() optrt.Engine {
+	e := optrt.Engine(optrt.NumEngines - 1)
+	for !optrt.Has(e) {
+		e--
+	}
+	return e
+}
+
+// benched is an optimizer with its gradients.
+type benched[T optrt.Float] struct {
+	*optrt.Optimizer[T]
+	grads [][]T
+}
+
+func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, n int, engine string) (*benched[T], error) {
+	q := *p
+	q.rule, q.req.Engine = rule, engine
+	opts, err := q.options()
+	if err != nil {
+		return nil, err
+	}
+	x, g := optrt.Alloc[T](n), optrt.Alloc[T](n)
+	fill(x[0], 1)
+	fill(g[0], 1.0/64)
+	o, err := optrt.New(rule, []optrt.Param[T]{{Name: "w", Shape: []int{n}, Data: x[0]}}, hypers, opts...)
+	return &benched[T]{o, g}, err
+}
+
+// fill writes ordinary numbers of both signs up to a size: what is slow about zeros, subnormal numbers or untouched
+// pages is not what a rule meets.
+func fill[T optrt.Float](to []T, size T) {
+	state := uint32(1)
+	for i := range to {
+		state = state*1664525 + 1013904223
+		v := size * (0.5 + T(state>>9)/(1<<24))
+		if state>>31 == 1 {
+			v = -v
+		}
+		to[i] = v
+	}
+}
+
+// calibrate warms up and returns how many steps fill a repetition.
+func (b *benched[T]) calibrate() (int, error) {
+	for n := 2; ; n *= 2 {
+		ns, err := b.time(n)
+		if err != nil {
+			return 0, err
+		}
+		if total := time.Duration(ns * float64(n)); total >= repetition/4 {
+			return max(1, int(float64(repetition)/ns)), nil
+		}
+	}
+}
+
+// time is the mean duration of n steps in nanoseconds.
+func (b *benched[T]) time(n int) (float64, error) {
+	start := time.Now()
+	for range n {
+		if err := b.Step(b.grads, 1); err != nil {
+			return 0, err
+		}
+	}
+	return float64(time.Since(start).Nanoseconds()) / float64(n), nil
+}

@@ -1,0 +1,95 @@
+package runtime
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+)
+
+func address[T Float](s []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
+
+// TestAllocStaggers holds that large arrays of the sizes which models have do not start on the same lines modulo any
+// large power of two. (What differs modulo 4096 differs modulo all greater ones, and 32 arrays 128 bytes apart fit.)
+func TestAllocStaggers(t *testing.T) {
+	for _, n := range []int{1 << 18, 1 << 19, 1 << 20, 3 << 18, 1 << 21, 784 * 1024} {
+		arrays := Alloc[float32](n, n, n, n, n, n, n, n)
+		for i := range arrays {
+			for j := range i {
+				distance := address(arrays[i]) - address(arrays[j])
+				for bits := 12; bits < 40; bits++ {
+					if rest := distance & (1<<bits - 1); rest < smallStagger || rest > 1<<bits-smallStagger {
+						t.Fatalf("n = %d: arrays %d and %d are %d apart modulo 2^%d", n, j, i, rest, bits)
+					}
+				}
+				if rest := distance & (1<<17 - 1); n&(n-1) == 0 && i-j == 1 && rest < 64<<10 {
+					t.Fatalf("n = %d: neighbours are %d apart modulo 128 KiB", n, rest)
+				}
+			}
+		}
+	}
+}
+
+func TestAllocArrays(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		sizes := make([]int, rng.IntN(20))
+		for i := range sizes {
+			sizes[i] = int(math.Exp(rng.Float64()*13)) - 1
+		}
+		checkArrays(t, sizes, Alloc[float32](sizes...))
+		checkArrays(t, sizes, Alloc[float64](sizes...))
+		for _, column := range allocColumns[float64](2, sizes) {
+			checkArrays(t, sizes, column)
+		}
+	}
+}
+
+func checkArrays[T Float](t *testing.T, sizes []int, arrays [][]T) {
+	t.Helper()
+	if len(arrays) != len(sizes) {
+		t.Fatalf("%d arrays for %d sizes", len(arrays), len(sizes))
+	}
+	for i, a := range arrays {
+		if len(a) != sizes[i] || cap(a) != sizes[i] || a == nil || len(a) > 0 && address(a)%lineBytes != 0 {
+			t.Fatalf("array of %d: length %d, capacity %d, at %#x", sizes[i], len(a), cap(a), address(a))
+		}
+		for k := range a {
+			if a[k] != 0 {
+				t.Fatal("arrays overlap or are not zero")
+			}
+			a[k] = 1
+		}
+	}
+}
+
+func TestAllocPanics(t *testing.T) {
+	for _, sizes := range [][]int{{-1}, {5, math.MinInt}, {math.MaxInt}, {math.MaxInt / 8, math.MaxInt / 8}, {math.MaxInt / 5}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("sizes %v are granted", sizes)
+				}
+			}()
+			Alloc[float64](sizes...)
+		}()
+	}
+}
+
+// TestStatesStaggered holds the states of an optimizer, with parameters and gradients from Alloc, to different lines.
+func TestStatesStaggered(t *testing.T) {
+	const n = 1 << 22
+	x, g := Alloc[float32](n), Alloc[float32](n)
+	o, err := New(adam[float32](), []Param[float32]{{"x", []int{n}, x[0]}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := []uintptr{address(x[0]), address(g[0]), address(o.states[0][0]), address(o.states[1][0])}
+	for i := range starts {
+		for j := range i {
+			if rest := (starts[i] - starts[j]) % 4096; rest == 0 {
+				t.Errorf("streams %d and %d are %#x apart", j, i, starts[i]-starts[j])
+			}
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package runtime
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// numel is the number of elements of a shape.
+func numel(shape []int) (int, error) {
+	n, empty := 1, false
+	for _, d := range shape {
+		switch {
+		case d < 0:
+			return 0, fmt.Errorf("shape %v has a negative dimension", shape)
+		case d == 0:
+			empty = true
+		case n > math.MaxInt/8/d:
+			return 0, fmt.Errorf("shape %v has more elements than memory can hold", shape)
+		default:
+			n *= d
+		}
+	}
+	if empty {
+		return 0, nil
+	}
+	return n, nil
+}
+
+func checkParams[T Float](rule string, params []Param[T]) error {
+	if len(params) == 0 {
+		return fmt.Errorf("%s: no parameters", rule)
+	}
+	first := make(map[string]int, len(params))
+	for i, p := range params {
+		if p.Name == "" || !utf8.ValidString(p.Name) {
+			return fmt.Errorf("%s: param %d: the name %q is empty or no UTF-8: checkpoints and groups need one", rule, i, p.Name)
+		}
+		if before, twice := first[p.Name]; twice {
+			return fmt.Errorf("%s: params %d and %d are both named %q: each needs a name of its own", rule, before, i, p.Name)
+		}
+		first[p.Name] = i
+		n, err := numel(p.Shape)
+		if err != nil {
+			return fmt.Errorf("%s: param %q: %w", rule, p.Name, err)
+		}
+		if n != len(p.Data) {
+			return fmt.Errorf("%s: param %q: shape %v has %d elements, data has %d", rule, p.Name, p.Shape, n, len(p.Data))
+		}
+	}
+	return nil
+}
+
+// checkGrads checks the gradients of a step against the parameters. A rule that reads none may be given none.
+func (o *Optimizer[T]) checkGrads(grads [][]T) error {
+	if grads == nil && !o.rule.ReadsGrad {
+		return nil
+	}
+	if len(grads) != len(o.x) {
+		return fmt.Errorf("%s: %d gradients given, there are %d parameters", o.rule.Name, len(grads), len(o.x))
+	}
+	for i, g := range grads {
+		if len(g) == len(o.x[i]) {
+			continue
+		}
+		if g == nil {
+			return fmt.Errorf("%s: the gradient of %q is nil: %d elements are needed", o.rule.Name, o.params[i].Name, len(o.x[i]))
+		}
+		return fmt.Errorf("%s: the gradient of %q has %d elements, the parameter has %d",
+			o.rule.Name, o.params[i].Name, len(g), len(o.x[i]))
+	}
+	return o.checkMemory(grads)
+}
+
+// memory knows where parameters and gradients lie, to find any two that overlap. It keeps the order from one step to
+// the next: the same buffers need no look, and other ones mostly a pass over what is sorted already. Addresses are
+// good for that because Go does not move what lies on its heap.
+type memory struct {
+	spans []span // of all arrays that are not empty, by address
+	sound bool   // no two overlap
+}
+
+type span struct {
+	from, to uintptr
+	param    int
+	grad     bool
+}
+
+func spanOf[T Float](s []T) (from, to uintptr) {
+	from = uintptr(unsafe.Pointer(unsafe.SliceData(s)))
+	return from, from + uintptr(len(s))*unsafe.Sizeof(T(0))
+}
+
+// newMemory is the memory of parameters, which may not overlap, with room for their gradients.
+func newMemory[T Float](params []Param[T]) (memory, error) {
+	var m memory
+	for i, p := range params {
+		if len(p.Data) > 0 {
+			from, to := spanOf(p.Data)
+			m.spans = append(m.spans, span{from, to, i, false})
+		}
+	}
+	if a, b, found := m.overlap(); found {
+		return m, fmt.Errorf("params %q and %q overlap in memory: each needs a slice of its own",
+			params[a.param].Name, params[b.param].Name)
+	}
+	for _, s := range slices.Clone(m.spans) {
+		m.spans = append(m.spans, span{param: s.param, grad: true})
+	}
+	return m, nil
+}
+
+// checkMemory looks for gradients that overlap each other or a parameter.
+func (o *Optimizer[T]) checkMemory(grads [][]T) error {
+	m := &o.memory
+	for i := range m.spans {
+		s := &m.spans[i]
+		if !s.grad {
+			continue
+		}
+		from, to := spanOf(grads[s.param])
+		if from != s.from {
+			s.from, s.to = from, to
+			m.sound = false
+		}
+	}
+	if m.sound {
+		return nil
+	}
+	a, b, found := m.overlap()
+	m.sound = !found
+	if found {
+		return fmt.Errorf("%s: %s and %s overlap in memory: each needs a slice of its own",
+			o.rule.Name, o.arrayName(a), o.arrayName(b))
+	}
+	return nil
+}
+
+func (o *Optimizer[T]) arrayName(s span) string {
+	kind := "param"
+	if s.grad {
+		kind = "the gradient of"
+	}
+	return fmt.Sprintf("%s %q", kind, o.params[s.param].Name)
+}
+
+// overlap sorts and returns the first two spans that share memory: where any two do, two neighbours do.
+func (m *memory) overlap() (a, b span, found bool) {
+	slices.SortFunc(m.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	for i := 1; i < len(m.spans); i++ {
+		if m.spans[i].from < m.spans[i-1].to {
+			return m.spans[i-1], m.spans[i], true
+		}
+	}
+	return span{}, span{}, false
+}
+
+// check holds a plan to what the runtime relies on: kernels run on bare pointers. What it finds is the fault of
+// generated code.
+func (r *Rule) check() error {
+	if r.ModelSlots < ModelFree || r.GroupSlots < GroupHypers+len(r.Hypers) || r.TensorSlots < TensorFree {
+		return fmt.Errorf("frames are too short")
+	}
+	for _, s := range r.States {
+		if s.Extent == Const || s.Extent < PerElem && !r.holds(Slot{Extent: s.Extent, Index: s.Slot}) {
+			return fmt.Errorf("state %s has no place", s.Name)
+		}
+	}
+	for _, stages := range [][]Stage{r.First, r.Later, r.Eval} {
+		for i := range stages {
+			if err := r.checkStage(&stages[i]); err != nil {
+				return fmt.Errorf("stage %d: %w", i, err)
+			}
+		}
+	}
+	for _, s := range slices.Concat(r.First, r.Later) {
+		if s.Pass.walks(StreamEval) || s.Pass.walks(StreamGrad) && !r.ReadsGrad {
+			return fmt.Errorf("a step walks along an array that it is not given")
+		}
+	}
+	for _, s := range r.Eval {
+		if s.Pass.walks(StreamGrad) {
+			return fmt.Errorf("the point of evaluation depends on the gradient")
+		}
+	}
+	return nil
+}
+
+// walks tells whether a pass, which may be nil, has a stream of a kind.
+func (p *Pass) walks(kind StreamKind) bool {
+	return p != nil && slices.ContainsFunc(p.Streams, func(s Stream) bool { return s.Kind == kind })
+}
+
+func (r *Rule) checkStage(s *Stage) error {
+	switch {
+	case s.Fold != nil:
+		if f := s.Fold; f.From.Extent <= f.To.Extent || !r.holds(f.From) || !r.holds(f.To) {
+			return fmt.Errorf("fold from %v to %v", f.From, f.To)
+		}
+	case s.Pass != nil:
+		return r.checkPass(s.Pass)
+	case s.Model == nil && s.Group == nil && s.Tensor == nil:
+		return fmt.Errorf("nothing to do")
+	}
+	return nil
+}
+
+func (r *Rule) checkPass(p *Pass) error {
+	if p.Kernels[Go] == nil {
+		return fmt.Errorf("no portable kernel")
+	}
+	if len(p.Streams) > MaxStreams {
+		return fmt.Errorf("%d streams, at most %d are possible", len(p.Streams), MaxStreams)
+	}
+	for _, s := range p.Streams {
+		if s.Kind > StreamEval || s.Kind == StreamState &&
+			(s.Index < 0 || s.Index >= len(r.States) || r.States[s.Index].Extent != PerElem) {
+			return fmt.Errorf("stream %v is no array", s)
+		}
+	}
+	for _, s := range p.Scalars {
+		if s.Extent != Const && !r.holds(s) {
+			return fmt.Errorf("scalar %v has no place", s)
+		}
+	}
+	for _, red := range p.Reductions {
+		if !r.holds(red.To) {
+			return fmt.Errorf("reduction to %v", red.To)
+		}
+	}
+	return nil
+}
+
+// holds tells whether a slot lies within its frame.
+func (r *Rule) holds(s Slot) bool {
+	slots := [...]int{PerModel: r.ModelSlots, PerGroup: r.GroupSlots, PerTensor: r.TensorSlots}
+	return int(s.Extent) < len(slots) && s.Index >= 0 && s.Index < slots[s.Extent]
+}

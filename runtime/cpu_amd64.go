@@ -1,0 +1,37 @@
+//go:build !purego
+
+package runtime
+
+// cpuid executes CPUID for a leaf and subleaf.
+func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
+
+// xgetbv reads the low half of XCR0. Only where CPUID reports OSXSAVE.
+func xgetbv() uint32
+
+// Register files in XCR0 that the operating system saves.
+const (
+	saveYMM = 1<<1 | 1<<2
+	saveZMM = saveYMM | 1<<5 | 1<<6 | 1<<7
+)
+
+func cpuAVX2() bool {
+	return cpuRuns(saveYMM, 1<<5)
+}
+
+func cpuAVX512() bool {
+	const f, dq, bw, vl = 1 << 16, 1 << 17, 1 << 30, 1 << 31
+	return cpuAVX2() && cpuRuns(saveZMM, f|dq|bw|vl)
+}
+
+// cpuRuns tells whether the operating system saves the register files and leaf 7 has all features (bits of EBX).
+func cpuRuns(files, features uint32) bool {
+	const osxsave, avx = 1 << 27, 1 << 28
+	if top, _, _, _ := cpuid(0, 0); top < 7 {
+		return false
+	}
+	if _, _, c, _ := cpuid(1, 0); c&osxsave == 0 || c&avx == 0 {
+		return false
+	}
+	_, b, _, _ := cpuid(7, 0)
+	return xgetbv()&files == files && b&features == features
+}
