@@ -1,3 +1,5 @@
 package main
+
 type buildCmd struct{ ruleArg }
+
 func (c buildCmd) Run(con *console) error { return nil }

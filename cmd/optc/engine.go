@@ -1,8 +1,21 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/optc-lang/optc"
+	"github.com/optc-lang/optc/codegen"
 	"github.com/optc-lang/optc/codegen/goasm"
+	"github.com/optc-lang/optc/codegen/gosrc"
+	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/internal/driver"
+	"github.com/optc-lang/optc/internal/host"
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
@@ -49,4 +62,51 @@ func checkEngine(r *compiler.Rule, name string) error {
 		}
 	}
 	return nil
+}
+
+// interrupted is a context that ends with Ctrl-C.
+func interrupted() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+}
+
+// buildProgram builds a program around a rule, and around its roof unless that is nil.
+func buildProgram(ctx context.Context, r, roof *compiler.Rule, dtype target.DType) (string, error) {
+	req := target.Request{Package: "main", Base: "rule", Source: r.Name, Version: moduleVersion(),
+		Rules: []*compiler.Rule{r}, DTypes: []target.DType{dtype}}
+	p := driver.Program{Source: optc.Source, DType: dtype.Go(), Rule: gosrc.TypeName(r.Name, dtype) + "Rule"}
+	if roof != nil {
+		req.Rules = append(req.Rules, roof)
+		p.Roof = gosrc.TypeName(roof.Name, dtype) + "Rule"
+	}
+	files, err := codegen.Emit(req)
+	if err != nil {
+		return "", internalError{err}
+	}
+	for _, f := range files {
+		p.Files = append(p.Files, driver.File{Name: f.Name, Data: f.Data})
+	}
+	path, err := driver.Build(ctx, p)
+	if errors.Is(err, driver.ErrNoToolchain) {
+		return "", fmt.Errorf("%w; optc trace and optc run need none with --engine %s", err, interpEngine)
+	}
+	return path, err
+}
+
+// request is a request for a rule with hyperparameters.
+func request(engine string, workers int, hypers []float64) host.Request {
+	req := host.Request{Engine: engine, Workers: workers, Hypers: make([]host.Number, len(hypers))}
+	for i, h := range hypers {
+		req.Hypers[i] = host.Number(h)
+	}
+	return req
+}
+
+// dtypeFlag is an element type on the command line.
+type dtypeFlag string
+
+func (d dtypeFlag) dtype() target.DType {
+	if d == "f64" {
+		return target.F64
+	}
+	return target.F32
 }

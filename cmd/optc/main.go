@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/optc-lang/optc/tasks"
 )
 
 // Exit codes.
@@ -63,7 +65,7 @@ func execute(args []string, c *console) (code int) {
 
 func dispatch(args []string, c *console) error {
 	var commands cli
-	parser, err := kong.New(&commands, kong.Name("optc"), kong.Description(description), kong.Bind(c),
+	parser, err := kong.New(&commands, kong.Name("optc"), kong.Description(description), kong.Bind(c), kong.Vars{"tasks": strings.Join(tasks.Names(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
 		return internalError{err}

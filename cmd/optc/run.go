@@ -1,3 +1,275 @@
 package main
-type runCmd struct{ ruleArg }
-func (c runCmd) Run(con *console) error { return nil }
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/optc-lang/optc/codegen/target"
+	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/internal/driver"
+	"github.com/optc-lang/optc/internal/host"
+	"github.com/optc-lang/optc/tasks"
+)
+
+type runCmd struct {
+	ruleArg
+	Task    string            `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
+	Steps   int               `default:"0" placeholder:"N" help:"Minibatch steps; the task's own number by default."`
+	Seed    uint64            `default:"1" help:"Decides the initial parameters and the order of the examples."`
+	Set     map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Set a hyperparameter."`
+	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
+	CSV     string            `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`
+	SVG     string            `name:"svg" placeholder:"FILE" help:"Draw the loss."`
+}
+
+// Help is the verb's example.
+func (runCmd) Help() string {
+	return `Trains a small real model, whose data are part of optc, and prints the training loss as a curve, then the loss and the accuracy on data that the training has not seen.
+
+Example:
+  optc run std/adam --task digits --set lr=0.003
+  optc run mine.opt --task digits --steps 2000 --seed 7 --svg loss.svg`
+}
+
+// maxSteps bounds a run, whose losses are all kept.
+const maxSteps = 10_000_000
+
+// Run trains.
+func (cmd *runCmd) Run(c *console) error {
+	task, err := tasks.Lookup(cmd.Task)
+	if err != nil {
+		return usagef("%v", err)
+	}
+	if cmd.Steps < 0 || cmd.Steps > maxSteps {
+		return usagef("--steps %d: 1 to %d are possible", cmd.Steps, maxSteps)
+	}
+	if cmd.Workers < -1 {
+		return usagef("--workers %d: 0 is as many as there are processors", cmd.Workers)
+	}
+	if cmd.Steps == 0 {
+		cmd.Steps = task.Steps
+	}
+	r, err := cmd.openRule(c)
+	if err != nil {
+		return err
+	}
+	hypers, err := setHypers(r, cmd.Set)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	p := &progress{c: c, rule: r.Name, steps: cmd.Steps, start: start}
+	var result *host.Result
+	engine := interpEngine
+	if cmd.Engine == interpEngine {
+		result, err = cmd.interpret(r, hypers, p)
+	} else {
+		result, engine, err = cmd.train(r, hypers, p)
+	}
+	p.end()
+	if err != nil {
+		return err
+	}
+	return cmd.show(c, r, engine, result, time.Since(start))
+}
+
+// train trains in a compiled program.
+func (cmd *runCmd) train(r *compiler.Rule, hypers []float64, p *progress) (*host.Result, string, error) {
+	if err := checkEngine(r, cmd.Engine); err != nil {
+		return nil, "", err
+	}
+	ctx, stop := interrupted()
+	defer stop()
+	program, err := buildProgram(ctx, r, nil, target.F32)
+	if err != nil {
+		return nil, "", err
+	}
+	req := request(cmd.Engine, cmd.Workers, hypers)
+	req.Run = &host.Run{Task: cmd.Task, Steps: cmd.Steps, Seed: cmd.Seed}
+	s, err := driver.Start(ctx, program, req, strings.NewReader(""))
+	if err != nil {
+		return nil, "", err
+	}
+	defer s.Close()
+	engine := ""
+	for {
+		reply, err := s.Reply()
+		if err != nil {
+			return nil, "", err
+		}
+		switch {
+		case reply.Engine != "":
+			engine = reply.Engine
+		case reply.Progress != nil:
+			p.at(reply.Progress.Step, float64(reply.Progress.Loss))
+		case reply.Result != nil:
+			return reply.Result, engine, nil
+		}
+	}
+}
+
+// interpreted is the interpreter as the tasks know an optimizer.
+type interpreted struct {
+	*interp.Machine[float32]
+	run    *tasks.Run
+	values [][]float32
+	loss   bool // the rule reads it
+}
+
+// Step steps the machine, which has parameters of its own, and copies them back.
+func (o *interpreted) Step(grads [][]float32) error {
+	var loss float64
+	if o.loss {
+		loss = float64(o.run.Batch(o.T))
+	}
+	o.Machine.Step(grads, loss)
+	for i, x := range o.Params {
+		copy(o.values[i], x)
+	}
+	return nil
+}
+
+// interpret trains in the interpreter.
+func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*host.Result, error) {
+	run, err := tasks.Open(cmd.Task, cmd.Seed)
+	if err != nil {
+		return nil, err
+	}
+	var tensors []interp.Tensor
+	for _, q := range run.Task().Params {
+		tensors = append(tensors, interp.Tensor{Shape: q.Shape})
+	}
+	o := &interpreted{interp.New[float32](r.Checked, tensors, 1), run, run.Values(), r.Checked.Reads("loss")}
+	copy(o.Hypers[0], hypers)
+	for i, x := range o.values {
+		copy(o.Params[i], x)
+	}
+	done, err := tasks.Train(run, o, cmd.Steps, func(at tasks.Progress) { p.at(at.Step, float64(at.Loss)) })
+	if err != nil {
+		return nil, err
+	}
+	return host.ResultOf(done), nil
+}
+
+// progress shows how far a run is: on a terminal one line that changes, elsewhere a line now and then.
+type progress struct {
+	c     *console
+	rule  string
+	steps int
+	start time.Time
+	shown time.Time
+}
+
+func (p *progress) at(step int, loss float64) {
+	every := 5 * time.Second
+	if p.c.tty {
+		every = 100 * time.Millisecond
+	}
+	now := time.Now()
+	if p.shown.IsZero() && !p.c.tty {
+		p.shown = p.start
+	}
+	if now.Sub(p.shown) < every {
+		return
+	}
+	p.shown = now
+	text := fmt.Sprintf("%s: step %d of %d, loss %.4g", p.rule, step, p.steps, loss)
+	if p.c.tty {
+		fmt.Fprintf(p.c.err, "\r\x1b[K%s", text)
+	} else {
+		fmt.Fprintln(p.c.err, text)
+	}
+}
+
+// end clears the line.
+func (p *progress) end() {
+	if p.c.tty {
+		fmt.Fprint(p.c.err, "\r\x1b[K")
+	}
+}
+
+// show prints the curve and the scores, and writes the files asked for.
+func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *host.Result, took time.Duration) error {
+	losses := make([]float64, len(result.Losses))
+	for i, l := range result.Losses {
+		losses[i] = float64(l)
+	}
+	title := fmt.Sprintf("%s on %s, seed %d", r.Name, cmd.Task, cmd.Seed)
+	if cmd.CSV != "" {
+		if err := cmd.write(cmd.CSV, func(w io.Writer) error { return writeCSV(w, losses) }); err != nil {
+			return err
+		}
+	}
+	if cmd.SVG != "" {
+		if err := cmd.write(cmd.SVG, func(w io.Writer) error { return writeSVG(w, title+": training loss", losses) }); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.out, "%s: training loss by step\n%s", title, terminalCurve(losses))
+	if result.Diverged {
+		fmt.Fprintf(c.out, "diverged: the loss is not finite at step %d\n", len(losses))
+	}
+	t := table{header: []string{"", "loss", "accuracy"}, right: map[int]bool{1: true, 2: true}}
+	for _, split := range []tasks.Split{tasks.TrainSet, tasks.ValidSet, tasks.TestSet} {
+		name := split.String()
+		t.add(name, fmt.Sprintf("%.4f", float64(result.Loss[name])), fmt.Sprintf("%.4f", result.Accuracy[name]))
+	}
+	t.print(c.out, "")
+	fmt.Fprintf(c.out, "%d steps on %s in %.2f s\n", len(losses), engine, took.Seconds())
+	return nil
+}
+
+// write replaces a file with what print prints.
+func (cmd *runCmd) write(name string, print func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := print(&b); err != nil {
+		return err
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, b.Bytes(), 0o666) // a pipe or /dev/stdout is no file to replace
+	}
+	return writeFile(name, b.Bytes())
+}
+
+func writeCSV(w io.Writer, losses []float64) error {
+	out := csv.NewWriter(w)
+	out.Write([]string{"step", "loss"})
+	for i, l := range losses {
+		out.Write([]string{strconv.Itoa(i + 1), strconv.FormatFloat(l, 'g', -1, 32)})
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// averaged cuts losses into at most n stretches of equal length and averages each.
+func averaged(losses []float64, n int) []float64 {
+	n = min(n, len(losses))
+	out := make([]float64, n)
+	for i := range out {
+		from, to := i*len(losses)/n, (i+1)*len(losses)/n
+		for _, l := range losses[from:to] {
+			out[i] += l / float64(to-from)
+		}
+	}
+	return out
+}
+
+// finiteRange is the least and the greatest of the finite values; false without one.
+func finiteRange(values []float64) (lo, hi float64, ok bool) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			lo, hi, ok = min(lo, v), max(hi, v), true
+		}
+	}
+	return lo, hi, ok
+}

@@ -1,3 +1,230 @@
 package main
-type traceCmd struct{ ruleArg }
-func (c traceCmd) Run(con *console) error { return nil }
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/optc-lang/optc/codegen/target"
+	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/internal/driver"
+	"github.com/optc-lang/optc/internal/host"
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+type traceCmd struct {
+	ruleArg
+	Input   string            `required:"" placeholder:"FILE" help:"The numbers, as JSON; - is the standard input."`
+	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run it: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	DType   string            `name:"dtype" enum:"f32,f64," default:"" help:"Element type, f32 or f64, instead of the input's."`
+	Set     map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Set a hyperparameter."`
+	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
+}
+
+// Help is the verb's example.
+func (traceCmd) Help() string {
+	return `Runs a rule on given gradients and prints all parameters after every step, with enough digits to be exact: how to check a rule against anything. The input holds for each step one flat row-major gradient a parameter, and the loss of each step if the rule reads it. Numbers that JSON has not are the strings "NaN", "Inf" and "-Inf".
+
+Example:
+  echo '{"dtype": "f32", "params": [{"name": "w", "shape": [2], "data": [1, 2]}], "grads": [[[0.5, -1]], [[0.25, 3]]]}' |
+    optc trace std/adam --input - --set lr=0.1 --engine interp
+  {"rule": "adam", "engine": "interp", "steps": [[[0.9,2.1]], [[0.80679387,2.0579157]]]}`
+}
+
+// maxTraceInput bounds what is read of an input.
+const maxTraceInput = 1 << 30
+
+// Run traces a rule.
+func (cmd *traceCmd) Run(c *console) error {
+	if cmd.Workers < -1 {
+		return usagef("--workers %d: 0 is as many as there are processors", cmd.Workers)
+	}
+	r, err := cmd.openRule(c)
+	if err != nil {
+		return err
+	}
+	hypers, err := setHypers(r, cmd.Set)
+	if err != nil {
+		return err
+	}
+	if cmd.Engine != interpEngine {
+		if err := checkEngine(r, cmd.Engine); err != nil {
+			return err
+		}
+	}
+	data, err := c.read(cmd.Input, maxTraceInput)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxTraceInput {
+		return fmt.Errorf("%s: more than %d bytes", cmd.Input, maxTraceInput)
+	}
+	dtype := cmd.DType
+	if dtype == "" {
+		dtype = inputDType(data)
+	}
+	if dtype == "f64" {
+		return trace[float64](cmd, c, r, hypers, data)
+	}
+	return trace[float32](cmd, c, r, hypers, data)
+}
+
+// trace runs the rule in one element type.
+func trace[T elem.Float](cmd *traceCmd, c *console, r *compiler.Rule, hypers []float64, data []byte) error {
+	in, err := parseTrace[T](data, r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", cmd.Input, err)
+	}
+	w := &traceWriter[T]{c: c}
+	if cmd.Engine == interpEngine {
+		w.begin(r.Name, interpEngine)
+		in.interpret(r, hypers, w.step)
+		return w.end()
+	}
+	return in.execute(cmd, r, hypers, w)
+}
+
+// interpret runs the interpreter.
+func (in *traceInput[T]) interpret(r *compiler.Rule, hypers []float64, each func([][]T) error) {
+	var tensors []interp.Tensor
+	for _, q := range in.params {
+		tensors = append(tensors, interp.Tensor{Shape: q.shape})
+	}
+	m := interp.New[T](r.Checked, tensors, 1)
+	copy(m.Hypers[0], hypers)
+	for i, q := range in.params {
+		copy(m.Params[i], q.data)
+	}
+	for s, grads := range in.grads {
+		m.Step(grads, in.lossAt(s))
+		if each(m.Params) != nil {
+			return // the writer keeps its error
+		}
+	}
+}
+
+func (in *traceInput[T]) lossAt(step int) float64 {
+	if in.loss == nil {
+		return 0
+	}
+	return in.loss[step]
+}
+
+// execute runs compiled kernels.
+func (in *traceInput[T]) execute(cmd *traceCmd, r *compiler.Rule, hypers []float64, w *traceWriter[T]) error {
+	ctx, stop := interrupted()
+	defer stop()
+	dtype := target.F32
+	if bitsOf[T]() == 64 {
+		dtype = target.F64
+	}
+	program, err := buildProgram(ctx, r, nil, dtype)
+	if err != nil {
+		return err
+	}
+	req := request(cmd.Engine, cmd.Workers, hypers)
+	var arrays bytes.Buffer
+	req.Trace, err = in.request(r, &arrays)
+	if err != nil {
+		return err
+	}
+	s, err := driver.Start(ctx, program, req, &arrays)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	reply, err := s.Reply()
+	if err != nil {
+		return err
+	}
+	w.begin(r.Name, reply.Engine)
+	for range in.grads {
+		for _, q := range in.params {
+			if err := binary.Read(s, binary.LittleEndian, q.data); err != nil {
+				return err
+			}
+		}
+		if err := w.step(in.arrays()); err != nil {
+			return err
+		}
+	}
+	return w.end()
+}
+
+func (in *traceInput[T]) arrays() [][]T {
+	var out [][]T
+	for _, q := range in.params {
+		out = append(out, q.data)
+	}
+	return out
+}
+
+// request writes the arrays that follow the request.
+func (in *traceInput[T]) request(r *compiler.Rule, to *bytes.Buffer) (*host.Trace, error) {
+	req := &host.Trace{Steps: len(in.grads), Grads: r.Checked.Reads("g")}
+	var errs []error
+	put := func(v any) { errs = append(errs, binary.Write(to, binary.LittleEndian, v)) }
+	for _, q := range in.params {
+		req.Params = append(req.Params, host.Param{Name: q.name, Shape: q.shape, Len: len(q.data)})
+		put(q.data)
+	}
+	for s, grads := range in.grads {
+		put(in.lossAt(s))
+		if req.Grads {
+			for _, g := range grads {
+				put(g)
+			}
+		}
+	}
+	return req, errors.Join(errs...)
+}
+
+// traceWriter prints the answer as it comes.
+type traceWriter[T elem.Float] struct {
+	c     *console
+	steps int
+	buf   []byte
+	err   error
+}
+
+func (w *traceWriter[T]) begin(rule, engine string) {
+	name, _ := json.Marshal(rule)
+	fmt.Fprintf(w.c.out, `{"rule": %s, "engine": %q, "steps": [`, name, engine)
+}
+
+func (w *traceWriter[T]) step(params [][]T) error {
+	b := w.buf[:0]
+	if w.steps > 0 {
+		b = append(b, ", "...)
+	}
+	w.steps++
+	b = append(b, '[')
+	for i, p := range params {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '[')
+		for k, v := range p {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = host.AppendJSON(b, float64(v), bitsOf[T]())
+		}
+		b = append(b, ']')
+	}
+	w.buf = append(b, ']')
+	_, w.err = w.c.out.Write(w.buf)
+	return w.err
+}
+
+func (w *traceWriter[T]) end() error {
+	fmt.Fprintln(w.c.out, "]}")
+	return w.err
+}
+
+func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

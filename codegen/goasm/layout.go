@@ -21,14 +21,17 @@ const (
 
 var pointerRegisters = []string{"BX", "R8", "R9", "R10", "R11", "R12", "R13"}
 
-// Args.
+// The argument block.
 const (
-	argsN       = "(" + args + ")"
-	argsVals    = "8(" + args + ")"
-	argsPart    = "16(" + args + ")"
-	splatBytes  = 32
+	argsN      = "(" + args + ")"
+	argsVals   = "8(" + args + ")"
+	argsPart   = "16(" + args + ")"
+	splatBytes = 32 // of a scalar in Vals
+)
+
+const (
 	partSlot    = 0   // in the frame of a kernel with reductions: where the block's partial results go
-	longBody    = 256 // instructions from which a loop is not unrolled
+	longBody    = 256 // events from which a loop is not unrolled
 	splitStack  = 256 // bytes of frame from which a function must check its stack
 	loopAlign   = 64
 	maxResident = 24
@@ -253,7 +256,7 @@ func (f *function) prologue() {
 // step is the number of bytes that an iteration takes of each stream.
 func (f *function) step() int { return f.copies * f.set.width }
 
-func (f *function) immediate(n int) string { return fmt.Sprintf("$%d", n) }
+func immediate(n int) string { return fmt.Sprintf("$%d", n) }
 
 func (f *function) bytesLeft(dst string) {
 	f.emit("MOVQ", argsN, dst)
@@ -270,7 +273,7 @@ func (f *function) shift() string {
 // elementwise is a loop over whole iterations and a tail.
 func (f *function) elementwise() {
 	f.bytesLeft(limit)
-	f.emit("ANDQ", f.immediate(-f.step()), limit)
+	f.emit("ANDQ", immediate(-f.step()), limit)
 	f.emit("JEQ", "tail")
 	f.iterate()
 	f.label("tail")
@@ -279,10 +282,10 @@ func (f *function) elementwise() {
 
 // iterate runs whole iterations until the index reaches the limit: at least one.
 func (f *function) iterate() {
-	f.emit("PCALIGN", f.immediate(loopAlign))
+	f.emit("PCALIGN", immediate(loopAlign))
 	f.label("loop")
 	f.place(f.loop(), false)
-	f.emit("ADDQ", f.immediate(f.step()), index)
+	f.emit("ADDQ", immediate(f.step()), index)
 	f.emit("CMPQ", index, limit)
 	f.emit("JLT", "loop")
 }
@@ -314,7 +317,7 @@ func (f *function) tailCopy(copy int, end string) {
 		f.emit("KMOVW", limit, fmt.Sprintf("K%d", f.tailMask().n))
 		f.place(c, true)
 		if copy < f.copies-1 {
-			f.emit("SHRQ", f.immediate(f.set.width/f.dtype.size()), limit)
+			f.emit("SHRQ", immediate(f.set.width/f.dtype.size()), limit)
 			f.emit("JEQ", end)
 		}
 		return
@@ -343,15 +346,15 @@ func (f *function) blocks() {
 	f.start()
 	f.bytesLeft(limit)
 	f.emit("SUBQ", index, limit)
-	f.emit("CMPQ", limit, f.immediate(blockBytes))
+	f.emit("CMPQ", limit, immediate(blockBytes))
 	f.emit("JLE", "last")
-	f.emit("MOVL", f.immediate(blockBytes), limit)
+	f.emit("MOVL", immediate(blockBytes), limit)
 	f.label("last")
-	f.emit("ANDQ", f.immediate(-f.step()), limit)
+	f.emit("ANDQ", immediate(-f.step()), limit)
 	f.emit("JEQ", "tail")
 	f.emit("ADDQ", index, limit)
 	f.iterate()
-	f.emit("TESTQ", f.immediate(blockBytes-1), index)
+	f.emit("TESTQ", immediate(blockBytes-1), index)
 	f.emit("JEQ", "fold")
 	f.label("tail")
 	f.tail("end")
@@ -385,7 +388,7 @@ func (f *function) fold() {
 		f.foldOne(c, r)
 		f.place(c, false)
 	}
-	f.emit("ADDQ", f.immediate(8*len(f.k.Reductions)), slot(partSlot))
+	f.emit("ADDQ", immediate(8*len(f.k.Reductions)), slot(partSlot))
 }
 
 func (f *function) foldOne(c *code, r int) {

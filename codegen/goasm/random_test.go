@@ -86,6 +86,9 @@ func randomKernel(rng *rand.Rand, s shape) *ir.Kernel {
 		}
 		b.draw(rng, names[rng.IntN(len(names))], s.reach)
 	}
+	if rng.IntN(5) > 0 { // else with dead code
+		b.store(rng.IntN(s.streams), b.gather(rng))
+	}
 	for range s.stores {
 		b.store(rng.IntN(s.streams), b.real(rng, s.reach))
 	}
@@ -116,6 +119,30 @@ func (b *build) draw(rng *rand.Rand, name string, reach int) {
 	if !o.Mask && rng.IntN(3) == 0 {
 		b.instr("where", b.instr("isfinite", v), v, b.real(rng, reach))
 	}
+}
+
+// gather joins all values that nothing uses yet, in random order.
+func (b *build) gather(rng *rand.Rand) ir.Operand {
+	used := make([]bool, len(b.k.Instrs))
+	for _, in := range b.k.Instrs {
+		for _, a := range in.Args {
+			if !a.Scalar {
+				used[a.Index] = true
+			}
+		}
+	}
+	sum := b.reals[0]
+	for _, i := range rng.Perm(len(used)) {
+		v := ir.Operand{Index: i}
+		switch {
+		case used[i]:
+		case b.k.Instrs[i].Mask:
+			sum = b.instr("where", v, sum, b.instr("neg", sum))
+		default:
+			sum = b.instr("add", sum, b.instr("where", b.instr("isfinite", v), v, b.reals[0]))
+		}
+	}
+	return sum
 }
 
 func (b *build) real(rng *rand.Rand, reach int) ir.Operand {

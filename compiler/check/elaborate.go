@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -23,12 +24,13 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	if !ok || d.rule == nil {
 		return nil, lang.Diagnostics{{File: u.Root, Message: fmt.Sprintf("there is no rule %s", name), Hint: didYouMean(name, u.Rules())}}
 	}
-	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, labelled: map[*ir.Value]int{}}
+	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, paths: map[string]bool{}, labelled: map[*ir.Value]int{}}
 	defer func() {
 		if r := recover(); r != nil {
-			if r != tooBig {
+			if r != tooMuch {
 				panic(r)
 			}
+			c.diags.Sort()
 			prog, diags = nil, c.diags
 		}
 	}()
@@ -60,7 +62,8 @@ type checker struct {
 	vars      []variable
 	varOf     []int // of each state
 	hoisted   map[string]hoist
-	active    []string // calls being inlined, for cycles
+	paths     map[string]bool // of the states
+	active    []string        // calls being inlined, for cycles
 	steps     int
 	derivs    []site            // where each derivative is asked for
 	labelled  map[*ir.Value]int // the depth of the body that named a value
@@ -141,7 +144,7 @@ type bound struct {
 	preset bool // of `rule a = b(; ...)`: a hyper's new default
 }
 
-var tooBig = new(int)
+var tooMuch = new(int)
 
 func (c *checker) errorf(f *frame, at lang.Span, hint, format string, args ...any) {
 	c.report(f.decl.file, at, hint, format, args...)
@@ -149,8 +152,12 @@ func (c *checker) errorf(f *frame, at lang.Span, hint, format string, args ...an
 
 func (c *checker) report(file string, at lang.Span, hint, format string, args ...any) {
 	d := lang.Diagnostic{File: file, Span: at, Message: fmt.Sprintf(format, args...), Hint: hint}
-	if !slices.Contains(c.diags, d) {
-		c.diags = append(c.diags, d)
+	if slices.Contains(c.diags, d) {
+		return
+	}
+	c.diags = append(c.diags, d)
+	if c.diags.Errors() >= lang.MaxDiagnostics {
+		panic(tooMuch) // what follows is rarely news
 	}
 }
 
@@ -200,10 +207,7 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // block elaborates statements; names declared in it end with it when scoped.
 func (c *checker) block(f *frame, stmts []lang.Stmt, scoped bool) {
-	before := map[string]bool{}
-	for n := range f.names {
-		before[n] = true
-	}
+	before := maps.Clone(f.names)
 	for _, s := range stmts {
 		if f.returned {
 			c.errorf(f, s.Where(), "", "nothing after `return` is ever reached")
@@ -213,7 +217,7 @@ func (c *checker) block(f *frame, stmts []lang.Stmt, scoped bool) {
 	}
 	if scoped {
 		for n := range f.names {
-			if !before[n] {
+			if before[n] == nil {
 				delete(f.names, n)
 				delete(f.states, n)
 			}
@@ -278,7 +282,7 @@ func (c *checker) step(f *frame, at lang.Span) {
 	c.steps++
 	if c.steps > maxSteps || len(c.pool.Values) > maxValues {
 		c.errorf(f, at, "make it smaller, or split it into rules", "the rule expands to more than %d values", maxValues)
-		panic(tooBig)
+		panic(tooMuch)
 	}
 }
 
@@ -382,16 +386,14 @@ func (c *checker) newState(f *frame, name string, init *ir.Value, variable int) 
 	return v
 }
 
+// unique numbers a state whose path another one has, as the states of two blocks may.
 func (c *checker) unique(name string) string {
-	for i := 1; ; i++ {
-		n := name
-		if i > 1 {
-			n = name + strconv.Itoa(i)
-		}
-		if !slices.ContainsFunc(c.prog.States, func(s ir.State) bool { return s.Name == n }) {
-			return n
-		}
+	n := name
+	for i := 2; c.paths[n]; i++ {
+		n = name + strconv.Itoa(i)
 	}
+	c.paths[n] = true
+	return n
 }
 
 // per resolves an asserted extent.
@@ -583,6 +585,12 @@ func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *i
 		}
 		c.errorf(f, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two hyperparameters of different rules are both named %s", name)
 		return nil
+	}
+	for _, other := range c.prog.Hypers {
+		if ir.GoName(other.Name) == ir.GoName(name) {
+			c.errorf(f, s.Name.Span, "choose another name", "%s and %s are both spelled %s in Go", other.Name, name, ir.GoName(name))
+			return nil
+		}
 	}
 	c.prog.Hypers = append(c.prog.Hypers, h)
 	c.hoisted[name] = hoist{s, len(c.prog.Hypers) - 1}

@@ -24,8 +24,16 @@ func (c *checker) resolve() *ir.Program {
 		return nil
 	}
 	states := make([]ir.Extent, len(c.varOf))
+	arrays := 0
 	for i, v := range c.varOf {
 		states[i] = vars[v]
+		if states[i] != ir.Elem {
+			continue
+		}
+		if arrays++; arrays > maxArrays {
+			c.report(c.vars[v].file, c.vars[v].where, "", "a rule keeps at most %d states per element", maxArrays)
+			return nil
+		}
 	}
 	if c.eval != nil {
 		c.prog.Eval = c.eval.value

@@ -72,13 +72,14 @@ func (p *Pool) Load(i int) *Value { return p.make(Value{Kind: Load, Index: i}) }
 
 // Apply is an elementwise operator; constants are folded.
 func (p *Pool) Apply(o *op.Op, args ...*Value) *Value {
+	mask := o.Mask || o.Name == "where" && args[1].Mask && args[2].Mask
 	if nums, ok := numbers(args); ok {
-		if o.Mask {
+		if mask {
 			return p.Bool(o.Eval(nums) != 0)
 		}
 		return p.Number(o.Eval(nums))
 	}
-	return p.make(Value{Kind: Apply, Op: o, Args: args, Mask: o.Mask || o.Name == "where" && args[1].Mask && args[2].Mask})
+	return p.make(Value{Kind: Apply, Op: o, Args: args, Mask: mask})
 }
 
 // Call is Apply by the operator's name.

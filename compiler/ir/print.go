@@ -154,7 +154,7 @@ func (p *Program) Formula() []Equation {
 }
 
 // Equations states roots as a list of equations in the rule language, operands first: a value that is read more than
-// once, or that comes of a reduction, has a line of its own. names gives the roots' names, leaves those of the values
+// once has a line of its own. names gives the roots' names, leaves those of the values
 // that are taken as they are. A root may have the name of a leaf: its line updates it.
 func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []Equation {
 	order := below(roots, leaves)
@@ -204,13 +204,23 @@ func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
 		}
 	}
 	out := map[*Value]bool{}
+	size := map[*Value]int{} // of the text on v's line that is v
 	for _, v := range order {
 		_, root := names[v]
 		_, leaf := leaves[v]
-		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || v.Kind == Reduce)
+		size[v] = 1
+		for _, a := range v.Args {
+			if !out[a] && !leaf {
+				size[v] += size[a]
+			}
+		}
+		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || size[v] > longLine)
 	}
 	return out
 }
+
+// longLine bounds the operators on a line of a formula.
+const longLine = 60
 
 // readLater reports whether a line below order[i] reads the leaf called name.
 func (w *writer) readLater(name string, order []*Value, i int, isLine map[*Value]bool) bool {

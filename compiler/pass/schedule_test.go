@@ -163,16 +163,12 @@ func TestPlansOfRandomRules(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			text := randrule.Text("r", seed)
-			set := check.Settings{}
-			if seed%3 == 0 {
-				set.Options = map[string]string{}
-			}
 			defer func() {
 				if t.Failed() {
 					t.Log(text)
 				}
 			}()
-			p := run(t, checked(t, text, set), pass.Program[:1])
+			p := run(t, checked(t, text, check.Settings{}), pass.Program[:1])
 			plan := pass.Schedule(run(t, p, pass.Program[1:]))
 			verifyPlan(t, plan)
 			s := newScene(seed, p)

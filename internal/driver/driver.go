@@ -36,14 +36,11 @@ type File struct {
 // Program says what to build.
 type Program struct {
 	Source fs.FS  // the packages that the module consists of, by their folders
-	Files  []File // of the rule's package, which is named Package
+	Files  []File // generated, of package main
 	DType  string // float32 or float64
-	Rule   string // the function of the rule's package that returns the rule
+	Rule   string // the generated function that returns the rule
 	Roof   string // the same of the roof, or ""
 }
-
-// Package is the name of the rule's package.
-const Package = "rule"
 
 // ErrNoToolchain says that there is no `go` on PATH.
 var ErrNoToolchain = errors.New("no Go toolchain: there is no `go` on PATH")
@@ -65,20 +62,63 @@ func Build(ctx context.Context, p Program) (string, error) {
 		return "", fmt.Errorf("no cache folder for compiled rules: %w", err)
 	}
 	cache = filepath.Join(cache, "optc")
-	files, err := p.tree()
+	shared, err := module(p.Source)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(cache, digest(files, version)+exe())
-	now := time.Now()
-	if os.Chtimes(path, now, now) == nil {
+	root := filepath.Join(cache, "module-"+digest(shared))
+	own := append(p.Files, p.main(), File{"version", []byte(version)}, File{"settings", []byte(strings.Join(settings, " "))})
+	path := filepath.Join(root, "rule-"+digest(own)+exe())
+	if used(path) {
 		return path, nil
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err
 	}
-	trim(cache, now.Add(-unusedFor))
-	return path, build(ctx, tool, cache, path, files)
+	trim(cache)
+	if !used(root) {
+		if err := install(cache, root, shared); err != nil {
+			return "", err
+		}
+	}
+	trim(root)
+	return path, build(ctx, tool, root, path, append(p.Files, p.main()))
+}
+
+// used marks an entry of the cache as used; false if there is none.
+func used(path string) bool {
+	now := time.Now()
+	return os.Chtimes(path, now, now) == nil
+}
+
+// install writes a folder beside its place and renames it: another optc finds all of it or nothing.
+func install(cache, path string, files []File) error {
+	dir, err := os.MkdirTemp(cache, "new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := write(dir, files); err != nil {
+		return err
+	}
+	err = os.Rename(dir, path)
+	if used(path) {
+		return nil // perhaps another optc was faster
+	}
+	return err
+}
+
+func write(dir string, files []File) error {
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func exe() string {
@@ -112,16 +152,10 @@ var settings = []string{
 
 func environment(cmd *exec.Cmd) []string { return append(cmd.Environ(), settings...) }
 
-// tree is every file of the module, by its path.
-func (p *Program) tree() ([]File, error) {
-	files := []File{
-		{"go.mod", []byte("module " + modulePath + "\n\ngo 1.26\n")},
-		{"main.go", []byte(p.main())},
-	}
-	for _, f := range p.Files {
-		files = append(files, File{Package + "/" + f.Name, f.Data})
-	}
-	err := fs.WalkDir(p.Source, ".", func(path string, d fs.DirEntry, err error) error {
+// module is every file that all programs have in common.
+func module(source fs.FS) ([]File, error) {
+	files := []File{{"go.mod", []byte("module " + modulePath + "\n\ngo 1.26\n")}}
+	err := fs.WalkDir(source, ".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() && d.Name() != "testdata" {
 			return err
 		}
@@ -131,57 +165,48 @@ func (p *Program) tree() ([]File, error) {
 		if strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		data, err := fs.ReadFile(p.Source, path)
+		data, err := fs.ReadFile(source, path)
 		files = append(files, File{path, data})
 		return err
 	})
 	return files, err
 }
 
-func (p *Program) main() string {
+// main is the file that puts rule and host together.
+func (p *Program) main() File {
 	roof := "nil"
 	if p.Roof != "" {
-		roof = Package + "." + p.Roof + "()"
+		roof = p.Roof + "()"
 	}
-	return fmt.Sprintf(`package main
+	return File{"main.go", fmt.Appendf(nil, `package main
 
-import (
-	"%[1]s/internal/host"
-	"%[1]s/%[2]s"
-)
+import "%s/internal/host"
 
-func main() { host.Main[%[3]s](%[2]s.%[4]s(), %[5]s) }
-`, modulePath, Package, p.DType, p.Rule, roof)
+func main() { host.Main[%s](%s(), %s) }
+`, modulePath, p.DType, p.Rule, roof)}
 }
 
-// digest identifies a program by its files and by what builds it.
-func digest(files []File, version string) string {
+func digest(files []File) string {
 	sum := sha256.New()
-	for _, f := range append(slices.Clone(files), File{"version", []byte(version)}, File{"settings", []byte(strings.Join(settings, " "))}) {
+	for _, f := range files {
 		fmt.Fprintf(sum, "%s %d\n", f.Name, len(f.Data))
 		sum.Write(f.Data)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// build builds the program beside its place and renames it: another optc finds all of it or nothing.
-func build(ctx context.Context, tool, cache, path string, files []File) error {
-	dir, err := os.MkdirTemp(cache, "build-")
+// build builds a program in a folder of its own within the module, and renames it to its place.
+func build(ctx context.Context, tool, root, path string, files []File) error {
+	dir, err := os.MkdirTemp(root, "build-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, f := range files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
-			return err
-		}
+	if err := write(dir, files); err != nil {
+		return err
 	}
 	program := filepath.Join(dir, "program"+exe())
-	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
+	cmd := exec.CommandContext(ctx, tool, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
 	cmd.Dir = dir
 	cmd.Env = environment(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -193,21 +218,25 @@ func build(ctx context.Context, tool, cache, path string, files []File) error {
 		return fmt.Errorf("go build: %w\n%s", err, bytes.TrimSpace(out))
 	}
 	err = os.Rename(program, path)
-	if _, there := os.Stat(path); there == nil {
-		return nil // another optc was faster, and runs it
+	if used(path) {
+		return nil // perhaps another optc was faster, and runs it
 	}
 	return err
 }
 
-// trim deletes programs and abandoned builds that nothing has used since.
-func trim(cache string, since time.Time) {
-	entries, _ := os.ReadDir(cache)
+// trim deletes the entries of a folder of the cache that nothing has used for long.
+func trim(dir string) {
+	since := time.Now().Add(-unusedFor)
+	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && info.ModTime().Before(since) {
-			os.RemoveAll(filepath.Join(cache, e.Name()))
+		if info, err := e.Info(); err == nil && info.ModTime().Before(since) && !slices.Contains(moduleFolders, e.Name()) {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
 		}
 	}
 }
+
+// moduleFolders are what a module in the cache consists of, besides programs.
+var moduleFolders = []string{"go.mod", "runtime", "internal", "tasks"}
 
 // Session is a running program.
 type Session struct {

@@ -55,10 +55,11 @@ func (p *program[T]) run(req *Run) error {
 	if err != nil {
 		return err
 	}
-	return p.reply(Reply{Result: resultOf(done)})
+	return p.reply(Reply{Result: ResultOf(done)})
 }
 
-func resultOf(r tasks.Result) *Result {
+// ResultOf is a task's result as it is sent.
+func ResultOf(r tasks.Result) *Result {
 	out := &Result{Diverged: r.Diverged, Loss: map[string]Number{}, Accuracy: map[string]float64{}, Losses: []Number{}}
 	for _, l := range r.Losses {
 		out.Losses = append(out.Losses, Number(l))
