@@ -13,8 +13,8 @@ import (
 const (
 	lineBytes    = 64           // arrays start on a cache line
 	largeBytes   = 1 << 20      // from here on an array is large
-	stagger      = 68<<10 + 128 // bytes left free after a large array
-	smallStagger = 128          // and after another one
+	stagger      = 68<<10 + 576 // bytes left free after a large array; seven arrays then spread evenly over a page
+	smallStagger = 576          // and after another one
 )
 
 // Arenas start at different multiples of a stagger in turn, because whole arenas (parameters, gradients, states) are

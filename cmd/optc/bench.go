@@ -10,6 +10,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/compiler/pass"
 	"github.com/optc-lang/optc/internal/driver"
 	"github.com/optc-lang/optc/internal/host"
@@ -175,7 +176,7 @@ func roofOf(r *compiler.Rule) *compiler.Rule {
 		if s.Kernel == nil {
 			continue
 		}
-		k := roofKernel(s.Kernel)
+		k := roofKernel(p.Pool, s.Kernel)
 		k.Name = fmt.Sprintf("%s%d", p.Name, len(plan.Kernels))
 		plan.Kernels = append(plan.Kernels, k)
 		plan.Later = append(plan.Later, ir.Stage{Kernel: k})
@@ -188,50 +189,76 @@ func roofOf(r *compiler.Rule) *compiler.Rule {
 
 // roofKernel reads what k reads and writes what k writes. A value written is its old one plus what is read only; so it
 // grows by a constant a step and no number becomes subnormal or infinite.
-func roofKernel(k *ir.Kernel) *ir.Kernel {
-	out := &ir.Kernel{Streams: k.Streams}
+func roofKernel(pool *ir.Pool, k *ir.Kernel) *ir.Kernel {
+	b := &roofBuilder{pool, &ir.Kernel{Streams: k.Streams}}
 	loads := map[int]ir.Operand{}
 	var only, all []ir.Operand
-	emit := func(in ir.Instr) ir.Operand {
-		out.Instrs = append(out.Instrs, in)
-		return ir.Operand{Index: len(out.Instrs) - 1}
-	}
-	sum := func(terms []ir.Operand) ir.Operand {
-		total := terms[0]
-		for _, t := range terms[1:] {
-			total = emit(ir.Instr{Op: "add", Args: []ir.Operand{total, t}})
-		}
-		return total
-	}
 	for i, s := range k.Streams {
-		if s.Read {
-			loads[i] = emit(ir.Instr{Op: "load", Stream: i, Name: s.Name})
-			all = append(all, loads[i])
-			if !s.Write {
-				only = append(only, loads[i])
-			}
+		if !s.Read {
+			continue
+		}
+		loads[i] = b.load(k, i)
+		all = append(all, loads[i])
+		if !s.Write {
+			only = append(only, loads[i])
 		}
 	}
-	if len(k.Stores) == 0 && len(k.Reductions) > 0 {
-		out.Reductions = []ir.Reduction{{Kind: elem.ReduceSum, Value: sum(all), Result: k.Reductions[0].Result}}
-		return out
+	if len(k.Stores) == 0 {
+		value := b.sum(all)
+		b.k.Reductions = []ir.Reduction{{Kind: elem.ReduceSum, Value: value, Result: pool.Reduce(op.Must("sum"), b.value(value), ir.Tensor)}}
+		return b.k
 	}
-	var step []ir.Operand
 	if len(only) > 0 {
-		step = []ir.Operand{sum(only)}
+		only = []ir.Operand{b.sum(only)}
 	}
 	for _, s := range k.Stores {
-		terms := step
+		terms := only
 		if old, ok := loads[s.Stream]; ok {
-			terms = append([]ir.Operand{old}, step...)
-		} else if len(terms) == 0 {
+			terms = append([]ir.Operand{old}, only...)
+		} else if len(only) == 0 {
 			terms = all
 		}
-		value := s.Value
-		if len(terms) > 0 {
-			value = sum(terms)
-		}
-		out.Stores = append(out.Stores, ir.Store{Stream: s.Stream, Value: value})
+		b.k.Stores = append(b.k.Stores, ir.Store{Stream: s.Stream, Value: b.sum(terms)})
 	}
-	return out
+	return b.k
+}
+
+type roofBuilder struct {
+	pool *ir.Pool
+	k    *ir.Kernel
+}
+
+func (b *roofBuilder) emit(in ir.Instr) ir.Operand {
+	b.k.Instrs = append(b.k.Instrs, in)
+	return ir.Operand{Index: len(b.k.Instrs) - 1}
+}
+
+// load reads a stream as k does.
+func (b *roofBuilder) load(k *ir.Kernel, stream int) ir.Operand {
+	for _, in := range k.Instrs {
+		if in.Op == "load" && in.Stream == stream {
+			return b.emit(in)
+		}
+	}
+	panic("bench: a stream is read by no load")
+}
+
+func (b *roofBuilder) value(o ir.Operand) *ir.Value {
+	if o.Scalar {
+		return b.k.Scalars[o.Index].Value
+	}
+	return b.k.Instrs[o.Index].Value
+}
+
+// sum adds operands; of none it is zero.
+func (b *roofBuilder) sum(terms []ir.Operand) ir.Operand {
+	if len(terms) == 0 {
+		b.k.Scalars = []ir.Scalar{{Value: b.pool.Number(0), Name: "0"}}
+		return ir.Operand{Scalar: true}
+	}
+	total := terms[0]
+	for _, t := range terms[1:] {
+		total = b.emit(ir.Instr{Op: "add", Args: []ir.Operand{total, t}, Value: b.pool.Call("add", b.value(total), b.value(t))})
+	}
+	return total
 }

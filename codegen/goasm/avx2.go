@@ -23,7 +23,7 @@ var avx2 = instructionSet{
 
 		// VBLENDV selects by the sign bit: first -1 or 1, then, where a is zero or NaN, a without its sign.
 		"sign":     steps("VBLENDV{S} a, [minusone], one, t; VCMP{S} $8, [zero], a, u; VAND{S} [nosign], a, v; VBLENDV{S} u, v, t, r"),
-		"copysign": steps("VAND{S} [nosign], a, t; VAND{S} [sign], b, u; VOR{S} u, t, r"),
+		"copysign": steps("VAND{S} [nosign], a, t; VAND{S} [sign], b, u; VCMP{S} $3, b, b, v; VOR{S} u, t, w; VOR{S} v, w, r"), // ones are a NaN
 		"floor":    steps("VROUND{S} $9, [a], r"),
 		"ceil":     steps("VROUND{S} $10, [a], r"),
 		"round":    steps("VROUND{S} $8, [a], r"),

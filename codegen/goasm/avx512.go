@@ -26,7 +26,7 @@ var avx512 = instructionSet{
 
 		// By class of a: NaN stays, zero gives +0, the others -1 or +1.
 		"sign":     steps("VFIXUPIMM{S} $0, [signtable], a, r"),
-		"copysign": steps("VPTERNLOG{W} $0xD8, [sign], b, r=a"),
+		"copysign": steps("VGETMANT{S} $0, [b], t; VFIXUPIMM{S} $0, [copytable], t, u; VPAND{W} [nosign], a, v; VPOR{W} u, v, r"), // a NaN in b stays
 		"floor":    steps("VRNDSCALE{S} $9, [a], r"),
 		"ceil":     steps("VRNDSCALE{S} $10, [a], r"),
 		"round":    steps("VRNDSCALE{S} $8, [a], r"),

@@ -17,6 +17,7 @@ var constants = map[string][2]uint64{ // by DType
 	"inf":       {0x7F800000, 0x7FF0000000000000},
 	"minusinf":  {0xFF800000, 0xFFF0000000000000},
 	"signtable": {0xA9A9A822, 0xA9A9A822}, // of VFIXUPIMM: quiet NaN, signaling NaN, zero, +1, -inf, +inf, negative, positive, from the lowest digit
+	"copytable": {0x87878822, 0x87878822}, // the same for -0 and +0 by the sign of a number that is not zero
 }
 
 const (

@@ -124,6 +124,9 @@ func (m *Machine[T]) State(i int) ([]float64, [][]T) { return m.states[i].scalar
 // SetState overwrites state i, whose extent is Elem, of tensor k.
 func (m *Machine[T]) SetState(i, k int, v []T) { copy(m.states[i].elems[k], v) }
 
+// SetScalar overwrites value k of state i, whose extent is coarser than Elem.
+func (m *Machine[T]) SetScalar(i, k int, v float64) { m.states[i].scalar[k] = v }
+
 // EvalParams is the point at which the model is to be evaluated.
 func (m *Machine[T]) EvalParams() [][]T {
 	if m.prog.Eval == nil || m.T == 0 {

@@ -105,7 +105,7 @@ var Table = []Op{
 			"where(max(a, b) < c, 1, where(max(a, b) > c, 0, 0.5))*where(b > a, 1, where(b < a, 0, 0.5))",
 			"where(c < max(a, b), 1, where(c > max(a, b), 0, 0.5))"},
 		Expand: "min(max(a, b), c)", Flops: 2, LaTeX: `\operatorname{clamp}($a, $b, $c)`},
-	{Name: "copysign", Doc: "magnitude of a with the sign bit of b", Args: 2,
+	{Name: "copysign", Doc: "magnitude of a with the sign of b; NaN for a NaN in b", Args: 2,
 		Eval: f2(elem.Copysign[float64]), Eval32: f2(elem.Copysign[float32]),
 		Diff: []string{"copysign(1, b)*copysign(1, a)", ""}, Go: "elem.Copysign($a, $b)", Flops: 1,
 		LaTeX: `\operatorname{copysign}($a, $b)`},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/optc-lang/optc/tasks"
@@ -66,6 +68,18 @@ func trained(t *testing.T, seed uint64, change func(*Trainer) error) (accuracy f
 		t.Fatal(err)
 	}
 	return score.Accuracy, losses
+}
+
+func TestOutput(t *testing.T) {
+	var out strings.Builder
+	if err := learn(&out, 1); err != nil {
+		t.Fatal(err)
+	}
+	want := `^training with rule trainer on engine (go|avx2|avx512)
+(step +\d+ of 720  loss \d\.\d{4}\n){10}test accuracy 0\.9\d{3} on 400 images, trained in [\d.]+m?s\n$`
+	if !regexp.MustCompile(want).MatchString(out.String()) {
+		t.Errorf("printed\n%s", out.String())
+	}
 }
 
 func unchanged(*Trainer) error { return nil }

@@ -4,6 +4,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -16,14 +17,14 @@ import (
 func main() {
 	seed := flag.Uint64("seed", 1, "decides the initial weights and the order of the images")
 	flag.Parse()
-	if err := learn(*seed); err != nil {
+	if err := learn(os.Stdout, *seed); err != nil {
 		fmt.Fprintln(os.Stderr, "digits:", err)
 		os.Exit(1)
 	}
 }
 
 // learn trains once and prints how it goes.
-func learn(seed uint64) error {
+func learn(out io.Writer, seed uint64) error {
 	run, err := tasks.Open("digits", seed)
 	if err != nil {
 		return err
@@ -33,11 +34,11 @@ func learn(seed uint64) error {
 		return err
 	}
 	steps := run.Task().Steps
-	fmt.Printf("training with rule trainer on engine %s\n", opt.Engine())
+	fmt.Fprintf(out, "training with rule trainer on engine %s\n", opt.Engine())
 	start := time.Now()
 	err = train(run, opt, steps, func(step int, loss float32) {
 		if step == 1 || step%80 == 0 {
-			fmt.Printf("step %3d of %d  loss %.4f\n", step, steps, loss)
+			fmt.Fprintf(out, "step %3d of %d  loss %.4f\n", step, steps, loss)
 		}
 	})
 	if err != nil {
@@ -48,7 +49,7 @@ func learn(seed uint64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("test accuracy %.4f on %d images, trained in %v\n",
+	fmt.Fprintf(out, "test accuracy %.4f on %d images, trained in %v\n",
 		score.Accuracy, run.Task().Sizes[tasks.TestSet], took.Round(time.Millisecond))
 	return nil
 }

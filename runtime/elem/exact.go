@@ -45,8 +45,14 @@ func Max[T Float](a, b T) T { return max(a, b) }
 // Clamp returns Min(Max(x, lo), hi).
 func Clamp[T Float](x, lo, hi T) T { return min(max(x, lo), hi) }
 
-// Copysign returns |x| with the sign of y.
-func Copysign[T Float](x, y T) T { return T(math.Copysign(float64(x), float64(y))) }
+// Copysign returns |x| with the sign of y, and NaN if y is NaN: the sign of a
+// computed NaN differs between machines.
+func Copysign[T Float](x, y T) T {
+	if y != y {
+		return y
+	}
+	return T(math.Copysign(float64(x), float64(y)))
+}
 
 // IsFinite reports whether x is neither infinite nor NaN.
 func IsFinite[T Float](x T) bool { return x-x == 0 }

@@ -120,6 +120,9 @@ func calculate[T Float](op string, a, b T) T {
 		}
 		return a
 	case "copysign":
+		if b != b {
+			return b
+		}
 		return T(math.Copysign(float64(a), float64(b)))
 	case "floor":
 		return T(math.Floor(float64(a)))

@@ -1,0 +1,184 @@
+package agree
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/internal/randrule"
+	optrt "github.com/optc-lang/optc/runtime"
+)
+
+// regime says what the numbers of a model are like.
+type regime int
+
+const (
+	plain   regime = iota // finite, near 1, with tensors of zeros among them
+	decades               // of every magnitude, subnormals included
+	special               // NaN, infinities and the like among plain ones
+	numRegimes
+)
+
+func (g regime) String() string { return [...]string{"plain", "decades", "special"}[g] }
+
+// model is the parameters and what happens to them, the same for every engine.
+type model[T optrt.Float] struct {
+	shapes [][]int
+	groups []int // group of each parameter; in [first, 2)
+	first  int   // 1 when group 0 is without parameters
+	params [][]T
+	steps  []step[T]
+}
+
+type step[T optrt.Float] struct {
+	grads  [][]T
+	loss   float64
+	hypers [2][]float64 // of the groups, from this step on
+}
+
+func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hypers []ir.HyperDecl) *model[T] {
+	r := rand.New(rand.NewPCG(seed, uint64(g)))
+	lengths = slices.Clone(lengths)
+	r.Shuffle(len(lengths), func(i, j int) { lengths[i], lengths[j] = lengths[j], lengths[i] })
+	m := &model[T]{}
+	if g == special && len(lengths) > 2 {
+		m.first = r.IntN(2)
+	}
+	for i, n := range lengths {
+		m.shapes = append(m.shapes, shapeOf(r, n))
+		m.groups = append(m.groups, max(m.first, i%2))
+		m.params = append(m.params, numbers[T](r, g, n))
+	}
+	for t := range steps {
+		s := step[T]{loss: float64(numbers[T](r, g, 1)[0])}
+		for _, n := range lengths {
+			s.grads = append(s.grads, numbers[T](r, g, n))
+		}
+		for i := range s.hypers {
+			if s.hypers[i] = hyperValues(r, hypers); t > 0 && r.IntN(2) == 0 {
+				s.hypers[i] = m.steps[t-1].hypers[i]
+			}
+		}
+		m.steps = append(m.steps, s)
+	}
+	return m
+}
+
+// shapeOf is a shape with n elements.
+func shapeOf(r *rand.Rand, n int) []int {
+	var shape []int
+	for range r.IntN(3) {
+		for d := 2 + r.IntN(9); d > 1; d-- {
+			if n%d == 0 {
+				shape = append(shape, d)
+				n /= d
+				break
+			}
+		}
+	}
+	if n == 1 && r.IntN(2) == 0 {
+		return shape // of rank 0 if there is nothing yet
+	}
+	return slices.Insert(shape, r.IntN(len(shape)+1), n)
+}
+
+// numbers are the values of a tensor.
+func numbers[T optrt.Float](r *rand.Rand, g regime, n int) []T {
+	u := make([]T, n)
+	switch odds := r.IntN(8); {
+	case odds == 0 && g == plain && n > 1: // all zero: the norm that must not be divided by
+	case odds < 4 && g == special:
+		randrule.Fill(r, u, 12)
+	case g == decades:
+		lowest, highest := -46.0, 39.0
+		if _, wide := any(T(0)).(float64); wide {
+			lowest, highest = -325, 309
+		}
+		for i := range u {
+			u[i] = T(math.Copysign(math.Pow(10, lowest+r.Float64()*(highest-lowest)), r.Float64()-0.5))
+		}
+	default:
+		randrule.Fill(r, u, 0)
+	}
+	return u
+}
+
+// hyperValues draws from the hyperparameters' intervals, the defaults and the ends that belong to them among the rest.
+func hyperValues(r *rand.Rand, decls []ir.HyperDecl) []float64 {
+	values := make([]float64, len(decls))
+	for i, d := range decls {
+		scale := d.Default
+		if scale == 0 {
+			scale = 0.1
+		}
+		drawn := []float64{d.Lo, d.Hi, d.Lo + r.Float64()*(d.Hi-d.Lo), math.Round(scale * 10 * r.Float64()), scale * math.Exp(r.NormFloat64()), scale * math.Exp(r.NormFloat64())}
+		if values[i] = drawn[r.IntN(len(drawn))]; !d.Admits(values[i]) || math.IsInf(values[i], 0) {
+			values[i] = d.Default
+		}
+	}
+	return values
+}
+
+func (m *model[T]) name(i int) string { return fmt.Sprintf("group%d.p%d", m.groups[i], i) }
+
+// optimizer makes an optimizer of the rule for data, which has the model's lengths.
+func (m *model[T]) optimizer(rule *optrt.Rule, data [][]T, opts ...optrt.Option) (*optrt.Optimizer[T], error) {
+	params := make([]optrt.Param[T], len(data))
+	for i := range data {
+		params[i] = optrt.Param[T]{Name: m.name(i), Shape: m.shapes[i], Data: data[i]}
+	}
+	if slices.Contains(m.groups, 1) {
+		opts = append(opts, optrt.Group(optrt.Named("group1.*"), nil))
+	}
+	return optrt.New(rule, params, nil, opts...)
+}
+
+// guardSize is how many elements lie on either side of a guarded array at least.
+const guardSize = 16
+
+// guarded is an array off its alignment, between elements that nothing may touch.
+type guarded[T optrt.Float] struct {
+	all    []T
+	offset int
+	n      int
+}
+
+func newGuarded[T optrt.Float](r *rand.Rand, values []T) guarded[T] {
+	g := guarded[T]{offset: guardSize + r.IntN(guardSize), n: len(values)}
+	g.all = make([]T, g.offset+g.n+guardSize)
+	for i := range g.all {
+		g.all[i] = guardValue[T]()
+	}
+	copy(g.data(), values)
+	return g
+}
+
+func guardValue[T optrt.Float]() T { return T(math.Float64frombits(0x7ff8a5a5a0000000)) }
+
+func (g *guarded[T]) data() []T { return g.all[g.offset : g.offset+g.n : g.offset+g.n] }
+
+// intact reports whether the guards are what they were.
+func (g *guarded[T]) intact() bool {
+	for i, v := range g.all {
+		if (i < g.offset || i >= g.offset+g.n) && bits(v) != bits(guardValue[T]()) {
+			return false
+		}
+	}
+	return true
+}
+
+// bits is the number as it stands in memory.
+func bits[T optrt.Float](v T) uint64 {
+	switch v := any(v).(type) {
+	case float32:
+		return uint64(math.Float32bits(v))
+	case float64:
+		return math.Float64bits(v)
+	}
+	panic("agree: element type")
+}
+
+// same compares by the bits, all NaNs being equal.
+func same[T optrt.Float](a, b T) bool { return bits(a) == bits(b) || a != a && b != b }

@@ -1,0 +1,348 @@
+package agree
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/compiler/ir"
+	optrt "github.com/optc-lang/optc/runtime"
+)
+
+var workerCounts = []int{1, 2, 5}
+
+// lengths are those of a model's tensors: every small one, some about a block of the reduction tree and its multiples,
+// and at size Full and in one model of Medium also one longer than a worker's share.
+func (o options) lengths(r *rand.Rand, large bool) []int {
+	var lengths []int
+	step := 1
+	if o.size == Short {
+		step = 5
+	}
+	for n := r.IntN(step); n < 68; n += step {
+		lengths = append(lengths, n)
+	}
+	for n := 1000; n <= 1030; n++ {
+		if o.size == Full || n == 1024 || r.IntN(12) == 0 && o.size == Medium {
+			lengths = append(lengths, n)
+		}
+	}
+	if o.size > Short {
+		lengths = append(lengths, 2047, 2048, 2049)
+	}
+	if o.size == Full {
+		lengths = append(lengths, 5000)
+	}
+	if o.size == Full || large && o.size == Medium {
+		lengths = append(lengths, 64<<10+1+r.IntN(6000))
+	}
+	return lengths
+}
+
+// array is values under a name: a parameter, a point of evaluation or a state of one parameter, or the frames of a
+// coarser state.
+type array[T optrt.Float] struct {
+	name  string
+	elems []T
+	wide  []float64
+}
+
+// compareSteps runs models of each regime on the interpreter and on every engine with every number of workers.
+func (s *subject[T]) compareSteps() error {
+	sum := sha256.New()
+	for g := range numRegimes {
+		r := rand.New(rand.NewPCG(uint64(g), uint64(len(s.name))))
+		steps := 5
+		if s.size == Short {
+			steps = 3
+		}
+		m := newModel[T](r.Uint64(), g, s.lengths(r, g == plain && s.name[len(s.name)-2:] == "32"), steps, s.compiled.Checked.Hypers)
+		want, err := s.interpret(m)
+		if err != nil {
+			return err
+		}
+		s.count(want, sum)
+		for _, e := range s.engines {
+			for _, workers := range workerCounts {
+				if err := s.runEngine(m, want, r, optrt.UseEngine(e), optrt.Workers(workers)); err != nil {
+					return fmt.Errorf("%s, %d workers, %s numbers: %w", e, workers, g, err)
+				}
+			}
+		}
+	}
+	s.report.Digests[s.name] = hex.EncodeToString(sum.Sum(nil)[:8])
+	return nil
+}
+
+// interpret is the arrays after each step as the interpreter has them.
+func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
+	prog := s.compiled.Checked
+	states, err := s.statePlaces()
+	if err != nil {
+		return nil, err
+	}
+	tensors := make([]interp.Tensor, len(m.shapes))
+	for i, shape := range m.shapes {
+		tensors[i] = interp.Tensor{Shape: shape, Group: m.groups[i] - m.first}
+	}
+	in := interp.New[T](prog, tensors, 2-m.first)
+	for i := range m.params {
+		copy(in.Params[i], m.params[i])
+	}
+	var all [][]array[T]
+	for _, step := range m.steps {
+		for k := range in.Hypers {
+			in.Hypers[k] = step.hypers[k+m.first]
+		}
+		in.Step(step.grads, step.loss)
+		var now []array[T]
+		for i, x := range in.EvalParams() {
+			now = append(now, array[T]{name: "x/" + m.name(i), elems: slices.Clone(in.Params[i])}, array[T]{name: "eval/" + m.name(i), elems: slices.Clone(x)})
+		}
+		for _, st := range states {
+			scalars, elems := in.State(st)
+			name := "state/" + prog.States[st].Name
+			if prog.States[st].Extent < ir.Elem {
+				now = append(now, array[T]{name: name, wide: slices.Clone(scalars)})
+			}
+			for i := range elems {
+				now = append(now, array[T]{name: name + "/" + m.name(i), elems: slices.Clone(elems[i])})
+			}
+		}
+		all = append(all, now)
+	}
+	return all, nil
+}
+
+// statePlaces is where the checked program has the states that the plan has kept.
+func (s *subject[T]) statePlaces() ([]int, error) {
+	index := map[string]int{}
+	for i, st := range s.compiled.Checked.States {
+		index[st.Name] = i
+	}
+	var places []int
+	for _, st := range s.rule.States {
+		i, ok := index[st.Name]
+		if !ok {
+			return nil, fmt.Errorf("the checked program has no state %s", st.Name)
+		}
+		places = append(places, i)
+	}
+	return places, nil
+}
+
+// count adds to the report and to a digest what the interpreter says.
+func (s *subject[T]) count(steps [][]array[T], sum hash.Hash) {
+	for _, arrays := range steps {
+		for _, a := range arrays {
+			wide := a.wide
+			for _, v := range a.elems {
+				wide = append(wide, float64(v))
+			}
+			for i, v := range wide {
+				s.report.Values++
+				if v != v {
+					wide[i] = math.NaN()
+				} else if !math.IsInf(v, 0) {
+					s.report.Numbers++
+				}
+			}
+			binary.Write(sum, binary.LittleEndian, wide)
+		}
+	}
+}
+
+// runEngine takes a model's steps on an optimizer and compares after each.
+func (s *subject[T]) runEngine(m *model[T], want [][]array[T], r *rand.Rand, opts ...optrt.Option) error {
+	params := guardAll(r, m.params)
+	data := make([][]T, len(params))
+	for i := range params {
+		data[i] = params[i].data()
+	}
+	o, err := m.optimizer(s.rule, data, opts...)
+	if err != nil {
+		return err
+	}
+	for t, step := range m.steps {
+		if err := s.setHypers(o, step.hypers[:], t); err != nil {
+			return err
+		}
+		if err := stepGuarded(o, r, step); err != nil {
+			return fmt.Errorf("step %d: %w", t+1, err)
+		}
+		for i := range params {
+			if !params[i].intact() {
+				return fmt.Errorf("step %d wrote beyond parameter %d of %d elements", t+1, i, params[i].n)
+			}
+		}
+		got, err := s.arraysOf(o, m, data)
+		if err != nil {
+			return err
+		}
+		if err := differ(got, want[t]); err != nil {
+			return fmt.Errorf("step %d: %w", t+1, err)
+		}
+	}
+	return nil
+}
+
+func guardAll[T optrt.Float](r *rand.Rand, arrays [][]T) []guarded[T] {
+	out := make([]guarded[T], len(arrays))
+	for i, u := range arrays {
+		out[i] = newGuarded(r, u)
+	}
+	return out
+}
+
+// setHypers sets the hyperparameters of both groups, one at a time in even steps.
+func (s *subject[T]) setHypers(o *optrt.Optimizer[T], hypers [][]float64, t int) error {
+	for g := range o.Groups() {
+		if t%2 == 1 {
+			if err := o.SetHypers(g, hypers[g]); err != nil {
+				return err
+			}
+			continue
+		}
+		for i, v := range hypers[g] {
+			if err := o.SetHyper(g, s.rule.Hypers[i].Name, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stepGuarded takes a step with gradients off their alignment, which it must not change.
+func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T]) error {
+	grads := guardAll(r, step.grads)
+	data := make([][]T, len(grads))
+	for i := range grads {
+		data[i] = grads[i].data()
+	}
+	if err := o.Step(data, step.loss); err != nil {
+		return err
+	}
+	for i := range grads {
+		if !grads[i].intact() {
+			return fmt.Errorf("wrote beyond gradient %d of %d elements", i, grads[i].n)
+		}
+		for k, v := range data[i] {
+			if !same(v, step.grads[i][k]) {
+				return fmt.Errorf("wrote gradient %d at %d", i, k)
+			}
+		}
+	}
+	return nil
+}
+
+// arraysOf reads parameters, points of evaluation and, through a checkpoint, the states.
+func (s *subject[T]) arraysOf(o *optrt.Optimizer[T], m *model[T], data [][]T) ([]array[T], error) {
+	eval, err := o.EvalParams()
+	if err != nil {
+		return nil, err
+	}
+	var out []array[T]
+	for i := range data {
+		out = append(out, array[T]{name: "x/" + m.name(i), elems: data[i]}, array[T]{name: "eval/" + m.name(i), elems: eval[i]})
+	}
+	var file bytes.Buffer
+	if err := o.State(&file); err != nil {
+		return nil, err
+	}
+	states, err := readStates[T](file.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range s.rule.States {
+		if st.Extent == optrt.PerGroup {
+			a := states["state/"+st.Name]
+			a.wide = a.wide[m.first:] // that of a group without parameters is nobody's
+			states[a.name] = a
+		}
+	}
+	return slices.AppendSeq(out, maps.Values(states)), nil
+}
+
+// readStates reads the tensors of a safetensors file, by name.
+func readStates[T optrt.Float](file []byte) (map[string]array[T], error) {
+	n := binary.LittleEndian.Uint64(file)
+	entries := map[string]json.RawMessage{}
+	if err := json.Unmarshal(file[8:8+n], &entries); err != nil {
+		return nil, err
+	}
+	delete(entries, "__metadata__")
+	out := map[string]array[T]{}
+	for name, text := range entries {
+		var e struct {
+			Offsets [2]int `json:"data_offsets"`
+		}
+		if err := json.Unmarshal(text, &e); err != nil {
+			return nil, err
+		}
+		data := file[8+int(n):][e.Offsets[0]:e.Offsets[1]]
+		a := array[T]{name: name}
+		if strings.Count(name, "/") == 1 { // a state coarser than an element
+			a.wide = numbersIn[float64](data)
+		} else {
+			a.elems = numbersIn[T](data)
+		}
+		out[name] = a
+	}
+	return out, nil
+}
+
+func numbersIn[T optrt.Float](data []byte) []T {
+	u := make([]T, len(data)/binary.Size(T(0)))
+	for i := range u {
+		switch p := any(&u[i]).(type) {
+		case *float32:
+			*p = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+		case *float64:
+			*p = math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:]))
+		}
+	}
+	return u
+}
+
+// differ is the first difference between two sets of arrays.
+func differ[T optrt.Float](got, want []array[T]) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%d arrays, the interpreter has %d", len(got), len(want))
+	}
+	byName := map[string]array[T]{}
+	for _, a := range got {
+		byName[a.name] = a
+	}
+	for _, w := range want {
+		g := byName[w.name]
+		if err := differIn(w.name, g.elems, w.elems); err != nil {
+			return err
+		}
+		if err := differIn(w.name, g.wide, w.wide); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func differIn[T optrt.Float](name string, got, want []T) error {
+	if len(got) != len(want) {
+		return fmt.Errorf("%s has %d elements, not %d", name, len(got), len(want))
+	}
+	for i := range want {
+		if !same(got[i], want[i]) {
+			return fmt.Errorf("%s[%d] of %d is %v (%#x), not %v (%#x)", name, i, len(want), got[i], bits(got[i]), want[i], bits(want[i]))
+		}
+	}
+	return nil
+}
