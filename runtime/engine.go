@@ -35,14 +35,14 @@ func Has(e Engine) bool {
 
 var cpuHas = [NumEngines]bool{Go: true, AVX2: cpuAVX2(), AVX512: cpuAVX512()}
 
-// limitEngine is the fastest engine that an optimizer may use: what the program asks for, else what the environment
+// limitEngine is the fastest engine that an optimizer may use: what the environment forces, else what the program
 // asks for, else the fastest of this CPU.
 func limitEngine(asked *Engine) (Engine, error) {
 	forced, err := environmentEngine()
 	if err != nil {
 		return Go, err
 	}
-	if asked != nil {
+	if forced == nil {
 		forced = asked
 	}
 	if forced == nil {

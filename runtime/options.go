@@ -31,7 +31,7 @@ func Workers(n int) Option {
 }
 
 // UseEngine limits an optimizer to the kernels of an engine; a pass that has none for it runs on the next slower one
-// that it has. It takes precedence over the environment variable OPTRT_ENGINE. New refuses an engine that this CPU
+// that it has. The environment variable OPTRT_ENGINE takes precedence over it. New refuses an engine that this CPU
 // lacks.
 func UseEngine(e Engine) Option {
 	return func(s *settings) { s.engine = &e }

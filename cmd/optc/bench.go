@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,6 +101,9 @@ func (cmd *benchCmd) Run(c *console) error {
 	if cost.Passes == 0 {
 		return fmt.Errorf("rule %s changes nothing: there is nothing to measure", r.Name)
 	}
+	if err := cmd.checkMemory(r); err != nil {
+		return err
+	}
 	engine, timing, err := cmd.measure(r, hypers)
 	if err != nil {
 		return err
@@ -115,6 +119,33 @@ func (cmd *benchCmd) Run(c *console) error {
 	}
 	b.print(c, rule, roof, total, cmd.Reps)
 	return nil
+}
+
+// checkMemory refuses what this machine cannot hold: parameters, gradients and states, those of the roof too.
+func (cmd *benchCmd) checkMemory(r *compiler.Rule) error {
+	arrays := 2
+	for _, s := range r.Plan.Program.States {
+		if s.Extent == ir.Elem {
+			arrays++
+		}
+	}
+	need := 2 * arrays * dtypeFlag(cmd.DType).dtype().Size() * int(cmd.N)
+	if free, ok := freeMemory(); ok && need > free {
+		return fmt.Errorf("-n %d needs %d MiB of memory, %d MiB are free", cmd.N, need>>20, free>>20)
+	}
+	return nil
+}
+
+// freeMemory is what the system can give without swapping, where it says so.
+func freeMemory() (int, bool) {
+	data, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, false
+	}
+	_, rest, _ := strings.Cut(string(data), "MemAvailable:")
+	var kilobytes int
+	_, err = fmt.Sscan(rest, &kilobytes)
+	return kilobytes << 10, err == nil
 }
 
 func (cmd *benchCmd) measure(r *compiler.Rule, hypers []float64) (string, *host.Timing, error) {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -14,7 +16,6 @@ import (
 	"unicode"
 
 	"github.com/optc-lang/optc/codegen"
-	"github.com/optc-lang/optc/codegen/gosrc"
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler"
 	"github.com/rogpeppe/go-internal/diff"
@@ -65,6 +66,7 @@ func (cmd *buildCmd) Run(c *console) error {
 
 // batch is what one argument compiles to.
 type batch struct {
+	arg    string
 	dir    string
 	base   string // of the generated files
 	source string // as their first line names it
@@ -127,37 +129,73 @@ func (cmd *buildCmd) load(c *console, arg string) (*unit, []string, *batch, erro
 			return nil, nil, nil, err
 		}
 		dir, name := filepath.Split(arg)
-		b := &batch{dir: filepath.Clean(dir + "."), base: strings.TrimSuffix(name, ".opt"), source: name}
-		if dir != "" {
-			b.dir = filepath.Clean(dir)
-		}
+		b := &batch{arg: arg, dir: filepath.Clean(dir), base: strings.TrimSuffix(name, ".opt"), source: name}
 		return u, u.Rules(), b, c.report(u.diags, u.Sources)
 	}
 	if !strings.HasPrefix(arg, "std/") {
 		return nil, nil, nil, usagef("%s is nothing to build: name a rule file that ends in .opt, or std/NAME", arg)
 	}
 	u, name, err := open(c, arg)
-	return u, []string{name}, &batch{dir: ".", base: name, source: arg}, err
+	return u, []string{name}, &batch{arg: arg, dir: ".", base: name, source: arg}, err
 }
 
-// clash refuses what would not compile, or not fit, into one folder.
+// clash refuses rule files whose generated files would be the same.
 func clash(batches []*batch) error {
-	files, names := map[string]string{}, map[string]string{}
+	files := map[string]string{}
 	for _, b := range batches {
 		file := filepath.Join(b.dir, b.base)
 		if other, ok := files[file]; ok {
-			return usagef("%s and %s would both be generated as %s_opt.go", other, b.source, file)
+			return usagef("%s and %s would both be generated as %s_opt.go", other, b.arg, file)
 		}
-		files[file] = b.source
-		for _, r := range b.rules {
-			key, rule := filepath.Join(b.dir, gosrc.GoName(r.Name)), fmt.Sprintf("rule %s of %s", r.Name, b.source)
-			if other, ok := names[key]; ok {
-				return usagef("%s and %s would both be the Go type %s; rename one of them", other, rule, gosrc.GoName(r.Name))
-			}
-			names[key] = rule
-		}
+		files[file] = b.arg
 	}
 	return nil
+}
+
+// declarations are the names that generated files declare, by folder and name, with the rule file they are of.
+type declarations map[string]string
+
+// add refuses a file that would not compile beside the others: adam64 in float32 has the type of adam in float64.
+func (d declarations) add(dir, source, name string, data []byte) error {
+	tree, err := parser.ParseFile(token.NewFileSet(), name, data, parser.SkipObjectResolution)
+	if err != nil {
+		return internalError{err}
+	}
+	for _, id := range topLevel(tree) {
+		key := filepath.Join(dir, id)
+		switch other, ok := d[key]; {
+		case ok && other == source:
+			return usagef("the rules of %s would declare the Go name %s twice; rename one of them", source, id)
+		case ok:
+			return usagef("%s and %s would both declare the Go name %s; rename a rule", other, source, id)
+		}
+		d[key] = source
+	}
+	return nil
+}
+
+func topLevel(tree *ast.File) []string {
+	var names []string
+	for _, decl := range tree.Decls {
+		switch decl := decl.(type) {
+		case *ast.FuncDecl:
+			if decl.Recv == nil {
+				names = append(names, decl.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, spec := range decl.Specs {
+				switch spec := spec.(type) {
+				case *ast.TypeSpec:
+					names = append(names, spec.Name.Name)
+				case *ast.ValueSpec:
+					for _, id := range spec.Names {
+						names = append(names, id.Name)
+					}
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return n == "_" })
 }
 
 // dump prints rules after a pass.
@@ -188,13 +226,19 @@ type change struct {
 // changes generates all files and compares them with those on disk.
 func (cmd *buildCmd) changes(batches []*batch) ([]change, error) {
 	var all []change
+	names := declarations{}
 	for _, b := range batches {
 		outputs, err := cmd.generate(b)
 		if err != nil {
 			return nil, err
 		}
 		keep := map[string]bool{}
-		for _, o := range outputs {
+		for i, o := range outputs {
+			if i == 0 { // what the others declare, they declare for one machine each
+				if err := names.add(b.dir, b.source, o.Name, o.Data); err != nil {
+					return nil, err
+				}
+			}
 			keep[o.Name] = true
 			ch, err := compare(b, o)
 			if err != nil {
@@ -217,7 +261,7 @@ func (cmd *buildCmd) generate(b *batch) ([]target.Output, error) {
 	if len(b.rules) == 0 {
 		return nil, nil
 	}
-	pkg, err := cmd.packageName(b.dir)
+	pkg, err := cmd.packageName(b)
 	if err != nil {
 		return nil, err
 	}
@@ -353,37 +397,41 @@ func apply(changes []change) error {
 	return nil
 }
 
-// packageName is the name of the package in a folder: as asked for, that of `go generate`, that of the Go files there,
-// or the folder's own.
-func (cmd *buildCmd) packageName(dir string) (string, error) {
+// packageName is the name of the package in a folder: as asked for, that of `go generate`, which runs in its package's
+// folder, that of the Go files there, or the folder's own.
+func (cmd *buildCmd) packageName(b *batch) (string, error) {
+	dir, err := filepath.Abs(b.dir)
+	if err != nil {
+		return "", err
+	}
 	name := cmd.Package
-	if name == "" && cmd.Out == "" {
-		name = os.Getenv("GOPACKAGE")
+	if here, err := os.Getwd(); name == "" && err == nil && here == dir {
+		name = strings.TrimSuffix(os.Getenv("GOPACKAGE"), "_test")
 	}
 	if name == "" {
-		name = packageOf(dir)
+		name = b.packageOf()
 	}
 	if name == "" {
-		abs, err := filepath.Abs(dir)
-		if err != nil {
-			return "", err
-		}
-		name = identifier(filepath.Base(abs))
+		name = identifier(filepath.Base(dir))
 	}
 	if !token.IsIdentifier(name) || name == "_" {
 		return "", usagef("%q is no name for a Go package; give one with --package", name)
 	}
-	return strings.TrimSuffix(name, "_test"), nil
+	return name, nil
 }
 
-// packageOf is the name in the package clauses of the folder's Go files, those that tests add apart.
-func packageOf(dir string) string {
-	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
+// packageOf is the name in the package clause of the folder's Go files, those that are generated here apart.
+func (b *batch) packageOf() string {
+	files, _ := filepath.Glob(filepath.Join(b.dir, "*.go"))
 	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") || strings.HasSuffix(f, "_opt.go") || strings.Contains(filepath.Base(f), "_opt_") {
+		base := filepath.Base(f)
+		if strings.HasSuffix(base, "_test.go") || strings.HasPrefix(base, b.base+"_opt") {
 			continue
 		}
-		if tree, err := parser.ParseFile(token.NewFileSet(), f, nil, parser.PackageClauseOnly); err == nil && tree.Name.Name != "documentation" {
+		if ok, err := build.Default.MatchFile(b.dir, base); !ok || err != nil {
+			continue
+		}
+		if tree, err := parser.ParseFile(token.NewFileSet(), f, nil, parser.PackageClauseOnly); err == nil {
 			return tree.Name.Name
 		}
 	}
@@ -404,4 +452,3 @@ func identifier(folder string) string {
 	}
 	return name
 }
-

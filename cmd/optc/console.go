@@ -13,15 +13,14 @@ import (
 
 // console is what a verb reads and writes besides files.
 type console struct {
-	in   io.Reader
-	out  *bufio.Writer // what was asked for, nothing else; flushed at the end
-	err  io.Writer     // diagnostics and progress
-	tty  bool          // err is a terminal
-	wide bool          // out is a terminal
+	in  io.Reader
+	out *bufio.Writer // what was asked for, nothing else; flushed at the end
+	err io.Writer     // diagnostics and progress
+	tty bool          // err is a terminal
 }
 
 func newConsole() *console {
-	return &console{in: os.Stdin, out: bufio.NewWriter(os.Stdout), err: os.Stderr, tty: isTerminal(os.Stderr), wide: isTerminal(os.Stdout)}
+	return &console{in: os.Stdin, out: bufio.NewWriter(os.Stdout), err: os.Stderr, tty: isTerminal(os.Stderr)}
 }
 
 // isTerminal also takes other character devices for terminals, which does no harm.
@@ -68,6 +67,14 @@ func (c *console) read(name string, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
+// shownName is what messages call a file.
+func shownName(name string) string {
+	if name == "-" {
+		return "<stdin>"
+	}
+	return name
+}
+
 // writeFile replaces a file in one step: a reader sees the old bytes or the new ones, whatever interrupts this.
 func writeFile(name string, data []byte) error {
 	mode := os.FileMode(0o666) // less the umask
@@ -112,8 +119,8 @@ func merge(to, from map[string][]byte) map[string][]byte {
 	return to
 }
 
-// firstLine is the first line of a documentation text.
-func firstLine(doc string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(doc), "\n")
-	return line
+// firstSentence is the first sentence of a documentation text, on one line.
+func firstSentence(doc string) string {
+	sentence, _, _ := strings.Cut(oneLine(doc), ". ")
+	return strings.TrimSuffix(sentence, ".")
 }

@@ -31,15 +31,15 @@ func (a axis) at(v float64) float64 {
 		}
 		v, lo, hi = math.Log(v), math.Log(lo), math.Log(hi)
 	}
-	return min(1, max(0, (v-lo)/(hi-lo)))
+	return min(1, max(0, (v/2-lo/2)/(hi/2-lo/2))) // the difference may overflow
 }
 
 // value is what lies at p.
 func (a axis) value(p float64) float64 {
 	if a.log {
-		return a.lo * math.Pow(a.hi/a.lo, p)
+		return math.Exp((1-p)*math.Log(a.lo) + p*math.Log(a.hi))
 	}
-	return a.lo + p*(a.hi-a.lo)
+	return (1-p)*a.lo + p*a.hi
 }
 
 // ticks are round values on the axis: 1, 2, 5 and powers of ten where it is logarithmic, else multiples of those.
@@ -59,9 +59,10 @@ func (a axis) ticks() []float64 {
 		}
 		return out
 	}
-	step := math.Pow(10, math.Floor(math.Log10((a.hi-a.lo)/3)))
+	third := a.hi/3 - a.lo/3
+	step := math.Pow(10, math.Floor(math.Log10(third)))
 	for _, s := range []float64{5, 2} {
-		if (a.hi-a.lo)/(step*s) >= 3 {
+		if third >= step*s {
 			step *= s
 			break
 		}

@@ -40,10 +40,7 @@ func (cmd *fmtCmd) format(c *console, name string) error {
 	if err != nil {
 		return err
 	}
-	shown := name
-	if name == "-" {
-		shown = "<stdin>"
-	}
+	shown := shownName(name)
 	tree, diags := lang.Parse(shown, src)
 	if err := c.report(diags, map[string][]byte{shown: src}); err != nil {
 		return err

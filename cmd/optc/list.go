@@ -6,7 +6,7 @@ type listCmd struct {
 
 // Help is the verb's example.
 func (listCmd) Help() string {
-	return `Lists rules with the first line of their documentation.
+	return `Lists rules with the first sentence of their documentation.
 
 Example:
   optc list
@@ -29,7 +29,7 @@ func (cmd *listCmd) Run(c *console) error {
 	t := table{}
 	for _, name := range u.Rules() {
 		decl, _, _ := u.Rule(name)
-		t.add(prefix+name, firstLine(decl.Doc))
+		t.add(prefix+name, firstSentence(decl.Doc))
 	}
 	t.print(c.out, "")
 	return nil

@@ -9,6 +9,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -88,6 +89,9 @@ func (c *console) finish(err error) int {
 		return codeFailure
 	case errors.As(err, &internal):
 		return c.internal(internal.Error(), nil)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.err, "optc: interrupted")
+		return codeFailure
 	case errors.As(err, &usage):
 		fmt.Fprintf(c.err, "optc: %v\n", err)
 		return codeUsage

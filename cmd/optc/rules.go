@@ -301,6 +301,7 @@ func optionsOf(body []lang.Stmt) []*lang.Option {
 	return out
 }
 
+// didYouMean is the end of a message about an unknown word: the nearest known one, or all if they are few.
 func didYouMean(word string, known []string) string {
 	if s := lang.Suggest(word, known); s != "" {
 		return fmt.Sprintf("; did you mean %s?", s)
@@ -309,7 +310,11 @@ func didYouMean(word string, known []string) string {
 		return "; there are none"
 	}
 	slices.Sort(known)
-	return "; there are " + strings.Join(slices.Compact(known), ", ")
+	known = slices.Compact(known)
+	if len(known) > 16 {
+		return ""
+	}
+	return "; there are " + strings.Join(known, ", ")
 }
 
 // ruleFiles is a folder of rule files. It reads no more of a file than the language admits, and one byte.

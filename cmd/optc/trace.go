@@ -33,7 +33,7 @@ func (traceCmd) Help() string {
 Example:
   echo '{"dtype": "f32", "params": [{"name": "w", "shape": [2], "data": [1, 2]}], "grads": [[[0.5, -1]], [[0.25, 3]]]}' |
     optc trace std/adam --input - --set lr=0.1 --engine interp
-  {"rule": "adam", "engine": "interp", "steps": [[[0.9,2.1]], [[0.80679387,2.0579157]]]}`
+  {"rule": "adam", "engine": "interp", "steps": [[[0.9,2.1]], [[0.806782,2.050581]]]}`
 }
 
 // maxTraceInput bounds what is read of an input.
@@ -76,9 +76,9 @@ func (cmd *traceCmd) Run(c *console) error {
 
 // trace runs the rule in one element type.
 func trace[T elem.Float](cmd *traceCmd, c *console, r *compiler.Rule, hypers []float64, data []byte) error {
-	in, err := parseTrace[T](data, r)
+	in, err := parseTrace[T](shownName(cmd.Input), data, r)
 	if err != nil {
-		return fmt.Errorf("%s: %w", cmd.Input, err)
+		return err
 	}
 	w := &traceWriter[T]{c: c}
 	if cmd.Engine == interpEngine {

@@ -39,9 +39,9 @@ func inputDType(data []byte) string {
 }
 
 // parseTrace reads an input strictly: nothing unknown, nothing twice, nothing missing. Errors name the place.
-func parseTrace[T elem.Float](data []byte, r *compiler.Rule) (*traceInput[T], error) {
+func parseTrace[T elem.Float](name string, data []byte, r *compiler.Rule) (*traceInput[T], error) {
 	in := &traceInput[T]{}
-	p := &jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), bits: bitsOf[T](), data: data}
+	p := &jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), name: name, data: data, bits: bitsOf[T]()}
 	p.dec.UseNumber()
 	err := p.object("", map[string]func(string) error{
 		"dtype":  p.dtype,
@@ -56,7 +56,10 @@ func parseTrace[T elem.Float](data []byte, r *compiler.Rule) (*traceInput[T], er
 	if _, err := p.dec.Token(); err != io.EOF {
 		return nil, p.errorf("", "there is more after the object")
 	}
-	return in, in.check(r)
+	if err := in.check(r); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return in, nil
 }
 
 func bitsOf[T elem.Float]() int {
@@ -158,6 +161,7 @@ func numel(shape []int) (int, bool) {
 // jsonReader reads JSON token by token, so that the place of an error is known and no nesting is followed.
 type jsonReader struct {
 	dec  *json.Decoder
+	name string // of the file
 	data []byte
 	bits int // of the element type
 }
@@ -166,12 +170,14 @@ type jsonReader struct {
 func (p *jsonReader) errorf(place, format string, args ...any) error {
 	if place == "" {
 		before := p.data[:min(int(p.dec.InputOffset()), len(p.data))]
-		place = fmt.Sprintf("%d:%d", bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'))
+		place = fmt.Sprintf("%s:%d:%d", p.name, bytes.Count(before, []byte("\n"))+1, len(before)-bytes.LastIndexByte(before, '\n'))
+	} else {
+		place = p.name + ": " + place
 	}
 	return fmt.Errorf("%s: %s", place, fmt.Sprintf(format, args...))
 }
 
-func (p *jsonReader) token(place string) (json.Token, error) {
+func (p *jsonReader) token() (json.Token, error) {
 	t, err := p.dec.Token()
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return nil, p.errorf("", "the input ends early")
@@ -183,7 +189,7 @@ func (p *jsonReader) token(place string) (json.Token, error) {
 }
 
 func (p *jsonReader) delim(place string, want json.Delim, what string) error {
-	t, err := p.token(place)
+	t, err := p.token()
 	if err != nil {
 		return err
 	}
@@ -219,7 +225,7 @@ func (p *jsonReader) object(place string, fields map[string]func(place string) e
 	}
 	seen := map[string]bool{}
 	for p.dec.More() {
-		t, err := p.token(place)
+		t, err := p.token()
 		if err != nil {
 			return err
 		}
@@ -237,7 +243,7 @@ func (p *jsonReader) object(place string, fields map[string]func(place string) e
 			return err
 		}
 	}
-	if _, err := p.token(place); err != nil {
+	if _, err := p.token(); err != nil {
 		return err
 	}
 	for _, name := range required {
@@ -258,7 +264,7 @@ func (p *jsonReader) array(place string, each func(place string) error) error {
 			return err
 		}
 	}
-	_, err := p.token(place)
+	_, err := p.token()
 	return err
 }
 
@@ -269,7 +275,7 @@ func numbersIn[T elem.Float](p *jsonReader, place string, bits int) ([]T, error)
 	}
 	out := []T{}
 	for p.dec.More() {
-		t, err := p.token(place)
+		t, err := p.token()
 		if err != nil {
 			return nil, err
 		}
@@ -279,7 +285,7 @@ func numbersIn[T elem.Float](p *jsonReader, place string, bits int) ([]T, error)
 		}
 		out = append(out, T(v))
 	}
-	_, err := p.token(place)
+	_, err := p.token()
 	return out, err
 }
 
@@ -301,7 +307,7 @@ func number(t json.Token, bits int) (float64, error) {
 }
 
 func (p *jsonReader) text(place string) (string, error) {
-	t, err := p.token(place)
+	t, err := p.token()
 	if err != nil {
 		return "", err
 	}
@@ -322,7 +328,7 @@ func (p *jsonReader) dtype(place string) error {
 func (p *jsonReader) shape(place string) ([]int, error) {
 	shape := []int{}
 	err := p.array(place, func(at string) error {
-		t, err := p.token(at)
+		t, err := p.token()
 		if err != nil {
 			return err
 		}

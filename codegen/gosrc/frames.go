@@ -39,7 +39,7 @@ func newFrames(plan *ir.Plan) *frames {
 		f.states = append(f.states, at)
 	}
 	for _, stages := range [][]ir.Stage{plan.Later, plan.First, plan.Eval} {
-		for _, v := range crossing(f.p, stages) {
+		for _, v := range crossing(stages) {
 			if _, ok := f.slots[v]; !ok {
 				f.slots[v] = f.next(v.Extent)
 			}
@@ -54,7 +54,7 @@ func (f *frames) next(e ir.Extent) slot {
 }
 
 // crossing lists, in order, the step values that are read outside the stage that computes them.
-func crossing(p *ir.Program, stages []ir.Stage) []*ir.Value {
+func crossing(stages []ir.Stage) []*ir.Value {
 	home := map[*ir.Value]int{}
 	for i, s := range stages {
 		for _, v := range s.Values {
@@ -88,8 +88,8 @@ func crossing(p *ir.Program, stages []ir.Stage) []*ir.Value {
 				read(r.Result, i)
 			}
 		}
-		for _, k := range s.Keep {
-			read(p.States[k].New, i)
+		for _, v := range s.New {
+			read(v, i)
 		}
 	}
 	return out

@@ -165,10 +165,9 @@ func (g *generator) keep(b *jen.Group, s ir.Stage) {
 		return
 	}
 	var to, from []jen.Code
-	for _, k := range s.Keep {
-		st := g.plan.Program.States[k]
+	for i, k := range s.Keep {
 		to = append(to, g.frames.states[k].read(false))
-		from = append(from, g.frames.of(st.New).read(false))
+		from = append(from, g.frames.of(s.New[i]).read(false))
 	}
 	b.List(to...).Op("=").List(from...)
 }

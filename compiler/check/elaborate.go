@@ -265,8 +265,10 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 		f.returned = true
 	case *lang.Given:
 		c.later(f, s.Span, "`given`")
+		c.declareName(f, s.Name, &binding{variable: -1, bad: true})
 	case *lang.Probe:
 		c.later(f, s.Span, "`probe`")
+		c.declareName(f, s.Name, &binding{variable: -1, bad: true})
 	case *lang.Repeat:
 		c.later(f, s.Span, "`repeat`")
 	case *lang.Until:

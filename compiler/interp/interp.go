@@ -249,12 +249,16 @@ func Shape(name string, shape []int) float64 {
 }
 
 func (m *Machine[T]) apply(v *ir.Value, values map[*ir.Value]value[T]) value[T] {
+	operands := make([]value[T], len(v.Args))
+	for n, a := range v.Args {
+		operands[n] = values[a]
+	}
 	if v.Extent < ir.Elem {
 		out := m.fill(v.Extent, 0)
 		args := make([]float64, len(v.Args))
 		for k := range out.scalar {
 			for n, a := range v.Args {
-				args[n] = values[a].scalar[m.coarser(a.Extent, v.Extent, k)]
+				args[n] = operands[n].scalar[m.coarser(a.Extent, v.Extent, k)]
 			}
 			out.scalar[k] = v.Op.Eval(args)
 		}
@@ -265,7 +269,7 @@ func (m *Machine[T]) apply(v *ir.Value, values map[*ir.Value]value[T]) value[T] 
 	for i := range m.tensors {
 		for j := range out.elems[i] {
 			for n, a := range v.Args {
-				args[n] = m.elem(values[a], a.Extent, i, j)
+				args[n] = m.elem(operands[n], a.Extent, i, j)
 			}
 			out.elems[i][j] = evalIn(v, args)
 		}

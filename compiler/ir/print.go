@@ -97,6 +97,8 @@ func FormatNumber(v float64) string {
 		return "inf"
 	case math.IsInf(v, -1):
 		return "-inf"
+	case math.IsNaN(v):
+		return "(0/0)"
 	}
 	s := strconv.FormatFloat(v, 'g', -1, 64)
 	return strings.Replace(s, "e+", "e", 1)
@@ -214,7 +216,7 @@ func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
 				size[v] += size[a]
 			}
 		}
-		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || size[v] > longLine)
+		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || size[v] > longLine || v.Kind == Spread) // a spread rounds
 	}
 	return out
 }
@@ -314,6 +316,8 @@ func (w *writer) expr(v *Value) (string, int) {
 		return w.expr(v.Args[0])
 	case Apply:
 		return w.apply(v)
+	case Size:
+		return counted(v.Of, v.Per), 10
 	case Number:
 		if v.Num < 0 {
 			return w.p.Leaf(v), 7
@@ -353,8 +357,24 @@ func (w *writer) apply(v *Value) (string, int) {
 	if slices.Contains([]string{"*", "/", "%"}, o.Infix) {
 		sep = ""
 	}
-	right := level + 1
-	return w.within(v.Args[0], level) + sep + o.Infix + sep + w.within(v.Args[1], right), level
+	left, right := level, level+1
+	if o.Mask && o.MaskArgs == 0 {
+		left = right // comparisons do not chain
+	}
+	return w.within(v.Args[0], left) + sep + o.Infix + sep + w.within(v.Args[1], right), level
+}
+
+// counted says in the language how many values of extent of there are per extent per.
+func counted(of, per Extent) string {
+	switch {
+	case of == Elem && per == Tensor:
+		return "numel(x)"
+	case of == Elem:
+		return "sum(numel(x) per " + per.String() + ")"
+	case of == Tensor:
+		return "count(rank(x) >= 0 per " + per.String() + ")"
+	}
+	return "count(" + counted(Tensor, of) + " >= 0 per " + per.String() + ")"
 }
 
 // unrolled reports whether u^b would be read as a product or a root.

@@ -30,7 +30,9 @@ func (p *Program) verify(v *Value) error {
 	}
 	switch v.Kind {
 	case Apply:
-		return verifyApply(v)
+		if err := verifyApply(v); err != nil {
+			return err
+		}
 	case Reduce:
 		if len(v.Args) != 1 || v.Args[0].Mask {
 			return fmt.Errorf("%s of a mask or of %d values", v.Op.Name, len(v.Args))

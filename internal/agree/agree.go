@@ -132,13 +132,14 @@ func (r *Report) add(s *Report) {
 type subject[T optrt.Float] struct {
 	options
 	name     string
+	library  bool
 	rule     *optrt.Rule
 	compiled *compiler.Rule
 	report   *Report
 }
 
 func runRule[T optrt.Float](o options, r *Rule) *Report {
-	s := &subject[T]{options: o, name: r.Name + " f64", rule: r.F64, report: &Report{Digests: map[string]string{}}}
+	s := &subject[T]{options: o, name: r.Name + " f64", library: r.Text == "", rule: r.F64, report: &Report{Digests: map[string]string{}}}
 	if _, single := any(T(0)).(float32); single {
 		s.name, s.rule = r.Name+" f32", r.F32
 	}

@@ -6,40 +6,57 @@ import (
 	"encoding/binary"
 	"encoding/gob"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
-// saved is what a process leaves to the next one: how far it came, and where it ended.
+// saved is what a process leaves to the next one.
 type saved struct {
-	State, Params []byte // after half of the steps
-	Eval          []byte
-	End           [3][]byte // State, parameters and point of evaluation after all steps
+	Half       snapshot
+	HalfDigest string
+	EndDigest  string
+}
+
+// snapshot is an optimizer's checkpoint with the parameters, and where the model is evaluated, as bytes.
+type snapshot struct{ State, Params, Eval []byte }
+
+func (s snapshot) digest() string {
+	sum := sha256.New()
+	for _, b := range [][]byte{s.State, s.Params, s.Eval} {
+		fmt.Fprintln(sum, len(b))
+		sum.Write(b)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 const savedSteps = 100
 
 // training is a deterministic training of a rule: a quadratic with noise.
 type training[T optrt.Float] struct {
-	m     *model[T]
-	o     *optrt.Optimizer[T]
-	data  [][]T
-	grads [][]T
-	seed  uint64
+	o           *optrt.Optimizer[T]
+	data, grads [][]T
+	hypers      []float64 // that the last group gets in step 10
 }
 
 func newTraining[T optrt.Float](s *subject[T], lengths []int, opts ...optrt.Option) (*training[T], error) {
-	m := newModel[T](1, plain, lengths, 1, s.compiled.Checked.Hypers)
-	tr := &training[T]{m: m, data: optrt.Alloc[T](lengthsOf(m.params)...), grads: optrt.Alloc[T](lengthsOf(m.params)...)}
+	m := newModel[T](1, plain, lengths, 0, nil)
+	tr := &training[T]{data: optrt.Alloc[T](lengthsOf(m.params)...), grads: optrt.Alloc[T](lengthsOf(m.params)...)}
 	for i, u := range tr.data {
 		tr.noise(0, i, u)
+	}
+	for _, d := range s.compiled.Checked.Hypers {
+		v := 0.75 * d.Default
+		if !d.Admits(v) {
+			v = d.Default
+		}
+		tr.hypers = append(tr.hypers, v)
 	}
 	var err error
 	tr.o, err = m.optimizer(s.rule, tr.data, opts...)
@@ -62,17 +79,17 @@ func (tr *training[T]) noise(t, i int, u []T) {
 	}
 }
 
-// steps takes the steps from the one after `from` to `to`. Every tenth sets a hyperparameter of the last group.
+// steps takes the steps from the one after `from` to `to`. The tenth sets the hyperparameters of the last group.
 func (tr *training[T]) steps(from, to int) error {
 	for t := from + 1; t <= to; t++ {
 		for i, g := range tr.grads {
 			tr.noise(t, i, g)
 			for k, x := range tr.data[i] {
-				g[k] += T(0.5) * x // the product is exact: fused or not, it is the same
+				g[k] += T(0.5) * x // the product is exact: fused or not, the sum is the same
 			}
 		}
-		if t%10 == 0 {
-			if err := tr.o.SetHypers(tr.o.Groups()-1, tr.hypers(t)); err != nil {
+		if t == 10 {
+			if err := tr.o.SetHypers(tr.o.Groups()-1, tr.hypers); err != nil {
 				return err
 			}
 		}
@@ -83,20 +100,13 @@ func (tr *training[T]) steps(from, to int) error {
 	return nil
 }
 
-// hypers are some that the rule admits.
-func (tr *training[T]) hypers(t int) []float64 {
-	now := tr.m.steps[0].hypers[t/10%2]
-	return slices.Clone(now)
-}
-
-// state is the checkpoint, the parameters and the point of evaluation as bytes.
-func (tr *training[T]) state() (out [3][]byte, err error) {
+func (tr *training[T]) snapshot() (snapshot, error) {
 	var file bytes.Buffer
 	if err := tr.o.State(&file); err != nil {
-		return out, err
+		return snapshot{}, err
 	}
 	eval, err := tr.o.EvalParams()
-	return [3][]byte{file.Bytes(), encode(tr.data), encode(eval)}, err
+	return snapshot{file.Bytes(), encode(tr.data), encode(eval)}, err
 }
 
 // encode is the arrays as bytes, with all NaNs alike.
@@ -107,44 +117,55 @@ func encode[T optrt.Float](arrays [][]T) []byte {
 			if v != v {
 				v = T(math.NaN())
 			}
-			out = binary.LittleEndian.AppendUint64(out, bits(v))
+			switch v := any(v).(type) {
+			case float32:
+				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+			case float64:
+				out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
+			}
 		}
 	}
 	return out
 }
 
-var (
-	checkpointLengths = []int{1, 0, 7, 33, 1025, 64<<10 + 3}
-	checkpointWorkers = []int{1, 5}
-)
+var checkpointWorkers = []int{1, 5}
 
-func (s *subject[T]) file(workers int) string {
-	return filepath.Join(s.dir, fmt.Sprintf("%s.%d", strings.NewReplacer("/", "_", " ", "_").Replace(s.name), workers))
+// checkpointLengths exceed a worker's share in the rules of the library.
+func (s *subject[T]) checkpointLengths() []int {
+	lengths := []int{1, 0, 7, 33, 1025}
+	if s.library {
+		lengths = append(lengths, 64<<10+3)
+	}
+	return lengths
 }
 
-// save takes 100 steps and keeps what there was after 50 and after all.
+func (s *subject[T]) file(workers int) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%s %d", strings.ReplaceAll(s.name, "/", " "), workers))
+}
+
+// save takes 100 steps and keeps what there was after 50, and a digest of the end.
 func (s *subject[T]) save() error {
 	for _, workers := range checkpointWorkers {
-		tr, err := newTraining(s, checkpointLengths, optrt.Workers(workers))
+		tr, err := newTraining(s, s.checkpointLengths(), optrt.Workers(workers))
 		if err != nil {
 			return err
 		}
 		if err := tr.steps(0, savedSteps/2); err != nil {
 			return err
 		}
-		half, err := tr.state()
+		half, err := tr.snapshot()
 		if err != nil {
 			return err
 		}
 		if err := tr.steps(savedSteps/2, savedSteps); err != nil {
 			return err
 		}
-		end, err := tr.state()
+		end, err := tr.snapshot()
 		if err != nil {
 			return err
 		}
 		var file bytes.Buffer
-		if err := gob.NewEncoder(&file).Encode(saved{half[0], half[1], half[2], end}); err != nil {
+		if err := gob.NewEncoder(&file).Encode(saved{half, half.digest(), end.digest()}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(s.file(workers), file.Bytes(), 0o644); err != nil {
@@ -175,26 +196,76 @@ func (s *subject[T]) resume() error {
 }
 
 func (s *subject[T]) resumeFrom(from saved, workers int) error {
-	tr, err := newTraining(s, checkpointLengths, optrt.Workers(workers))
+	tr, err := newTraining(s, s.checkpointLengths(), optrt.Workers(workers))
 	if err != nil {
 		return err
 	}
-	i := 0
+	values := numbersIn[T](from.Half.Params)
 	for _, u := range tr.data {
-		for k := range u {
-			u[k] = fromBits[T](binary.LittleEndian.Uint64(from.Params[8*i:]))
-			i++
-		}
+		values = values[copy(u, values):]
 	}
-	if err := tr.o.LoadState(bytes.NewReader(from.State)); err != nil {
+	if err := tr.o.LoadState(bytes.NewReader(from.Half.State)); err != nil {
 		return err
 	}
-	half, err := tr.state()
+	half, err := tr.snapshot()
 	if err != nil {
 		return err
 	}
-	if half != nil2(from) {
-		return fmt.Errorf("loaded is not what was saved")
+	if half.digest() != from.HalfDigest {
+		return errors.New("what is loaded is not what was saved")
+	}
+	if err := tr.steps(savedSteps/2, savedSteps); err != nil {
+		return err
+	}
+	end, err := tr.snapshot()
+	if err != nil {
+		return err
+	}
+	if end.digest() != from.EndDigest {
+		return fmt.Errorf("after %d steps it is not what it is without the interruption", savedSteps)
+	}
+	s.countParams(tr.data)
+	return nil
+}
+
+const traceSteps = 1000
+
+// trace digests the parameters and points of evaluation along 1000 steps, on every engine.
+func (s *subject[T]) trace() error {
+	for _, e := range s.engines {
+		tr, err := newTraining(s, []int{1, 64, 0, 37, 1500}, optrt.UseEngine(e), optrt.Workers(2))
+		if err != nil {
+			return err
+		}
+		sum := sha256.New()
+		for t := 0; t < traceSteps; t += 50 {
+			if err := tr.steps(t, t+50); err != nil {
+				return err
+			}
+			now, err := tr.snapshot()
+			if err != nil {
+				return err
+			}
+			sum.Write(now.Params)
+			sum.Write(now.Eval)
+		}
+		digest := hex.EncodeToString(sum.Sum(nil)[:16])
+		if first, ok := s.report.Digests[s.name]; ok && first != digest {
+			return fmt.Errorf("%s differs from %s within %d steps", e, s.engines[0], traceSteps)
+		}
+		s.report.Digests[s.name] = digest
+		s.countParams(tr.data)
 	}
 	return nil
+}
+
+func (s *subject[T]) countParams(data [][]T) {
+	for _, u := range data {
+		for _, v := range u {
+			s.report.Values++
+			if v-v == 0 {
+				s.report.Numbers++
+			}
+		}
+	}
 }

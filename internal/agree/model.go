@@ -84,25 +84,42 @@ func shapeOf(r *rand.Rand, n int) []int {
 	return slices.Insert(shape, r.IntN(len(shape)+1), n)
 }
 
-// numbers are the values of a tensor.
+// numbers are the values of a tensor. They are the same on every machine: nothing here is rounded but by the conversion.
 func numbers[T optrt.Float](r *rand.Rand, g regime, n int) []T {
 	u := make([]T, n)
-	switch odds := r.IntN(8); {
-	case odds == 0 && g == plain && n > 1: // all zero: the norm that must not be divided by
-	case odds < 4 && g == special:
-		randrule.Fill(r, u, 12)
-	case g == decades:
-		lowest, highest := -46.0, 39.0
-		if _, wide := any(T(0)).(float64); wide {
-			lowest, highest = -325, 309
+	kind := r.IntN(8)
+	if g == plain && kind == 0 && n > 1 {
+		return u // all zero: a norm that must not be divided by
+	}
+	for i := range u {
+		switch {
+		case g == special && kind < 4 && r.IntN(12) == 0:
+			u[i] = T(randrule.Special[r.IntN(len(randrule.Special))])
+		case g == decades:
+			u[i] = T(number(r, lowest[T](), highest[T]()))
+		default:
+			u[i] = T(number(r, -5, 2))
 		}
-		for i := range u {
-			u[i] = T(math.Copysign(math.Pow(10, lowest+r.Float64()*(highest-lowest)), r.Float64()-0.5))
-		}
-	default:
-		randrule.Fill(r, u, 0)
 	}
 	return u
+}
+
+// lowest and highest are binary exponents a little beyond those of the numbers other than 0.
+func lowest[T optrt.Float]() int { return pick[T](-151, -1076) }
+
+func highest[T optrt.Float]() int { return pick[T](127, 1023) }
+
+func pick[T optrt.Float](single, double int) int {
+	if _, wide := any(T(0)).(float64); wide {
+		return double
+	}
+	return single
+}
+
+// number has a random sign and significand, and a binary exponent from low to high.
+func number(r *rand.Rand, low, high int) float64 {
+	v := math.Ldexp(1+r.Float64(), low+r.IntN(high-low+1))
+	return math.Copysign(v, r.Float64()-0.5)
 }
 
 // hyperValues draws from the hyperparameters' intervals, the defaults and the ends that belong to them among the rest.
@@ -111,9 +128,10 @@ func hyperValues(r *rand.Rand, decls []ir.HyperDecl) []float64 {
 	for i, d := range decls {
 		scale := d.Default
 		if scale == 0 {
-			scale = 0.1
+			scale = 0.125
 		}
-		drawn := []float64{d.Lo, d.Hi, d.Lo + r.Float64()*(d.Hi-d.Lo), math.Round(scale * 10 * r.Float64()), scale * math.Exp(r.NormFloat64()), scale * math.Exp(r.NormFloat64())}
+		near := float64(scale * math.Abs(number(r, -1, 0)))
+		drawn := []float64{d.Lo, d.Hi, d.Default, math.Round(near), near, near, float64(scale * math.Abs(number(r, -20, 6)))}
 		if values[i] = drawn[r.IntN(len(drawn))]; !d.Admits(values[i]) || math.IsInf(values[i], 0) {
 			values[i] = d.Default
 		}

@@ -30,6 +30,8 @@ const (
 	missFactor  = 1000  // a near miss is at least so many times tolerance64 off
 )
 
+const missFolder = "testdata/nearmiss"
+
 var cases = sync.OnceValues(func() ([]oracle.Case, error) { return oracle.Cases(os.DirFS("../../testdata/oracle")) })
 
 func casesOf(t *testing.T, keep func(*oracle.Case) bool) (out []*oracle.Case) {
@@ -67,10 +69,10 @@ func compiled(t *testing.T, u *check.Unit, rule string, options map[string]strin
 	t.Helper()
 	r, diags, err := compiler.Compile(u, rule, compiler.Settings{Options: options})
 	if err != nil {
-		t.Fatal(rule, err)
+		t.Fatalf("%s: %v", rule, err)
 	}
 	if diags.HasErrors() {
-		t.Fatal(rule, diags)
+		t.Fatalf("%s: %v", rule, diags)
 	}
 	return r.Checked
 }
@@ -232,7 +234,7 @@ type miss struct {
 // nearMisses runs every near miss of a rule on every float64 case of it.
 func nearMisses(t *testing.T, rule string) (out []miss) {
 	t.Helper()
-	u := load(t, "testdata/nearmiss", rule+".opt")
+	u := load(t, missFolder, rule+".opt")
 	subjects := casesOf(t, func(c *oracle.Case) bool { return c.Rule == rule && c.DType == oracle.F64 })
 	for _, name := range u.Rules() {
 		decl, _, _ := u.Rule(name)
@@ -264,9 +266,9 @@ func proven(t *testing.T) []string {
 }
 
 func TestLibrary(t *testing.T) {
-	proofs := prove(t)
+	proofs, rules := prove(t), proven(t)
 	var misses []miss
-	for _, rule := range proven(t) {
+	for _, rule := range rules {
 		for _, d := range []oracle.DType{oracle.F64, oracle.F32} {
 			if !slices.ContainsFunc(proofs, func(p proof) bool { return p.c.Rule == rule && p.c.DType == d }) {
 				t.Errorf("rule %s has no reference in %s", rule, d)
@@ -274,7 +276,11 @@ func TestLibrary(t *testing.T) {
 		}
 		misses = append(misses, nearMisses(t, rule)...)
 	}
-	got := table(proofs, misses)
+	files, err := os.ReadDir(missFolder)
+	if err != nil || len(files) != len(rules) {
+		t.Errorf("%d files of near misses for %d rules (%v)", len(files), len(rules), err)
+	}
+	got := table(rules, proofs, misses)
 	t.Log("\n" + got)
 	golden(t, got)
 }

@@ -1,7 +1,7 @@
 package proof
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -49,7 +49,7 @@ func linkOf(c *oracle.Case, name string) (link, bool) {
 	case "lars":
 		names = map[string]link{"trace": {"m", -1, 0}}
 	case "dog", "ldog":
-		name = strings.TrimRight(name, "0123456789") // L-DoG's are one a tensor: G0, G1 ...
+		name = strings.TrimRight(name, digits)
 		names = map[string]link{
 			"average": same("avg"), "rbar": same("r"), "max_dist": same("r"), "G": same("sum_sq"),
 			"sum_sq_norm_grads": {"sum_sq", 1, c.Hypers["eps"]}, // optax adds eps under the root only
@@ -65,9 +65,21 @@ func linkOf(c *oracle.Case, name string) (link, bool) {
 // reference is a state or scalar of a case with the state of the program that it is compared with.
 type reference struct {
 	link
-	name  string
-	index int // of the state
+	name   string
+	index  int // of the state
+	tensor int // whose scalar it is, or -1: of the whole model
 }
+
+// tensorOf is the number that ends the name of a tensor's own scalar (L-DoG's G0, G1 ...), or -1.
+func tensorOf(name string) int {
+	i, err := strconv.Atoi(name[len(strings.TrimRight(name, digits)):])
+	if err != nil {
+		return -1
+	}
+	return i
+}
+
+const digits = "0123456789"
 
 // references links everything that a case stores.
 func references(t *testing.T, p *ir.Program, c *oracle.Case) (out []reference) {
@@ -77,7 +89,7 @@ func references(t *testing.T, p *ir.Program, c *oracle.Case) (out []reference) {
 		if !ok {
 			t.Fatalf("%s: nothing corresponds to the reference's state %s", c.Name, name)
 		}
-		r := reference{l, name, -1}
+		r := reference{l, name, -1, tensorOf(name)}
 		for i, s := range p.States {
 			if s.Name != l.state && !strings.HasSuffix(s.Name, "."+l.state) {
 				continue
@@ -95,12 +107,6 @@ func references(t *testing.T, p *ir.Program, c *oracle.Case) (out []reference) {
 	return out
 }
 
-// tensorOf tells whether a scalar belongs to one tensor, whose number ends its name, rather than to the model.
-func (ref reference) tensorOf() (i int, ok bool) {
-	n, _ := fmt.Sscanf(strings.TrimLeft(ref.name, "Grba"), "%d", &i)
-	return i, n == 1
-}
-
 // stateError is the worst error of what the reference keeps.
 func (r *runner[T]) stateError(want, before oracle.Snapshot) (worst float64) {
 	for _, ref := range r.refs {
@@ -111,7 +117,7 @@ func (r *runner[T]) stateError(want, before oracle.Snapshot) (worst float64) {
 			}
 			continue
 		}
-		if i, ok := ref.tensorOf(); ok {
+		if i := ref.tensor; i >= 0 {
 			scalars = scalars[i : i+1]
 		}
 		for _, s := range ref.theirs(scalars) {
@@ -179,12 +185,10 @@ func (r *runner[T]) set(ref reference, s oracle.Snapshot) {
 		return
 	}
 	v := ref.ours([]float64{s.Scalars[ref.name]})[0]
-	if i, ok := ref.tensorOf(); ok {
-		r.SetScalar(ref.index, i, v)
-		return
-	}
 	scalars, _ := r.State(ref.index)
 	for k := range scalars {
-		r.SetScalar(ref.index, k, v)
+		if ref.tensor < 0 || ref.tensor == k {
+			r.SetScalar(ref.index, k, v)
+		}
 	}
 }

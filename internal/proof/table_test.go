@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,31 +38,42 @@ func golden(t *testing.T, got string) {
 
 // row sums up the cases of one rule and one reference.
 type row struct {
-	rule, reference string
-	cases           map[oracle.DType]int
-	worst           map[oracle.DType]float64
+	reference string
+	cases     map[oracle.DType]int
+	worst     map[oracle.DType]float64
 }
 
-func rows(proofs []proof) (out []*row) {
-	at := map[string]*row{}
+// rows has one for each reference of a rule.
+func rows(proofs []proof, rule string) (out []row) {
 	for _, p := range proofs {
-		key := p.c.Rule + "\n" + p.c.Reference
-		if at[key] == nil {
-			at[key] = &row{p.c.Rule, p.c.Reference, map[oracle.DType]int{}, map[oracle.DType]float64{}}
-			out = append(out, at[key])
+		if p.c.Rule != rule {
+			continue
 		}
-		at[key].cases[p.c.DType]++
-		at[key].worst[p.c.DType] = max(at[key].worst[p.c.DType], p.error)
+		at := slices.IndexFunc(out, func(r row) bool { return r.reference == p.c.Reference })
+		if at < 0 {
+			at = len(out)
+			out = append(out, row{p.c.Reference, map[oracle.DType]int{}, map[oracle.DType]float64{}})
+		}
+		out[at].cases[p.c.DType]++
+		out[at].worst[p.c.DType] = max(out[at].worst[p.c.DType], p.error)
 	}
 	return out
 }
 
-// atMost and atLeast round to a power of ten, so that the table is the same on every machine.
+// atMost rounds up to 1, 2 or 5 times a power of ten and atLeast down to a power, so that the table is the same on every
+// machine.
 func atMost(v float64) string {
 	if v == 0 {
 		return "0"
 	}
-	return fmt.Sprintf("1e%d", int(math.Ceil(math.Log10(v))))
+	e := int(math.Floor(math.Log10(v)))
+	for _, lead := range []string{"1", "2", "5"} {
+		bound := fmt.Sprintf("%se%d", lead, e)
+		if f, err := strconv.ParseFloat(bound, 64); err == nil && v <= f {
+			return bound
+		}
+	}
+	return fmt.Sprintf("1e%d", e+1)
 }
 
 func atLeast(v float64) string {
@@ -71,45 +84,43 @@ func atLeast(v float64) string {
 }
 
 // table is the text of testdata/table.md.
-func table(proofs []proof, misses []miss) string {
+func table(rules []string, proofs []proof, misses []miss) string {
 	var b strings.Builder
 	b.WriteString(heading)
-	b.WriteString("| rule | reference | cases | float64, 100 steps | float32, one step | near misses refused | closest |\n")
-	b.WriteString("| --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
-	before := ""
-	for _, r := range rows(proofs) {
-		name, refused, closest := r.rule, "", ""
-		if name == before {
-			name = ""
-		} else {
-			n, least := closestOf(misses, r.rule)
-			refused, closest = fmt.Sprint(n), atLeast(least)
+	for _, rule := range rules {
+		n, closest := closestOf(misses, rule)
+		name, refused, off := rule, fmt.Sprint(n), atLeast(closest)
+		for _, r := range rows(proofs, rule) {
+			fmt.Fprintf(&b, "| %s | %s | %d + %d | %s | %s | %s | %s |\n", name, r.reference, r.cases[oracle.F64], r.cases[oracle.F32],
+				atMost(r.worst[oracle.F64]), atMost(r.worst[oracle.F32]), refused, off)
+			name, refused, off = "", "", "" // the same for every reference
 		}
-		before = r.rule
-		fmt.Fprintf(&b, "| %s | %s | %d + %d | %s | %s | %s | %s |\n", name, r.reference, r.cases[oracle.F64], r.cases[oracle.F32],
-			atMost(r.worst[oracle.F64]), atMost(r.worst[oracle.F32]), refused, closest)
 	}
 	b.WriteString(missHeading)
-	b.WriteString("| rule | near miss | error at least | refused most clearly by |\n| --- | --- | ---: | --- |\n")
 	for _, m := range misses {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.rule, strings.TrimSuffix(m.doc, "."), atLeast(m.error), m.by)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.rule, m.doc, atLeast(m.error), m.by)
 	}
 	return b.String()
 }
 
 const heading = `# The library against its references
 
-Errors are shares of the tensor's largest value, rounded up to a power of ten: in float64 after 100 steps from the start,
-at most 1e-12; in float32 of one step from the reference's own state, at most 5e-7. Cases are counted float64 + float32.
-The last column is the error of the near miss that comes closest, rounded down.
+Worst errors of parameters and states, as shares of the tensor's largest value and rounded up: float64 over 100 steps from
+the start, of which 1e-12 is allowed; float32 over one step from the reference's own state, of which 5e-7 is allowed. Cases
+are counted float64 + float32. A near miss is the rule but for one slip; the last column is the error of the one that comes
+closest, rounded down.
 
+| rule | reference | cases | float64, 100 steps | float32, one step | near misses refused | closest |
+| --- | --- | ---: | ---: | ---: | ---: | ---: |
 `
 
 const missHeading = `
 ## Near misses
 
-Each is the rule but for one slip, and must be at least 1e-9 off for some case of its rule.
+Each must be at least 1e-9 off in the parameters for some float64 case of its rule.
 
+| rule | near miss | error at least | refused most clearly by |
+| --- | --- | ---: | --- |
 `
 
 func closestOf(misses []miss, rule string) (n int, least float64) {

@@ -253,7 +253,7 @@ func (g *generator) real(depth int, e extent) string {
 		return g.finest(e)
 	}
 	sub := func() string { return g.real(depth-1, e) }
-	switch g.r.IntN(16) {
+	switch g.r.IntN(18) {
 	case 0, 1, 2:
 		return "(" + sub() + pick(g, " + ", " - ") + sub() + ")"
 	case 3, 4:

@@ -1,0 +1,321 @@
+package check_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/lang"
+)
+
+const errorCases = "../../testdata/errors/check/*.opt"
+
+// expectation is what a line's `### "regexp"` or `### warning "regexp"` demands.
+type expectation struct {
+	line     int
+	severity lang.Severity
+	want     *regexp.Regexp
+}
+
+// expectations strips the marks from a file and reads them; a line may have several.
+func expectations(t *testing.T, marked string) (string, []expectation) {
+	t.Helper()
+	var src strings.Builder
+	var all []expectation
+	n := 0
+	for line := range strings.Lines(marked) {
+		n++
+		parts := strings.Split(strings.TrimRight(line, "\n"), " ###")
+		src.WriteString(parts[0] + "\n")
+		for _, mark := range parts[1:] {
+			word, quoted, ok := strings.Cut(strings.TrimSpace(mark), `"`)
+			if !ok || !strings.HasSuffix(quoted, `"`) || word != "" && word != "warning " {
+				t.Fatalf("line %d: a mark is ### \"regexp\" or ### warning \"regexp\": %s", n, mark)
+			}
+			e := expectation{line: n, want: regexp.MustCompile(strings.TrimSuffix(quoted, `"`))}
+			if word != "" {
+				e.severity = lang.Warning
+			}
+			all = append(all, e)
+		}
+	}
+	return src.String(), all
+}
+
+// diagnose checks every rule of a file and gives each diagnostic once.
+func diagnose(fsys fstest.MapFS, name string, set check.Settings) lang.Diagnostics {
+	u, all := check.Load(fsys, name, fstest.MapFS{})
+	all = slices.Clone(all)
+	for _, r := range u.Rules() {
+		_, diags := check.Rule(u, r, set)
+		for _, d := range diags {
+			if !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	all.Sort()
+	return all
+}
+
+func checkCase(t *testing.T, path string) lang.Diagnostics {
+	t.Helper()
+	marked, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, wants := expectations(t, string(marked))
+	name := filepath.Base(path)
+	diags := diagnose(fstest.MapFS{name: {Data: []byte(src)}}, name, check.Settings{})
+	left := slices.Clone(diags)
+	for _, w := range wants {
+		i := slices.IndexFunc(left, func(d lang.Diagnostic) bool {
+			return d.Span.Start.Line == w.line && d.Severity == w.severity && w.want.MatchString(d.Message+"; "+d.Hint)
+		})
+		if i < 0 {
+			t.Errorf("%s:%d: no %v matches %s", path, w.line, w.severity, w.want)
+			continue
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	for _, d := range left {
+		t.Errorf("unexpected: %v", d)
+	}
+	return diags
+}
+
+func TestErrorCases(t *testing.T) {
+	paths, _ := filepath.Glob(errorCases)
+	if len(paths) < 7 {
+		t.Fatalf("only %d files of error cases", len(paths))
+	}
+	for _, path := range paths {
+		for _, d := range checkCase(t, path) {
+			if d.Message == "" || d.Message[0] >= 'A' && d.Message[0] <= 'Z' || strings.HasSuffix(d.Message, ".") || strings.Contains(d.Message, "\n") {
+				t.Errorf("not one line in lower case without full stop: %s", d.Message)
+			}
+		}
+	}
+}
+
+// unitCase is an error that no single file shows: of imports, settings and limits.
+type unitCase struct {
+	name  string
+	files map[string]string // the root is r.opt
+	rule  string            // to compile, or "" when loading fails
+	set   check.Settings
+	want  string
+}
+
+func (c unitCase) run() lang.Diagnostics {
+	fsys := fstest.MapFS{}
+	for name, text := range c.files {
+		fsys[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	u, diags := check.Load(fsys, "r.opt", fstest.MapFS{})
+	if c.rule != "" && !diags.HasErrors() {
+		_, diags = check.Rule(u, c.rule, c.set)
+	}
+	return diags
+}
+
+const wrapper = `rule sgd { hyper lr = 0.1 in (0, 1]
+option nesterov = false
+x <- x - lr*g*nesterov }
+rule wrap { option base = rule sgd
+option n = 3 in 1..9
+x <- n*base(x, g) }
+rule fixed = sgd(; nesterov = true)
+fn f(u) = u
+`
+
+func unitCases() []unitCase {
+	many := map[string]string{"r.opt": ""}
+	for i := range 70 {
+		name := fmt.Sprintf("f%d.opt", i)
+		many[name] = ""
+		many["r.opt"] += "import \"" + name + "\"\n"
+	}
+	root := func(text string) map[string]string { return map[string]string{"r.opt": text} }
+	opt := func(kv ...string) check.Settings { return check.Settings{Options: map[string]string{kv[0]: kv[1]}} }
+	fix := func(name string, v float64) check.Settings {
+		return check.Settings{Fix: map[string]float64{name: v}}
+	}
+	return []unitCase{
+		{"missing root", nil, "", check.Settings{}, "r.opt.*cannot read r.opt: file does not exist"},
+		{"missing import", root("import \"a.opt\"\n"), "", check.Settings{}, "r.opt:1:1: error: cannot read a.opt: file does not exist"},
+		{"import of a folder's file", map[string]string{"r.opt": "import \"lib/a.opt\"\nrule r { x <- f(x) }", "lib/a.opt": "import \"b.opt\"\nfn f(u) = h(u)", "lib/b.opt": "fn h(u) = u"}, "r", check.Settings{}, ""},
+		{"not an opt file", root("import \"a.txt\"\n"), "", check.Settings{}, `import "a.txt" does not end in .opt`},
+		{"escape", root("import \"../a.opt\"\n"), "", check.Settings{}, `import "../a.opt" leaves the folder of r.opt`},
+		{"escape from below", map[string]string{"r.opt": "import \"lib/a.opt\"\n", "lib/a.opt": "import \"../../b.opt\""}, "", check.Settings{}, "lib/a.opt:1:1: error: import .* leaves the folder"},
+		{"absolute", root("import \"/etc/a.opt\"\n"), "", check.Settings{}, "leaves the folder"},
+		{"backslash", root("import \"a\\\\b.opt\"\n"), "", check.Settings{}, "error"},
+		{"cycle", map[string]string{"r.opt": "import \"a.opt\"", "a.opt": "import \"b.opt\"", "b.opt": "import \"a.opt\""}, "", check.Settings{}, "b.opt:1:1: error: import cycle: a.opt imports b.opt imports a.opt"},
+		{"self import", root("import \"r.opt\""), "", check.Settings{}, "import cycle: r.opt imports r.opt"},
+		{"diamond", map[string]string{"r.opt": "import \"a.opt\"\nimport \"b.opt\"\nrule r { x <- fa(x) + fb(x) }", "a.opt": "import \"c.opt\"\nfn fa(u) = fc(u)", "b.opt": "import \"c.opt\"\nfn fb(u) = fc(u)", "c.opt": "fn fc(u) = u"}, "r", check.Settings{}, ""},
+		{"clash with own", map[string]string{"r.opt": "import \"a.opt\"\nfn f(u) = u", "a.opt": "fn f(u) = u"}, "", check.Settings{}, "r.opt:2:4: error: f is declared here and imported from a.opt; rename"},
+		{"clash of imports", map[string]string{"r.opt": "import \"a.opt\"\nimport \"b.opt\"", "a.opt": "fn f(u) = u", "b.opt": "fn f(u) = u"}, "", check.Settings{}, "r.opt:2:1: error: f is imported from both a.opt and b.opt"},
+		{"not through", map[string]string{"r.opt": "import \"a.opt\"\nrule r { x <- fc(x) }", "a.opt": "import \"c.opt\"", "c.opt": "fn fc(u) = u"}, "r", check.Settings{}, "there is no function fc"},
+		{"error in an import", map[string]string{"r.opt": "import \"a.opt\"\nrule r { x <- f(x) }", "a.opt": "fn f(u) = u + nothing"}, "r", check.Settings{}, "a.opt:1:15: error: nothing is named nothing here"},
+		{"too many files", many, "", check.Settings{}, "more than 64 files are imported"},
+		{"no such rule", root(wrapper), "sdg", check.Settings{}, "there is no rule sdg; did you mean `sgd`"},
+		{"a fn is no rule", root(wrapper), "f", check.Settings{}, "there is no rule f"},
+		{"unknown option", root(wrapper), "sgd", opt("nestrov", "true"), "rule sgd has no hyperparameter or option nestrov; did you mean `nesterov`"},
+		{"a mask option", root(wrapper), "sgd", opt("nesterov", "yes"), "option nesterov needs true or false"},
+		{"option out of range", root(wrapper), "wrap", opt("n", "12"), "option n = 12 is outside 1..9"},
+		{"a fraction", root(wrapper), "wrap", opt("n", "2.5"), "option n = 2.5 is outside 1..9"},
+		{"no number", root(wrapper), "wrap", opt("n", "NaN"), "option n"},
+		{"unknown rule in an option", root(wrapper), "wrap", opt("base", "adam"), "option base holds a rule"},
+		{"a fn in a rule option", root(wrapper), "wrap", opt("base", "f"), "option base holds a rule, and f is none"},
+		{"a rule in its own option", root(wrapper), "wrap", opt("base", "wrap"), "recursion: wrap calls wrap"},
+		{"a rule in an option", root(wrapper), "wrap", opt("base", "fixed"), ""},
+		{"fixed by an alias", root(wrapper), "fixed", opt("nesterov", "false"), "nesterov is fixed by rule fixed"},
+		{"fix outside", root(wrapper), "sgd", fix("lr", 2), `lr = 2 is outside \(0, 1\]`},
+		{"fix NaN", root(wrapper), "sgd", fix("lr", nan()), `lr = .* is outside \(0, 1\]`},
+		{"fix unknown", root(wrapper), "sgd", fix("rate", 2), "rule sgd has no hyperparameter or option rate"},
+		{"fix hoisted", root(wrapper), "wrap", fix("lr", 0.5), ""},
+		{"fix hoisted outside", root(wrapper), "wrap", fix("lr", 3), `lr = 3 is outside \(0, 1\]`},
+		{"too big", root("fn f(u) = u" + strings.Repeat(" + sin(u)*2", 9000) + "\nrule r { x <- " + strings.Repeat("f(x) + ", 300) + "g }"), "r", check.Settings{}, ""},
+		{"exploding", root(doubling(60)), "r", check.Settings{}, "the rule expands to more than 100000 values"},
+		{"deep calls", root(nest(300)), "r", check.Settings{}, "calls are nested more than 256 deep"},
+		{"calls as deep as may be", root(nest(250)), "r", check.Settings{}, ""},
+		{"too many states", root("rule r {\n" + many61() + "}"), "r", check.Settings{}, "a rule keeps at most 60 states per element"},
+	}
+}
+
+func many61() string {
+	var b strings.Builder
+	for i := range 61 {
+		fmt.Fprintf(&b, "state s%d = 0\ns%d <- s%d + g*%d\nx <- x - s%d\n", i, i, i, i, i)
+	}
+	return b.String()
+}
+
+// doubling is n functions of which each calls the one before twice, on different values.
+func doubling(n int) string {
+	var b strings.Builder
+	b.WriteString("fn f0(u) = sin(u)\n")
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, "fn f%d(u) = f%d(u + %d)*f%d(u - %d)\n", i, i-1, i, i-1, i)
+	}
+	fmt.Fprintf(&b, "rule r { x <- f%d(x) }\n", n)
+	return b.String()
+}
+
+// nest is n functions of which each calls the one before.
+func nest(n int) string {
+	var b strings.Builder
+	b.WriteString("fn f0(u) = sin(u)\n")
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, "fn f%d(u) = f%d(u) + 1\n", i, i-1)
+	}
+	fmt.Fprintf(&b, "rule r { x <- f%d(x) - g }\n", n)
+	return b.String()
+}
+
+func TestUnitCases(t *testing.T) {
+	for _, c := range unitCases() {
+		diags := c.run()
+		switch {
+		case c.want == "" && diags.HasErrors():
+			t.Errorf("%s: %v", c.name, diags)
+		case c.want != "" && (!diags.HasErrors() || !regexp.MustCompile(c.want).MatchString(diags.Error())):
+			t.Errorf("%s: want %s, have %v", c.name, c.want, diags)
+		}
+	}
+}
+
+// TestEveryMessageHasACase looks up every message of this package's source and demands that some case produces it.
+func TestEveryMessageHasACase(t *testing.T) {
+	var said strings.Builder
+	paths, _ := filepath.Glob(errorCases)
+	for _, path := range paths {
+		for _, d := range checkCase(t, path) {
+			fmt.Fprintln(&said, d.Message)
+		}
+	}
+	for _, c := range unitCases() {
+		fmt.Fprintln(&said, c.run().Error())
+	}
+	sites := messages(t)
+	if len(sites) < 80 {
+		t.Fatalf("only %d messages found in the source", len(sites))
+	}
+	for place, text := range sites {
+		if !strings.Contains(said.String(), text) {
+			t.Errorf("%s: no case says %q", place, text)
+		}
+	}
+}
+
+// formatArgument tells which argument of each reporting function is the message.
+var formatArgument = map[string]int{"errorf": 3, "report": 3, "later": 2, "warnf": 2}
+
+// messages is the longest constant piece of each message in the source, by its place.
+func messages(t *testing.T) map[string]string {
+	t.Helper()
+	files := token.NewFileSet()
+	found := map[string]string{}
+	paths, _ := filepath.Glob("*.go")
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if i, known := formatArgument[nameOf(sel)]; ok && known {
+					note(found, files, n.Args[min(i, len(n.Args)-1)])
+				}
+			case *ast.KeyValueExpr:
+				if id, ok := n.Key.(*ast.Ident); ok && id.Name == "assignWhat" {
+					note(found, files, n.Value)
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+func nameOf(sel *ast.SelectorExpr) string {
+	if sel == nil {
+		return ""
+	}
+	return sel.Sel.Name
+}
+
+var verb = regexp.MustCompile(`%[a-z0-9]+`)
+
+func note(found map[string]string, files *token.FileSet, e ast.Expr) {
+	best := ""
+	ast.Inspect(e, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			text, _ := strconv.Unquote(lit.Value)
+			for _, piece := range verb.Split(text, -1) {
+				if len(piece) > len(best) {
+					best = piece
+				}
+			}
+		}
+		return true
+	})
+	if len(best) > 3 {
+		found[files.Position(e.Pos()).String()] = best
+	}
+}
