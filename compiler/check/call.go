@@ -293,10 +293,34 @@ func (c *checker) withArgs(f *frame, to *callee, params []lang.Arg, partial bool
 			continue
 		}
 		b := c.argument(f, a.Value)
-		b.preset = partial && to.decl.rule != nil && b.value != nil && b.value.Kind == ir.Number
+		b.preset = partial && b.value != nil && b.value.Kind == ir.Number && c.hasHyper(to.decl, name)
 		out.bound[name] = b
 	}
 	return out
+}
+
+// hasHyper reports whether name is a hyperparameter of a rule, or of one that it calls: all but an option is.
+func (c *checker) hasHyper(d decl, name string) bool {
+	for range maxDepth {
+		switch {
+		case d.rule == nil:
+			return false
+		case d.rule.Value == nil:
+			return !slices.ContainsFunc(d.rule.Body, func(s lang.Stmt) bool {
+				o, ok := s.(*lang.Option)
+				return ok && o.Name.Name == name
+			})
+		}
+		next := ""
+		switch v := d.rule.Value.(type) {
+		case *lang.Name:
+			next = v.Name
+		case *lang.Call:
+			next = v.Fn.Name
+		}
+		d, _ = c.unit.lookup(d.in, next)
+	}
+	return false
 }
 
 func given(params []lang.Arg, name string) bool {

@@ -183,16 +183,22 @@ func (c *checker) top(d decl, set Settings) {
 
 // settings turns the compile-time settings of the command line into arguments of the outermost rule.
 func (c *checker) settings(f *frame, target *callee, set Settings) {
-	options, hypers := sortedKeys(set.Options), sortedKeys(set.Fix)
-	for _, name := range options {
+	give := func(name string, b *bound) {
+		if old := target.bound[name]; old != nil && !old.preset {
+			c.report(b.file, b.where, "", "%s is fixed by rule %s", name, f.decl.rule.Name.Name)
+			return
+		}
+		target.bound[name] = b
+	}
+	for _, name := range sortedKeys(set.Options) {
 		b := &bound{word: set.Options[name], where: f.decl.rule.Name.Span, file: f.decl.file}
 		if v, err := strconv.ParseFloat(b.word, 64); err == nil {
 			b.value, b.word = c.pool.Number(v), ""
 		}
-		target.bound[name] = b
+		give(name, b)
 	}
-	for _, name := range hypers {
-		target.bound[name] = &bound{value: c.pool.Number(set.Fix[name]), where: f.decl.rule.Name.Span, file: f.decl.file}
+	for _, name := range sortedKeys(set.Fix) {
+		give(name, &bound{value: c.pool.Number(set.Fix[name]), where: f.decl.rule.Name.Span, file: f.decl.file})
 	}
 }
 
@@ -257,10 +263,6 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 			c.evalStmt(f, s)
 		}
 	case *lang.Return:
-		if inRule {
-			c.errorf(f, s.Span, "a rule's result is the last x", "`return` stands in a fn only")
-			return
-		}
 		f.result = c.expr(f, s.Value)
 		f.returned = true
 	case *lang.Given:
@@ -503,26 +505,30 @@ func (c *checker) hyper(f *frame, s *lang.Hyper) {
 		return
 	}
 	if arg := f.take(s.Name.Name); arg != nil {
-		if arg.value == nil {
-			c.report(arg.file, arg.where, "", "%s needs a number or an expression", s.Name.Name)
-			b.bad = true
+		if b.bad = !c.admits(decl, s.Name.Name, arg); b.bad {
 			return
-		}
-		if arg.value.Kind == ir.Number && !decl.Admits(arg.value.Num) {
-			c.report(arg.file, arg.where, "", "%s = %s is outside %s", s.Name.Name, ir.FormatNumber(arg.value.Num), decl.Interval())
 		}
 		if !arg.preset {
 			b.value = arg.value
-			return
-		}
-		if arg.value.Kind != ir.Number {
-			c.report(arg.file, arg.where, "", "the default of %s must be a constant", s.Name.Name)
 			return
 		}
 		decl.Default = arg.value.Num
 	}
 	b.value = c.hoist(f, s, decl, s.Name.Name)
 	b.bad = b.value == nil
+}
+
+// admits reports whether an argument is a value that the hyperparameter may have.
+func (c *checker) admits(h ir.HyperDecl, name string, arg *bound) bool {
+	if arg.value == nil {
+		c.report(arg.file, arg.where, "", "%s needs a number or an expression", name)
+		return false
+	}
+	if arg.value.Kind == ir.Number && !h.Admits(arg.value.Num) {
+		c.report(arg.file, arg.where, "", "%s = %s is outside %s", name, ir.FormatNumber(arg.value.Num), h.Interval())
+		return false
+	}
+	return true
 }
 
 func (c *checker) hyperDecl(f *frame, s *lang.Hyper) (ir.HyperDecl, bool) {
@@ -572,7 +578,10 @@ func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *i
 			}
 			name = f.option + "_" + name
 		}
-		if arg := caller.take(name); arg != nil && arg.value != nil {
+		if arg := caller.take(name); arg != nil {
+			if !c.admits(h, name, arg) {
+				return nil
+			}
 			if !arg.preset {
 				return arg.value
 			}

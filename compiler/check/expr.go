@@ -147,11 +147,7 @@ func (c *checker) binary(f *frame, e *lang.Binary) *ir.Value {
 		c.later(f, e.OpSpan, "the matrix product `@`")
 		return nil
 	}
-	o, ok := op.Infix(e.Op, 2)
-	if !ok {
-		c.errorf(f, e.OpSpan, "", "no operator %s", e.Op)
-		return nil
-	}
+	o, _ := op.Infix(e.Op, 2)
 	side := c.real
 	if o.MaskArgs != 0 {
 		side = c.mask

@@ -63,13 +63,14 @@ func TrainerGroup(match optrt.Match, hyper TrainerHyper) optrt.Option {
 //
 // One step:
 //
-//	c = 0/lr
-//	c1 = total - warmup
+//	c = t - warmup
+//	c1 = max(total - warmup, 1)
+//	c2 = 0/lr
 //	n = sqrt(sum(g^2 per model))
-//	u = g*where(n < clip, 1, clip/n)
+//	u = g*where(n <= clip, 1, clip/n)
 //	m <- beta1*m + (1 - beta1)*u
 //	v <- beta2*v + (1 - beta2)*u^2
-//	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*((1 - c)*(1 + cos(3.141592653589793*min(t - warmup, c1)/c1))/2 + c))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
+//	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*where(c < c1, (1 - c2)*(1 + cos(3.141592653589793*c/c1))/2 + c2, c2))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
 //
 // A step makes 2 passes over memory and moves 32 bytes a parameter.
 type Trainer struct {
@@ -190,7 +191,7 @@ var trainerStepF32 = []optrt.Stage{
 
 var trainerRuleF32 = &optrt.Rule{
 	Name:   "trainer",
-	Digest: "ab5dfd935eae204e76901b39e1c754ff",
+	Digest: "adf637e5dcc415d9518f678e6be6b501",
 	Hypers: []optrt.Hyper{
 		{Name: "lr", Default: 0.005, Lo: 0.0, Hi: math.Inf(1), OpenLo: true, OpenHi: true},
 		{Name: "warmup", Default: 40.0, Lo: 0.0, Hi: math.Inf(1), Integer: true},
@@ -235,13 +236,14 @@ func trainer0F32(a *optrt.Args) {
 
 // trainer1F32 is one pass over the elements of a tensor:
 //
-//	c = 0/lr  (once a group)
-//	c1 = total - warmup  (once a group)
+//	c = t - warmup  (once a group)
+//	c1 = max(total - warmup, 1)  (once a group)
+//	c2 = 0/lr  (once a group)
 //	n = sqrt(sum(g^2 per model))  (once a model)
-//	u = g*where(n < clip, 1, clip/n)
+//	u = g*where(n <= clip, 1, clip/n)
 //	m <- beta1*m + (1 - beta1)*u
 //	v <- beta2*v + (1 - beta2)*u^2
-//	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*((1 - c)*(1 + cos(3.141592653589793*min(t - warmup, c1)/c1))/2 + c))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
+//	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*where(c < c1, (1 - c2)*(1 + cos(3.141592653589793*c/c1))/2 + c2, c2))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
 func trainer1F32(a *optrt.Args) {
 	p0 := optrt.Slice[float32](a, 0)  // x
 	p1 := optrt.Slice[float32](a, 1)  // adam.adam_dir.ema.s
@@ -250,7 +252,7 @@ func trainer1F32(a *optrt.Args) {
 	s0 := optrt.Scalar[float32](a, 0) // rate
 	s1 := optrt.Scalar[float32](a, 1) // beta1
 	s2 := optrt.Scalar[float32](a, 2) // 1 - beta1
-	s3 := optrt.Scalar[float32](a, 3) // where(n < clip, 1, clip/n)
+	s3 := optrt.Scalar[float32](a, 3) // where(n <= clip, 1, clip/n)
 	s4 := optrt.Scalar[float32](a, 4) // 1/(1 - beta1^t)
 	s5 := optrt.Scalar[float32](a, 5) // beta2
 	s6 := optrt.Scalar[float32](a, 6) // 1 - beta2
@@ -291,33 +293,35 @@ func trainerValues0(m, g []float64) {
 	v1 := float64(g[2] /* lr */ * m[0] /* t */)
 	v2 := v1 / g[3] /* warmup */
 	v3 := 0.0 + v2
-	v4 := 0.0 / g[2] /* lr */
-	v5 := 1.0 - v4
-	v6 := m[0] /* t */ - g[3]     /* warmup */
-	v7 := g[4] /* total */ - g[3] /* warmup */
-	v8 := elem.Min(v6, v7)
-	v9 := float64(3.141592653589793 * v8)
-	v10 := v9 / v7
-	v11 := elem.Cos(v10)
-	v12 := 1.0 + v11
-	v13 := float64(v5 * v12)
-	v14 := v13 / 2.0
-	v15 := v14 + v4
-	v16 := float64(g[2] /* lr */ * v15)
-	v17 := optrt.Where(v0, v3, v16) // rate
-	g[10] = v17
-	v18 := 1.0 - g[6] /* beta1 */
-	g[11] = v18
-	v19 := elem.Pow(g[6] /* beta1 */, m[0] /* t */)
-	v20 := 1.0 - v19
-	v21 := 1.0 / v20
-	g[13] = v21
-	v22 := 1.0 - g[7] /* beta2 */
-	g[14] = v22
-	v23 := elem.Pow(g[7] /* beta2 */, m[0] /* t */)
-	v24 := 1.0 - v23
-	v25 := 1.0 / v24
-	g[15] = v25
+	v4 := m[0] /* t */ - g[3]     /* warmup */
+	v5 := g[4] /* total */ - g[3] /* warmup */
+	v6 := elem.Max(v5, 1.0)
+	v7 := v4 < v6
+	v8 := 0.0 / g[2] /* lr */
+	v9 := 1.0 - v8
+	v10 := float64(3.141592653589793 * v4)
+	v11 := v10 / v6
+	v12 := elem.Cos(v11)
+	v13 := 1.0 + v12
+	v14 := float64(v9 * v13)
+	v15 := v14 / 2.0
+	v16 := v15 + v8
+	v17 := optrt.Where(v7, v16, v8)
+	v18 := float64(g[2] /* lr */ * v17)
+	v19 := optrt.Where(v0, v3, v18) // rate
+	g[10] = v19
+	v20 := 1.0 - g[6] /* beta1 */
+	g[11] = v20
+	v21 := elem.Pow(g[6] /* beta1 */, m[0] /* t */)
+	v22 := 1.0 - v21
+	v23 := 1.0 / v22
+	g[13] = v23
+	v24 := 1.0 - g[7] /* beta2 */
+	g[14] = v24
+	v25 := elem.Pow(g[7] /* beta2 */, m[0] /* t */)
+	v26 := 1.0 - v25
+	v27 := 1.0 / v26
+	g[15] = v27
 }
 
 // trainerValues1 computes step values of the model.
@@ -328,7 +332,7 @@ func trainerValues1(m []float64) {
 
 // trainerValues2 computes step values of a parameter group.
 func trainerValues2(m, g []float64) {
-	v0 := m[6] < g[5] /* clip */
+	v0 := m[6] <= g[5] /* clip */
 	v1 := g[5] /* clip */ / m[6]
 	v2 := optrt.Where(v0, 1.0, v1)
 	g[12] = v2

@@ -109,14 +109,11 @@ func (tr *training[T]) snapshot() (snapshot, error) {
 	return snapshot{file.Bytes(), encode(tr.data), encode(eval)}, err
 }
 
-// encode is the arrays as bytes, with all NaNs alike.
+// encode is the arrays as bytes.
 func encode[T optrt.Float](arrays [][]T) []byte {
 	var out []byte
 	for _, u := range arrays {
 		for _, v := range u {
-			if v != v {
-				v = T(math.NaN())
-			}
 			switch v := any(v).(type) {
 			case float32:
 				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))

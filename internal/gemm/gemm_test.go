@@ -68,11 +68,11 @@ func each(t *testing.T, f func(t *testing.T)) {
 
 // TestKernelsPresent fails where a kernel is not chosen that the machine could
 // run, or the other way round. What it could run is said by GEMM_KERNELS, as in
-// GEMM_KERNELS="portable avx2" (for emulators), else by Linux.
+// GEMM_KERNELS="go avx2" (for emulators), else by Linux.
 func TestKernelsPresent(t *testing.T) {
 	got := strings.Join(kernels(), " ")
 	t.Logf("kernels of this machine: %s", got)
-	want := "portable"
+	want := "go"
 	if text, ok := os.LookupEnv("GEMM_KERNELS"); ok {
 		want = text
 	} else if runtime.GOARCH == "amd64" {

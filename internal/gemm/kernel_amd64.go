@@ -1,25 +1,27 @@
 package gemm
 
-// An isa is an instruction set that has a kernel.
-type isa int
+import optrt "github.com/optc-lang/optc/runtime"
 
-const (
-	portable isa = iota
-	avx2
-	avx512
-)
-
-// best is the widest instruction set that processor and operating system have;
-// active is the one in use, which tests set.
+// best is the fastest engine that has a kernel here and that the processor runs; active is the one in use, which tests
+// set.
 var (
 	best   = detect()
 	active = best
 )
 
+func detect() optrt.Engine {
+	for _, e := range []optrt.Engine{optrt.AVX512, optrt.AVX2} {
+		if optrt.Has(e) {
+			return e
+		}
+	}
+	return optrt.Go
+}
+
 // tile computes a tile of C by the active kernel; see tilePortable.
 func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, accumulate bool) {
 	c32, ok := any(c).([]float32)
-	if !ok || active == portable {
+	if !ok || active == optrt.Go {
 		tilePortable(c, ldc, a, b, ldb, rows, cols, k, accumulate)
 		return
 	}
@@ -28,7 +30,7 @@ func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, 
 	_ = c32[(rows-1)*ldc+cols-1]
 	_ = a32[(rows-1)*a.row+(k-1)*a.col]
 	_ = b32[(k-1)*ldb+cols-1]
-	if active == avx512 {
+	if active == optrt.AVX512 {
 		tileAVX512(&c32[0], ldc, &a32[0], a.row, a.col, &b32[0], ldb, rows, cols, k, accumulate)
 	} else {
 		tileAVX2(&c32[0], ldc, &a32[0], a.row, a.col, &b32[0], ldb, rows, cols, k, accumulate)
@@ -40,7 +42,7 @@ func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, 
 func transpose[T Float](dst, src []T, stride, rows, cols int) {
 	d32, ok := any(dst).([]float32)
 	r, n := rows&^7, cols&^7
-	if !ok || active == portable || r == 0 || n == 0 {
+	if !ok || active == optrt.Go || r == 0 || n == 0 {
 		transposePortable(dst, src, stride, rows, cols)
 		return
 	}
@@ -72,31 +74,3 @@ func tileAVX2(c *float32, ldc int, a *float32, arow, acol int, b *float32, ldb, 
 //
 //go:noescape
 func transposeAVX2(dst, src *float32, stride, rows int)
-
-func cpuid(leaf, sub uint32) (eax, ebx, ecx, edx uint32)
-
-func xgetbv() uint32
-
-// detect asks processor (CPUID) and operating system (XCR0, which registers it
-// saves) for the kernels' instruction sets. AVX-512 is the F subset alone.
-func detect() isa {
-	const (
-		osxsave, avx      = 1 << 27, 1 << 28 // leaf 1, ECX
-		hasAVX2, hasF     = 1 << 5, 1 << 16  // leaf 7, EBX
-		ymmSaved, zmmSave = 0x06, 0xe6       // XCR0: XMM and YMM; K, both halves of ZMM too
-	)
-	last, _, _, _ := cpuid(0, 0)
-	_, _, features, _ := cpuid(1, 0)
-	if last < 7 || features&osxsave == 0 || features&avx == 0 {
-		return portable
-	}
-	_, extended, _, _ := cpuid(7, 0)
-	saved := xgetbv()
-	switch {
-	case extended&hasAVX2 == 0 || saved&ymmSaved != ymmSaved:
-		return portable
-	case extended&hasF == 0 || saved&zmmSave != zmmSave:
-		return avx2
-	}
-	return avx512
-}

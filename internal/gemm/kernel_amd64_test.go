@@ -1,14 +1,20 @@
 package gemm
 
-var isaNames = []string{portable: "portable", avx2: "avx2", avx512: "avx512"}
+import optrt "github.com/optc-lang/optc/runtime"
 
-// kernels names the kernels that this machine can run, and use chooses one.
-func kernels() []string { return isaNames[:best+1] }
+// kernels names the engines whose kernels this machine can run, and use chooses one.
+func kernels() []string {
+	var names []string
+	for e := optrt.Go; e <= best; e++ {
+		names = append(names, e.String())
+	}
+	return names
+}
 
 func use(name string) {
-	for i, s := range isaNames {
-		if s == name {
-			active = isa(i)
-		}
+	e, err := optrt.ParseEngine(name)
+	if err != nil {
+		panic(err)
 	}
+	active = e
 }
