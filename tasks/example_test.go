@@ -12,7 +12,7 @@ type descent struct {
 	lr     float32
 }
 
-func (d descent) Step(grads [][]float32) error {
+func (d descent) Step(grads [][]float32, _ float64) error {
 	for i, x := range d.values {
 		for j, g := range grads[i] {
 			x[j] -= float32(d.lr * g)

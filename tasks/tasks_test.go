@@ -31,7 +31,7 @@ func newAdam(x [][]float32, lr float32) *adam {
 	return a
 }
 
-func (a *adam) Step(grads [][]float32) error {
+func (a *adam) Step(grads [][]float32, _ float64) error {
 	a.c1 *= a.b1
 	a.c2 *= a.b2
 	for i, x := range a.x {
@@ -300,14 +300,14 @@ func TestConcurrentRuns(t *testing.T) {
 
 type stepperFunc func([][]float32) error
 
-func (f stepperFunc) Step(grads [][]float32) error { return f(grads) }
+func (f stepperFunc) Step(grads [][]float32, _ float64) error { return f(grads) }
 
 type averager struct {
 	stepperFunc
 	params [][]float32
 }
 
-func (a averager) EvalParams() [][]float32 { return a.params }
+func (a averager) EvalParams() ([][]float32, error) { return a.params, nil }
 
 func TestTrainDivergence(t *testing.T) {
 	for name, poison := range map[string]float32{"NaN": float32(math.NaN()), "+Inf": float32(math.Inf(1)), "-Inf": float32(math.Inf(-1)), "large": 3e38} {
@@ -570,7 +570,7 @@ func BenchmarkDigitsTrainingStep(b *testing.B) {
 	step := 0
 	for b.Loop() {
 		run.Batch(step)
-		if err := opt.Step(run.Grads()); err != nil {
+		if err := opt.Step(run.Grads(), 0); err != nil {
 			b.Fatal(err)
 		}
 		step++

@@ -6,16 +6,17 @@ import (
 	"math"
 )
 
-// A Stepper is an optimizer. It updates the values of a run, which it was given
-// when it was made, from the gradients at them, one slice for each parameter.
+// A Stepper is an optimizer, such as *runtime.Optimizer[float32]. It updates the
+// values of a run, which it was given when it was made, from the gradients at
+// them, one slice for each parameter, and the loss at them.
 type Stepper interface {
-	Step(grads [][]float32) error
+	Step(grads [][]float32, loss float64) error
 }
 
 // An Averager is an optimizer whose result is not the values that it trains at
 // but others, as an average of them: a run is scored at EvalParams().
 type Averager interface {
-	EvalParams() [][]float32
+	EvalParams() ([][]float32, error)
 }
 
 // Progress is what is known after a step.
@@ -55,7 +56,7 @@ func Train(run *Run, opt Stepper, steps int, every func(Progress)) (Result, erro
 			result.Diverged = true
 			break
 		}
-		if err := opt.Step(grads); err != nil {
+		if err := opt.Step(grads, float64(loss)); err != nil {
 			return result, fmt.Errorf("step %d: %w", step, err)
 		}
 		if every != nil {
@@ -64,7 +65,10 @@ func Train(run *Run, opt Stepper, steps int, every func(Progress)) (Result, erro
 	}
 	var params [][]float32
 	if a, ok := opt.(Averager); ok {
-		params = a.EvalParams()
+		var err error
+		if params, err = a.EvalParams(); err != nil {
+			return result, fmt.Errorf("evaluation: %w", err)
+		}
 	}
 	for s := range result.Scores {
 		score, err := run.Score(Split(s), params)

@@ -120,23 +120,20 @@ func (cmd *runCmd) train(r *compiler.Rule, hypers []float64, p *progress) (*host
 // interpreted is the interpreter as the tasks know an optimizer.
 type interpreted struct {
 	*interp.Machine[float32]
-	run    *tasks.Run
 	values [][]float32
-	loss   bool // the rule reads it
 }
 
 // Step steps the machine, which has parameters of its own, and copies them back.
-func (o *interpreted) Step(grads [][]float32) error {
-	var loss float64
-	if o.loss {
-		loss = float64(o.run.Batch(o.T))
-	}
+func (o *interpreted) Step(grads [][]float32, loss float64) error {
 	o.Machine.Step(grads, loss)
 	for i, x := range o.Params {
 		copy(o.values[i], x)
 	}
 	return nil
 }
+
+// EvalParams is where the model is scored.
+func (o *interpreted) EvalParams() ([][]float32, error) { return o.Machine.EvalParams(), nil }
 
 // interpret trains in the interpreter.
 func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*host.Result, error) {
@@ -148,7 +145,7 @@ func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*
 	for _, q := range run.Task().Params {
 		tensors = append(tensors, interp.Tensor{Shape: q.Shape})
 	}
-	o := &interpreted{interp.New[float32](r.Checked, tensors, 1), run, run.Values(), r.Checked.Reads("loss")}
+	o := &interpreted{interp.New[float32](r.Checked, tensors, 1), run.Values()}
 	copy(o.Hypers[0], hypers)
 	for i, x := range o.values {
 		copy(o.Params[i], x)

@@ -65,6 +65,7 @@ type checker struct {
 	paths     map[string]bool // of the states
 	active    []string        // calls being inlined, for cycles
 	steps     int
+	open      int // expressions within one another; bounds the stack
 	derivs    []site            // where each derivative is asked for
 	labelled  map[*ir.Value]int // the depth of the body that named a value
 	eval      *evalPoint
@@ -284,7 +285,7 @@ func (c *checker) later(f *frame, at lang.Span, what string) {
 
 func (c *checker) step(f *frame, at lang.Span) {
 	c.steps++
-	if c.steps > maxSteps || len(c.pool.Values) > maxValues {
+	if c.steps > maxSteps || max(c.open, len(c.pool.Values)) > maxValues {
 		c.errorf(f, at, "make it smaller, or split it into rules", "the rule expands to more than %d values", maxValues)
 		panic(tooMuch)
 	}

@@ -55,7 +55,14 @@ func (c *checker) constant(f *frame, e lang.Expr, what string) (float64, bool) {
 }
 
 func (c *checker) expr(f *frame, e lang.Expr) *ir.Value {
+	c.open++
 	c.step(f, e.Where())
+	v := c.node(f, e)
+	c.open--
+	return v
+}
+
+func (c *checker) node(f *frame, e lang.Expr) *ir.Value {
 	switch e := e.(type) {
 	case *lang.Number:
 		return c.pool.Number(e.Value)

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"sync"
 	"testing/fstest"
+	"unsafe"
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/check"
@@ -83,8 +84,9 @@ func Main(rules []Rule) {
 		os.Exit(2)
 	}
 	rules = slices.DeleteFunc(rules, func(r Rule) bool { return !pattern.MatchString(r.Name) })
+	rep := o.run(rules)
 	stopProf()
-	if err := json.NewEncoder(os.Stdout).Encode(o.run(rules)); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(rep); err != nil {
 		os.Exit(1)
 	}
 }
@@ -149,6 +151,8 @@ func runRule[T optrt.Float](o options, r *Rule) *Report {
 	}
 	return s.report
 }
+
+func (s *subject[T]) float32() bool { return unsafe.Sizeof(T(0)) == 4 }
 
 func (s *subject[T]) do(r *Rule) (err error) {
 	defer func() {

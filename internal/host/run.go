@@ -36,22 +36,19 @@ func (p *program[T]) run(req *Run) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.stepper(run)
+	opt, err := p.optimizerOf(run)
 	if err != nil {
 		return err
 	}
-	if err := p.reply(Reply{Engine: s.opt.Engine().String()}); err != nil {
+	if err := p.reply(Reply{Engine: opt.Engine().String()}); err != nil {
 		return err
 	}
-	done, err := tasks.Train(run, s, req.Steps, func(at tasks.Progress) {
+	done, err := tasks.Train(run, opt, req.Steps, func(at tasks.Progress) {
 		if at.Step%progressSteps == 0 {
 			p.reply(Reply{Progress: &Progress{at.Step, Number(at.Loss)}})
 			p.out.Flush()
 		}
 	})
-	if err == nil {
-		err = s.failed
-	}
 	if err != nil {
 		return err
 	}
@@ -71,16 +68,8 @@ func ResultOf(r tasks.Result) *Result {
 	return out
 }
 
-// stepper is the rule as the tasks know an optimizer.
-type stepper struct {
-	run    *tasks.Run
-	opt    *optrt.Optimizer[float32]
-	loss   bool // the rule reads it
-	step   int
-	failed error
-}
-
-func (p *program[T]) stepper(run *tasks.Run) (*stepper, error) {
+// optimizerOf is the rule as an optimizer of a run's values.
+func (p *program[T]) optimizerOf(run *tasks.Run) (*optrt.Optimizer[float32], error) {
 	q, ok := any(p).(*program[float32])
 	if !ok {
 		return nil, fmt.Errorf("the tasks are of f32")
@@ -89,24 +78,5 @@ func (p *program[T]) stepper(run *tasks.Run) (*stepper, error) {
 	for i, param := range run.Task().Params {
 		params = append(params, optrt.Param[float32]{Name: param.Name, Shape: param.Shape, Data: run.Values()[i]})
 	}
-	opt, err := q.optimizer(params)
-	return &stepper{run: run, opt: opt, loss: p.rule.ReadsLoss}, err
-}
-
-// Step hands the gradients on. A rule that reads the loss pays a second evaluation of the batch for it, which has the
-// same bits as the first.
-func (s *stepper) Step(grads [][]float32) error {
-	var loss float64
-	if s.loss {
-		loss = float64(s.run.Batch(s.step))
-	}
-	s.step++
-	return s.opt.Step(grads, loss)
-}
-
-// EvalParams is where the model is scored.
-func (s *stepper) EvalParams() [][]float32 {
-	x, err := s.opt.EvalParams()
-	s.failed = err
-	return x
+	return q.optimizer(params)
 }
