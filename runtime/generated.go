@@ -1,7 +1,7 @@
 package runtime
 
-// Where is a if mask is set, else b; both are numbers or both masks.
-func Where[T Float | ~bool](mask bool, a, b T) T {
+// Where is a if mask is set, else b.
+func Where[T Float](mask bool, a, b T) T {
 	if mask {
 		return a
 	}

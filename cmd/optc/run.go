@@ -66,8 +66,7 @@ func (cmd *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	p := &progress{c: c, rule: r.Name, steps: cmd.Steps, start: start}
+	p := &progress{c: c, rule: r.Name, steps: cmd.Steps, start: time.Now()}
 	var result *host.Result
 	engine := interpEngine
 	if cmd.Engine == interpEngine {
@@ -79,7 +78,7 @@ func (cmd *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	return cmd.show(c, r, engine, result, time.Since(start))
+	return cmd.show(c, r, engine, result, time.Since(p.start))
 }
 
 // train trains in a compiled program.
@@ -109,6 +108,7 @@ func (cmd *runCmd) train(r *compiler.Rule, hypers []float64, p *progress) (*host
 		switch {
 		case reply.Engine != "":
 			engine = reply.Engine
+			p.start = time.Now() // the rule is built
 		case reply.Progress != nil:
 			p.at(reply.Progress.Step, float64(reply.Progress.Loss))
 		case reply.Result != nil:

@@ -65,7 +65,7 @@ type checker struct {
 	paths     map[string]bool // of the states
 	active    []string        // calls being inlined, for cycles
 	steps     int
-	open      int // expressions within one another; bounds the stack
+	open      int               // expressions within one another; bounds the stack
 	derivs    []site            // where each derivative is asked for
 	labelled  map[*ir.Value]int // the depth of the body that named a value
 	eval      *evalPoint

@@ -257,7 +257,7 @@ func (b *kernelBuilder) make(v *ir.Value) ir.Operand {
 	in := ir.Instr{Op: v.Op.Name, Mask: v.Mask, Name: v.Label, Value: v}
 	for i, a := range v.Args {
 		arg := b.done[a]
-		if v.Op.MaskArgs&(1<<i) != 0 || v.Op.Name == "where" && v.Mask {
+		if v.Op.MaskArgs&(1<<i) != 0 {
 			arg = b.maskOf(arg)
 		}
 		in.Args = append(in.Args, arg)

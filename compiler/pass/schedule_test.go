@@ -221,3 +221,35 @@ func verifyPlan(t *testing.T, plan *ir.Plan) {
 		}
 	}
 }
+
+// TestPlansOfCorners runs rules in which something is easily lost.
+func TestPlansOfCorners(t *testing.T) {
+	const avg = "fn avg(u; beta) { state s = 0\n s <- s + beta*(u - s)\n return s*u }\n"
+	for name, text := range map[string]string{
+		"evaluation asks for the first step":    "rule r { x <- x - g\n eval where(t == 1, -x, x) }",
+		"a state in a differentiated fn":        avg + "rule r { x <- x - avg'(g; 0.25) }",
+		"the first step keeps a step value":     "rule r { state s = norm(g)\n s <- where(t == 1, 2*s, s + norm(g))\n x <- x - s*g }",
+		"swapped arrays":                        "rule r { state a = x\n state b = g\n let c = a\n a <- b\n b <- c\n x <- x - a }",
+		"swapped step values":                   "rule r { state a = 1\n state b = norm(g)\n let c = a\n a <- b\n b <- c\n x <- x - a*g }",
+		"an old array read after a reduction":   "rule r { state a = x\n let old = a\n a <- x - g\n x <- old*norm(a) - g*norm(old) }",
+		"x is what an earlier pass has stored":  "rule r { state z = 0\n z <- z + g\n let n = norm(z)\n x <- x - z*n\n z <- z*n }",
+		"an old x kept":                         "rule r { state old = x\n let d = x - old\n old <- x\n x <- x - g*norm(d) }",
+		"one value for two arrays":              "rule r { state a = 0\n state b = 0\n a <- a + g\n b <- a\n x <- a }",
+		"a coarse value for an array":           "rule r { state a per elem = 0\n a <- norm(g)\n x <- x - sum(a per model)*g }",
+		"a gradient that is a number":           "rule r { x <- inner(x, 1) }\nrule inner { x <- x - g*sum(g)*mean(g per model) }",
+		"masks of step values":                  "rule r { let k = norm(g) > 1\n x <- where(k and g > 0, x - g, where(not k, x, g*k)) }",
+		"three reductions, each of the last":    "rule r { x <- x/(1 + norm(g/(1 + norm(g - mean(g))))) }",
+		"a fold of folds":                       "rule r { hyper h = 2\n x <- x - g*sum(max(norm(g) per group)*h per model) }",
+		"a state of a group from another's old": "rule r { state a per model = 1\n state b per group = 0\n b <- a\n a <- a + loss\n x <- x - b*g }",
+	} {
+		p := run(t, checked(t, text, check.Settings{}), pass.Program[:1])
+		plan := pass.Schedule(run(t, p, pass.Program[1:]))
+		t.Run(name, func(t *testing.T) {
+			verifyPlan(t, plan)
+			for seed := range uint64(4) {
+				comparePlan[float32](t, p, plan, newScene(seed, p), 3)
+				comparePlan[float64](t, p, plan, newScene(seed+9, p), 3)
+			}
+		})
+	}
+}

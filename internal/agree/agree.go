@@ -84,9 +84,7 @@ func Main(rules []Rule) {
 		os.Exit(2)
 	}
 	rules = slices.DeleteFunc(rules, func(r Rule) bool { return !pattern.MatchString(r.Name) })
-	rep := o.run(rules)
-	stopProf()
-	if err := json.NewEncoder(os.Stdout).Encode(rep); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(o.run(rules)); err != nil {
 		os.Exit(1)
 	}
 }

@@ -127,10 +127,10 @@ func encode[T optrt.Float](arrays [][]T) []byte {
 
 var checkpointWorkers = []int{1, 5}
 
-// checkpointLengths exceed a worker's share in the rules of the library.
+// checkpointLengths exceed a worker's share in the rules of the library, unless time is short.
 func (s *subject[T]) checkpointLengths() []int {
 	lengths := []int{1, 0, 7, 33, 1025}
-	if s.library {
+	if s.library && s.size > Short {
 		lengths = append(lengths, 64<<10+3)
 	}
 	return lengths
@@ -168,6 +168,7 @@ func (s *subject[T]) save() error {
 		if err := os.WriteFile(s.file(workers), file.Bytes(), 0o644); err != nil {
 			return err
 		}
+		s.countParams(tr.data)
 	}
 	return nil
 }

@@ -88,12 +88,12 @@ func shapeOf(r *rand.Rand, n int) []int {
 func numbers[T optrt.Float](r *rand.Rand, g regime, n int) []T {
 	u := make([]T, n)
 	kind := r.IntN(8)
-	if g == plain && kind == 0 && n > 1 {
+	if g != special && kind < 2 && n > 1 {
 		return u // all zero: a norm that must not be divided by
 	}
 	for i := range u {
 		switch {
-		case g == special && kind < 4 && r.IntN(12) == 0:
+		case g == special && kind < 4 && r.IntN(8) == 0:
 			u[i] = T(randrule.Special[r.IntN(len(randrule.Special))])
 		case g == decades:
 			u[i] = T(number(r, lowest[T](), highest[T]()))
