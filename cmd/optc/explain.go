@@ -419,7 +419,7 @@ func (t *teller) pass(s ir.Stage) stageInfo {
 
 func (e *explanation) print(w io.Writer) {
 	fmt.Fprintf(w, "rule %s\n", e.Rule)
-	for _, l := range strings.Split(strings.TrimSpace(e.Doc), "\n") {
+	for l := range strings.Lines(strings.TrimSpace(e.Doc)) {
 		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(l))
 	}
 	e.printDeclarations(w)

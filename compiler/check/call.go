@@ -373,22 +373,23 @@ func (c *checker) chase(f *frame, to *callee) *callee {
 }
 
 // enter starts the body of a call, or reports recursion and depth.
-func (c *checker) enter(f *frame, d decl, at lang.Span) (*frame, bool) {
+func (c *checker) enter(f *frame, to *callee, at lang.Span) (*frame, bool) {
+	d := to.decl
 	name := d.name().Name
-	id := d.file + ":" + name
-	if i := slices.Index(c.active, id); i >= 0 {
+	key := to.text(true)
+	if i := slices.IndexFunc(c.active, func(a activeCall) bool { return a.key == key }); i >= 0 {
 		var cycle []string
-		for _, a := range append(slices.Clone(c.active[i:]), id) {
-			cycle = append(cycle, a[strings.LastIndex(a, ":")+1:])
+		for _, a := range c.active[i:] {
+			cycle = append(cycle, a.text)
 		}
-		c.errorf(f, at, "", "recursion: %s", strings.Join(cycle, " calls "))
+		c.errorf(f, at, "", "recursion: %s", strings.Join(append(cycle, to.text(false)), " calls "))
 		return nil, false
 	}
 	if f.depth >= maxDepth {
 		c.errorf(f, at, "", "calls are nested more than %d deep", maxDepth)
 		return nil, false
 	}
-	c.active = append(c.active, id)
+	c.active = append(c.active, activeCall{key, to.text(false)})
 	n := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
 		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path}
 	if f.caller != nil {
@@ -401,6 +402,28 @@ func (c *checker) enter(f *frame, d decl, at lang.Span) (*frame, bool) {
 	return n, true
 }
 
+// activeCall is a call being inlined: its key, and its text for people.
+type activeCall struct{ key, text string }
+
+// text says what is called: the declaration with the rules and fns that its options and parameters hold, with their
+// files if they are to be told apart. A rule within itself is recursion only if it holds the same ones.
+func (to *callee) text(files bool) string {
+	var held []string
+	for _, n := range sortedKeys(to.bound) {
+		if b := to.bound[n]; b.callee != nil {
+			held = append(held, n+" = "+b.callee.text(files))
+		}
+	}
+	name := to.decl.name().Name
+	if files {
+		name = to.decl.file + ":" + name
+	}
+	if len(held) == 0 {
+		return name
+	}
+	return name + "(; " + strings.Join(held, ", ") + ")"
+}
+
 func (c *checker) leave() { c.active = c.active[:len(c.active)-1] }
 
 // inlineFn elaborates a fn's body on the arguments.
@@ -410,7 +433,7 @@ func (c *checker) inlineFn(f *frame, to *callee, args []*ir.Value, e *lang.Call)
 		c.errorf(f, e.Span, "", "%s takes %s, has %d", fn.Name.Name, count(len(fn.Vars), "variable"), len(args))
 		return nil
 	}
-	n, ok := c.enter(f, to.decl, e.Span)
+	n, ok := c.enter(f, to, e.Span)
 	if !ok {
 		return nil
 	}
@@ -479,7 +502,7 @@ func (c *checker) bindParams(f, n *frame, to *callee, e *lang.Call) bool {
 
 // inlineRule elaborates a rule's body on (x, g) and returns the new x.
 func (c *checker) inlineRule(f *frame, to *callee, x, g *ir.Value, option string, at lang.Span) *ir.Value {
-	n, ok := c.enter(f, to.decl, at)
+	n, ok := c.enter(f, to, at)
 	if !ok {
 		return nil
 	}

@@ -63,7 +63,7 @@ type checker struct {
 	varOf     []int // of each state
 	hoisted   map[string]hoist
 	paths     map[string]bool // of the states
-	active    []string        // calls being inlined, for cycles
+	active    []activeCall    // calls being inlined, for cycles
 	steps     int
 	open      int               // expressions within one another; bounds the stack
 	derivs    []site            // where each derivative is asked for
@@ -592,6 +592,10 @@ func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *i
 	}
 	h.Name = name
 	if old, ok := c.hoisted[name]; ok {
+		if was := c.prog.Hypers[old.index].Default; old.origin == s && was != h.Default {
+			c.errorf(f, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two calls give %s the defaults %s and %s", name, ir.FormatNumber(was), ir.FormatNumber(h.Default))
+			return nil
+		}
 		if old.origin == s {
 			return c.pool.Hyper(old.index)
 		}

@@ -370,47 +370,46 @@ func signature(k *ir.Kernel) string {
 	return b.String()
 }
 
-// scalarStages computes the step values that may run before pass k and have not.
+// scalarStages computes the step values that may run before pass k and have not. In a round, the values of the model
+// come first, then those of groups and tensors, which may read them, then folds, which the next round may read.
 func (c *cut) scalarStages(k int, done map[*ir.Value]bool) []ir.Stage {
-	var pending []*ir.Value
+	round := map[*ir.Value]int{}
+	var rounds [][ir.Tensor + 2][]*ir.Value
 	for _, v := range ir.Reachable(c.roots...) {
-		if v.Extent < ir.Elem && len(v.Args) > 0 && !elementReduce(v) && c.level[v] <= k && !done[v] {
-			pending = append(pending, v)
+		if v.Extent >= ir.Elem || len(v.Args) == 0 || elementReduce(v) || c.level[v] > k || done[v] {
+			continue
 		}
+		for _, a := range v.Args {
+			after := round[a]
+			if a.Kind == ir.Reduce && !done[a] {
+				after++
+			}
+			round[v] = max(round[v], after)
+		}
+		for len(rounds) <= round[v] {
+			rounds = append(rounds, [ir.Tensor + 2][]*ir.Value{})
+		}
+		class := v.Extent
+		if v.Kind == ir.Reduce {
+			class = ir.Tensor + 1
+		}
+		rounds[round[v]][class] = append(rounds[round[v]][class], v)
 	}
 	var out []ir.Stage
-	for len(pending) > 0 {
+	for _, r := range rounds {
 		for e := ir.Model; e <= ir.Tensor; e++ {
-			var ready []*ir.Value
-			ready, pending = takeReady(pending, done, func(v *ir.Value) bool { return v.Extent == e && v.Kind != ir.Reduce })
-			if len(ready) > 0 {
-				out = append(out, ir.Stage{Extent: e, Values: ready})
+			if len(r[e]) > 0 {
+				out = append(out, ir.Stage{Extent: e, Values: r[e]})
 			}
 		}
-		var folds []*ir.Value
-		folds, pending = takeReady(pending, done, func(v *ir.Value) bool { return v.Kind == ir.Reduce })
-		for _, v := range folds {
+		for _, v := range r[ir.Tensor+1] {
 			out = append(out, ir.Stage{Fold: v})
 		}
 	}
-	return out
-}
-
-// takeReady splits off the values that are wanted and whose operands are done, marking them done on the way.
-func takeReady(pending []*ir.Value, done map[*ir.Value]bool, want func(*ir.Value) bool) (ready, rest []*ir.Value) {
-	for _, v := range pending {
-		ok := want(v)
-		for _, a := range v.Args {
-			ok = ok && (len(a.Args) == 0 || done[a])
-		}
-		if ok {
-			done[v] = true
-			ready = append(ready, v)
-		} else {
-			rest = append(rest, v)
-		}
+	for v := range round {
+		done[v] = true
 	}
-	return ready, rest
+	return out
 }
 
 // keep writes the new values of the states that live in frames.
