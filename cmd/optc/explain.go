@@ -216,17 +216,17 @@ type teller struct {
 	p      *ir.Program
 	states []string
 	known  map[*ir.Value]string // what the lines so far have named, and what a step starts from
-	taken  map[string]bool
+	taken  *ir.Names
 }
 
 func newTeller(p *ir.Program, states []string) *teller {
-	t := &teller{p: p, states: states, known: map[*ir.Value]string{}, taken: map[string]bool{"x": true, "g": true, "t": true, "loss": true}}
+	t := &teller{p: p, states: states, known: map[*ir.Value]string{}, taken: ir.NewNames("x", "g", "t", "loss", "k")}
 	for i, s := range states {
 		t.known[p.Pool.Load(i)] = s
-		t.taken[s] = true
+		t.taken.Take(s)
 	}
 	for _, h := range p.Hypers {
-		t.taken[h.Name] = true
+		t.taken.Take(h.Name)
 	}
 	return t
 }
@@ -376,12 +376,7 @@ func (t *teller) name(v *ir.Value, k *ir.Kernel) string {
 	if base == "" || len(v.Args) == 0 {
 		base = "k"
 	}
-	name := base
-	for i := 1; t.taken[name] || name == "k"; i++ {
-		name = fmt.Sprintf("%s%d", base, i)
-	}
-	t.taken[name] = true
-	return name
+	return t.taken.Fresh(base)
 }
 
 // keep says which states take a step value.

@@ -152,7 +152,10 @@ func (p *Program) Roots() []*Value {
 }
 
 // Reachable lists every value below roots once, operands before users.
-func Reachable(roots ...*Value) []*Value {
+func Reachable(roots ...*Value) []*Value { return walk(roots, func(*Value) bool { return false }) }
+
+// walk lists every value below roots once, operands before users, and nothing below a leaf.
+func walk(roots []*Value, leaf func(*Value) bool) []*Value {
 	var order []*Value
 	seen := map[*Value]bool{}
 	type frame struct {
@@ -167,7 +170,7 @@ func Reachable(roots ...*Value) []*Value {
 		stack := []frame{{v: r}}
 		for len(stack) > 0 {
 			top := &stack[len(stack)-1]
-			if top.next == len(top.v.Args) {
+			if top.next == len(top.v.Args) || leaf(top.v) {
 				order = append(order, top.v)
 				stack = stack[:len(stack)-1]
 				continue

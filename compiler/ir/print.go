@@ -123,9 +123,9 @@ func (e Equation) String() string {
 
 // StateNames gives each state a short name for people: what the rule calls its new value, else the last part of its path.
 func (p *Program) StateNames() []string {
-	taken := map[string]bool{"x": true, "g": true, "t": true, "loss": true}
+	taken := NewNames("x", "g", "t", "loss")
 	for _, h := range p.Hypers {
-		taken[h.Name] = true
+		taken.Take(h.Name)
 	}
 	names := make([]string, len(p.States))
 	for i, s := range p.States {
@@ -133,7 +133,7 @@ func (p *Program) StateNames() []string {
 		if base == "" || s.New.Kind == Input {
 			base = s.Name[strings.LastIndex(s.Name, ".")+1:]
 		}
-		names[i] = unused(base, taken)
+		names[i] = taken.Fresh(base)
 	}
 	return names
 }
@@ -161,16 +161,17 @@ func (p *Program) Formula() []Equation {
 func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []Equation {
 	order := below(roots, leaves)
 	w := &writer{p: p, names: map[*Value]string{}}
-	taken := map[string]bool{}
+	taken := NewNames()
 	for _, v := range order {
 		if n, ok := leaves[v]; ok {
-			w.names[v], taken[n] = n, true
+			w.names[v] = n
+			taken.Take(n)
 		} else if len(v.Args) == 0 {
-			taken[p.Leaf(v)] = true
+			taken.Take(p.Leaf(v))
 		}
 	}
 	for _, n := range names {
-		taken[n] = true
+		taken.Take(n)
 	}
 	isLine := lines(order, names, leaves)
 	var out, last []Equation
@@ -182,9 +183,9 @@ func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []E
 		text := w.text(v)
 		switch {
 		case !root:
-			name = unused(label(v), taken)
+			name = taken.Fresh(label(v))
 		case w.readLater(name, order, i, isLine):
-			last = append(last, Equation{Name: name, Value: v, Extent: v.Extent, Text: unused(name+"_new", taken), Update: true})
+			last = append(last, Equation{Name: name, Value: v, Extent: v.Extent, Text: taken.Fresh(name + "_new"), Update: true})
 			name, root = last[len(last)-1].Text, false
 		}
 		out = append(out, Equation{Name: name, Value: v, Extent: v.Extent, Text: text, Update: root})
@@ -257,37 +258,40 @@ func label(v *Value) string {
 	return "c"
 }
 
-func unused(base string, taken map[string]bool) string {
-	name := base
-	for i := 1; taken[name]; i++ {
-		name = base + strconv.Itoa(i)
+// Names hands out names that are not taken.
+type Names struct {
+	taken map[string]bool
+	next  map[string]int // number to try for a base
+}
+
+// NewNames takes some names from the start.
+func NewNames(taken ...string) *Names {
+	n := &Names{map[string]bool{}, map[string]int{}}
+	n.Take(taken...)
+	return n
+}
+
+// Take marks names as taken.
+func (n *Names) Take(names ...string) {
+	for _, name := range names {
+		n.taken[name] = true
 	}
-	taken[name] = true
+}
+
+// Fresh is base, or base with the first number that makes it new. It is taken afterwards.
+func (n *Names) Fresh(base string) string {
+	name := base
+	for n.taken[name] {
+		n.next[base]++
+		name = base + strconv.Itoa(n.next[base])
+	}
+	n.taken[name] = true
 	return name
 }
 
 // below lists the values below roots, operands first, and nothing below a leaf.
 func below(roots []*Value, leaves map[*Value]string) []*Value {
-	var order []*Value
-	inside := map[*Value]bool{}
-	stack := append([]*Value(nil), roots...)
-	for len(stack) > 0 {
-		v := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if inside[v] {
-			continue
-		}
-		inside[v] = true
-		if _, leaf := leaves[v]; !leaf {
-			stack = append(stack, v.Args...)
-		}
-	}
-	for _, v := range Reachable(roots...) {
-		if inside[v] {
-			order = append(order, v)
-		}
-	}
-	return order
+	return walk(roots, func(v *Value) bool { _, leaf := leaves[v]; return leaf })
 }
 
 type writer struct {
