@@ -68,10 +68,16 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	return r, diags, nil
 }
 
-// digest identifies a rule by what it computes and keeps: not by its text, its comments or the names of its lets.
+// digest identifies a rule by what it computes and keeps: not by its text, its comments, the names of its lets, or the
+// defaults and intervals of its hyperparameters.
 func digest(p *ir.Program) string {
+	bare := *p
+	bare.Hypers = nil
+	for _, h := range p.Hypers {
+		bare.Hypers = append(bare.Hypers, ir.HyperDecl{Name: h.Name})
+	}
 	var b strings.Builder
-	for _, line := range strings.SplitAfter(p.String(), "\n") {
+	for line := range strings.Lines(bare.String()) {
 		line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), "  # ")
 		b.WriteString(line + "\n")
 	}

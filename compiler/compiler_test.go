@@ -66,6 +66,8 @@ func TestDigest(t *testing.T) {
 		"a let less":             replace("  let u = m/(sqrt(v) + 1e-8)\n", "", "lr*u", "lr*(m/(sqrt(v) + 1e-8))"),
 		"the names of variables": replace("lerp(a, b, w) = a + w*(b - a)", "lerp(from, to, by) = from + by*(to - from)"),
 		"declarations reordered": strings.Join(lines[6:], "") + strings.Join(lines[:6], ""),
+		"a hyper's interval":     replace("(0, inf)", "[0, inf)"),
+		"a hyper's default":      replace("1e-3", "2e-3"),
 		"an unused fn":           adam + "fn more(u) = u\n",
 		"spelling of a number":   replace("1e-8", "0.00000001"),
 	} {
@@ -83,7 +85,6 @@ func TestDigest(t *testing.T) {
 		"a state's extent":     replace("ema(u; beta)/", "ema(norm(u); beta)/"),
 		"a state's start":      replace("state s = 0", "state s = 1"),
 		"a hyper renamed":      replace("lr", "rate"),
-		"a hyper's interval":   replace("(0, inf)", "[0, inf)"),
 		"a point of its own":   replace("  x <- x - lr*u\n", "  x <- x - lr*u\n  eval 2*x\n"),
 		"the states reordered": replace("  let m = debiased(g; beta1)\n", "", "let v = debiased(g^2; beta2)\n", "let v = debiased(g^2; beta2)\n  let m = debiased(g; beta1)\n"),
 	} {

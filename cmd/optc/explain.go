@@ -86,6 +86,7 @@ type option struct {
 type stateInfo struct {
 	Name   string `json:"name"`
 	Extent string `json:"extent"`
+	KeptAs string `json:"kept_as"` // its name in checkpoints
 }
 
 type line struct {
@@ -123,7 +124,7 @@ func explain(u *unit, r *compiler.Rule) *explanation {
 	}
 	names := p.StateNames()
 	for i, s := range p.States {
-		e.States = append(e.States, stateInfo{names[i], s.Extent.String()})
+		e.States = append(e.States, stateInfo{names[i], s.Extent.String(), s.Name})
 		if s.Extent == ir.Elem {
 			e.StateBytes.F32 += 4
 			e.StateBytes.F64 += 8
@@ -227,6 +228,9 @@ func newTeller(p *ir.Program, states []string) *teller {
 	}
 	for _, h := range p.Hypers {
 		t.taken.Take(h.Name)
+	}
+	for _, v := range ir.Reachable(p.Roots()...) {
+		t.taken.Avoid(v.Label)
 	}
 	return t
 }
@@ -372,11 +376,10 @@ func (t *teller) name(v *ir.Value, k *ir.Kernel) string {
 			return t.states[i]
 		}
 	}
-	base := v.Label
-	if base == "" || len(v.Args) == 0 {
-		base = "k"
+	if v.Label == "" || len(v.Args) == 0 {
+		return t.taken.Invent("k")
 	}
-	return t.taken.Fresh(base)
+	return t.taken.Fresh(v.Label)
 }
 
 // keep says which states take a step value.
@@ -456,7 +459,11 @@ func (e *explanation) printDeclarations(w io.Writer) {
 	section("options, chosen with -D", t)
 	t = table{}
 	for _, s := range e.States {
-		t.add(s.Name, once(s.Extent))
+		kept := ""
+		if s.KeptAs != s.Name {
+			kept = "in checkpoints " + s.KeptAs
+		}
+		t.add(s.Name, once(s.Extent), kept)
 	}
 	section("states", t)
 }

@@ -426,11 +426,28 @@ func (to *callee) text(files bool) string {
 
 func (c *checker) leave() { c.active = c.active[:len(c.active)-1] }
 
+// signature is a fn's head: its name, variables and parameters.
+func signature(fn *lang.Fn) string {
+	names := func(n int, at func(int) string) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = at(i)
+		}
+		return strings.Join(parts, ", ")
+	}
+	vars := names(len(fn.Vars), func(i int) string { return fn.Vars[i].Name })
+	return fn.Name.Name + "(" + vars + "; " + names(len(fn.Params), func(i int) string { return fn.Params[i].Name.Name }) + ")"
+}
+
 // inlineFn elaborates a fn's body on the arguments.
 func (c *checker) inlineFn(f *frame, to *callee, args []*ir.Value, e *lang.Call) *ir.Value {
 	fn := to.decl.fn
 	if len(args) != len(fn.Vars) {
-		c.errorf(f, e.Span, "", "%s takes %s, has %d", fn.Name.Name, count(len(fn.Vars), "variable"), len(args))
+		hint := ""
+		if len(args) > len(fn.Vars) && len(fn.Params) > 0 {
+			hint = "parameters follow a semicolon, as in `" + signature(fn) + "`"
+		}
+		c.errorf(f, e.Span, hint, "%s takes %s, has %d", fn.Name.Name, count(len(fn.Vars), "variable"), len(args))
 		return nil
 	}
 	n, ok := c.enter(f, to, e.Span)

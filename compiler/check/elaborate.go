@@ -38,10 +38,11 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	if !c.diags.HasErrors() {
 		prog = c.resolve()
 	}
-	c.diags.Sort()
 	if c.diags.HasErrors() {
 		prog = nil
+		c.diags = slices.DeleteFunc(c.diags, func(d lang.Diagnostic) bool { return d.Severity == lang.Warning }) // they may come of the errors
 	}
+	c.diags.Sort()
 	return prog, c.diags
 }
 
@@ -292,12 +293,13 @@ func (c *checker) step(f *frame, at lang.Span) {
 }
 
 // declareName makes a name of the body, once.
-func (c *checker) declareName(f *frame, id lang.Ident, b *binding) {
+func (c *checker) declareName(f *frame, id lang.Ident, b *binding) bool {
 	if old := c.forbidden(f, id.Name); old != "" {
 		c.errorf(f, id.Span, "choose another name", "%s %s", id.Name, old)
-		return
+		return false
 	}
 	f.names[id.Name] = b
+	return true
 }
 
 func (c *checker) forbidden(f *frame, name string) string {
@@ -501,8 +503,7 @@ func (c *checker) hyper(f *frame, s *lang.Hyper) {
 	b := &binding{variable: -1, assignWhat: "is a hyperparameter, which a rule never changes"}
 	decl, ok := c.hyperDecl(f, s)
 	b.bad = !ok
-	defer c.declareName(f, s.Name, b)
-	if !ok {
+	if !c.declareName(f, s.Name, b) || !ok {
 		return
 	}
 	if arg := f.take(s.Name.Name); arg != nil {

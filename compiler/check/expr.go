@@ -115,8 +115,24 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 		c.errorf(f, e.Span, "call it, as in `"+e.Name+"(...)`", "%s is a function, not a value", e.Name)
 		return nil
 	}
-	c.errorf(f, e.Span, didYouMean(e.Name, c.known(f)), "nothing is named %s here", e.Name)
+	c.errorf(f, e.Span, c.nameHint(f, e.Name), "nothing is named %s here", e.Name)
 	return nil
+}
+
+// otherNames are what other libraries call the inputs of a rule.
+var otherNames = map[string]string{
+	"grad": "g", "grads": "g", "gradient": "g", "dx": "g", "param": "x", "params": "x", "p": "x", "w": "x", "weight": "x", "weights": "x",
+	"theta": "x", "step": "t", "steps": "t", "iter": "t", "iteration": "t", "k": "t", "e": "exp(1)", "nan": "0/0",
+}
+
+func (c *checker) nameHint(f *frame, name string) string {
+	if other, ok := otherNames[name]; ok && (f.names[other] != nil || other == "t") {
+		return "the rule's name for it is `" + other + "`"
+	}
+	if f.declared[name] {
+		return "it is declared further down; a value that outlives the step is a `state`"
+	}
+	return didYouMean(name, c.known(f))
 }
 
 // known lists the names that an expression may use, for spelling hints.

@@ -121,7 +121,8 @@ func (e Equation) String() string {
 	return e.Name + " = " + e.Text
 }
 
-// StateNames gives each state a short name for people: what the rule calls its new value, else the last part of its path.
+// StateNames gives each state a short name for people: that of its declaration in the rule's own body, and for a state
+// of a call what the rule calls its new value.
 func (p *Program) StateNames() []string {
 	taken := NewNames("x", "g", "t", "loss")
 	for _, h := range p.Hypers {
@@ -129,9 +130,9 @@ func (p *Program) StateNames() []string {
 	}
 	names := make([]string, len(p.States))
 	for i, s := range p.States {
-		base := s.New.Label
-		if base == "" || s.New.Kind == Input {
-			base = s.Name[strings.LastIndex(s.Name, ".")+1:]
+		base := s.Name[strings.LastIndex(s.Name, ".")+1:]
+		if base != s.Name && s.New.Label != "" && s.New.Kind != Input {
+			base = s.New.Label
 		}
 		names[i] = taken.Fresh(base)
 	}
@@ -174,6 +175,9 @@ func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []E
 		taken.Take(n)
 	}
 	isLine := lines(order, names, leaves)
+	for _, v := range order {
+		taken.Avoid(v.Label)
+	}
 	var out, last []Equation
 	for i, v := range order {
 		if !isLine[v] {
@@ -183,7 +187,7 @@ func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []E
 		text := w.text(v)
 		switch {
 		case !root:
-			name = taken.Fresh(label(v))
+			name = invent(v, taken)
 		case w.readLater(name, order, i, isLine):
 			last = append(last, Equation{Name: name, Value: v, Extent: v.Extent, Text: taken.Fresh(name + "_new"), Update: true})
 			name, root = last[len(last)-1].Text, false
@@ -248,25 +252,27 @@ func (w *writer) readLater(name string, order []*Value, i int, isLine map[*Value
 	return false
 }
 
-func label(v *Value) string {
+// invent names a value that is no root: by its label, or by a name that no label of the rule is.
+func invent(v *Value, names *Names) string {
 	switch {
 	case v.Label != "":
-		return v.Label
+		return names.Fresh(v.Label)
 	case v.Extent == Elem:
-		return "u"
+		return names.Invent("u")
 	}
-	return "c"
+	return names.Invent("c")
 }
 
 // Names hands out names that are not taken.
 type Names struct {
-	taken map[string]bool
-	next  map[string]int // number to try for a base
+	taken   map[string]bool
+	avoided map[string]bool
+	next    map[string]int // number to try for a base
 }
 
 // NewNames takes some names from the start.
 func NewNames(taken ...string) *Names {
-	n := &Names{map[string]bool{}, map[string]int{}}
+	n := &Names{map[string]bool{}, map[string]bool{}, map[string]int{}}
 	n.Take(taken...)
 	return n
 }
@@ -287,6 +293,18 @@ func (n *Names) Fresh(base string) string {
 	}
 	n.taken[name] = true
 	return name
+}
+
+// Avoid keeps a name that somebody else may ask for from being invented.
+func (n *Names) Avoid(name string) { n.avoided[name] = true }
+
+// Invent is Fresh, but for names to avoid.
+func (n *Names) Invent(base string) string {
+	for {
+		if name := n.Fresh(base); !n.avoided[name] {
+			return name
+		}
+	}
 }
 
 // below lists the values below roots, operands first, and nothing below a leaf.
