@@ -373,16 +373,20 @@ func (m *module) build(t *testing.T, tags string, env ...string) string {
 	return p.path
 }
 
-// run runs a built program on a job and hands on what it reports.
-func run(t *testing.T, program string, job agree.Job, args ...string) *agree.Report {
-	t.Helper()
-	size := agree.Medium
+// size is how much a program does in this mode.
+func size() int {
 	switch {
 	case *full:
-		size = agree.Full
+		return agree.Full
 	case testing.Short():
-		size = agree.Short
+		return agree.Short
 	}
+	return agree.Medium
+}
+
+// run runs a built program on a job and hands on what it reports.
+func run(t *testing.T, program string, job agree.Job, size int, args ...string) *agree.Report {
+	t.Helper()
 	words := append(strings.Fields(os.Getenv(execVariable)), program, "-job="+string(job), fmt.Sprintf("-size=%d", size))
 	cmd := exec.Command(words[0], append(words[1:], args...)...)
 	cmd.Stderr = os.Stderr

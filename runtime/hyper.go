@@ -117,7 +117,7 @@ func (h *Hyper) check(v float64) error {
 		return fmt.Errorf("%s = %s is outside %s", h.Name, formatNumber(v), h.interval())
 	}
 	if h.Integer && v != math.Floor(v) {
-		return fmt.Errorf("%s = %s is not an integer in %s", h.Name, formatNumber(v), h.interval())
+		return fmt.Errorf("%s must be a whole number in %s, not %s", h.Name, h.interval(), formatNumber(v))
 	}
 	return nil
 }

@@ -176,7 +176,7 @@ func TestNewErrors(t *testing.T) {
 		{"NaN", rule, ok, hypers(0, math.NaN()), nil, "adam: group 0: lr = NaN is outside (0, inf)"},
 		{"half open", rule, ok, hypers(1, 1), nil, "adam: group 0: beta1 = 1 is outside [0, 1)"},
 		{"-inf", rule, ok, hypers(5, math.Inf(-1)), nil, "adam: group 0: limit = -inf is outside [-2, inf]"},
-		{"integer", rule, ok, hypers(4, 2.5), nil, "adam: group 0: every = 2.5 is not an integer in 1..inf"},
+		{"integer", rule, ok, hypers(4, 2.5), nil, "adam: group 0: every must be a whole number in 1..inf, not 2.5"},
 		{"integer range", rule, ok, hypers(4, 0), nil, "adam: group 0: every = 0 is outside 1..inf"},
 		{"group", rule, ok, nil, []Option{Group(Rank(1), hypers(0, -2))}, "adam: group 1: lr = -2 is outside (0, inf)"},
 		{"empty group", rule, ok, nil, []Option{Group(Rank(1), nil), Group(Rank(1, 7), nil)}, "adam: group 2 takes no parameter"},

@@ -527,7 +527,8 @@ func (c *checker) admits(h ir.HyperDecl, name string, arg *bound) bool {
 		return false
 	}
 	if arg.value.Kind == ir.Number && !h.Admits(arg.value.Num) {
-		c.report(arg.file, arg.where, "", "%s = %s is outside %s", name, ir.FormatNumber(arg.value.Num), h.Interval())
+		h.Name = name // as it was given
+		c.report(arg.file, arg.where, "", "%s", h.Refusal(arg.value.Num))
 		return false
 	}
 	return true
@@ -544,7 +545,7 @@ func (c *checker) hyperDecl(f *frame, s *lang.Hyper) (ir.HyperDecl, bool) {
 		return h, false
 	}
 	if !h.Admits(v) {
-		c.errorf(f, s.Default.Where(), "", "%s = %s is outside %s", h.Name, ir.FormatNumber(v), h.Interval())
+		c.errorf(f, s.Default.Where(), "", "%s", h.Refusal(v))
 		return h, false
 	}
 	return h, true
@@ -710,7 +711,7 @@ func (c *checker) valueOption(f *frame, s *lang.Option, b *binding, arg *bound) 
 		if arg != nil {
 			at, file = arg.where, arg.file
 		}
-		c.report(file, at, "", "option %s = %s is outside %s", s.Name.Name, ir.FormatNumber(b.value.Num), h.Interval())
+		c.report(file, at, "", "option %s", h.Refusal(b.value.Num))
 		b.bad = true
 	}
 }

@@ -173,7 +173,7 @@ func unitCases() []unitCase {
 		{"unknown option", root(wrapper), "sgd", opt("nestrov", "true"), "rule sgd has no hyperparameter or option nestrov; did you mean `nesterov`"},
 		{"a mask option", root(wrapper), "sgd", opt("nesterov", "yes"), "option nesterov needs true or false"},
 		{"option out of range", root(wrapper), "wrap", opt("n", "12"), "option n = 12 is outside 1..9"},
-		{"a fraction", root(wrapper), "wrap", opt("n", "2.5"), "option n = 2.5 is outside 1..9"},
+		{"a fraction", root(wrapper), "wrap", opt("n", "2.5"), "option n must be a whole number in 1..9, not 2.5"},
 		{"no number", root(wrapper), "wrap", opt("n", "NaN"), "option n"},
 		{"unknown rule in an option", root(wrapper), "wrap", opt("base", "adam"), "option base holds a rule"},
 		{"a fn in a rule option", root(wrapper), "wrap", opt("base", "f"), "option base holds a rule, and f is none"},

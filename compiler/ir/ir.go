@@ -134,6 +134,14 @@ func (h HyperDecl) Admits(v float64) bool {
 	return !h.Integer || v == math.Floor(v)
 }
 
+// Refusal says why v, which h does not admit, cannot be its value.
+func (h HyperDecl) Refusal(v float64) string {
+	if h.Integer && v != math.Floor(v) {
+		return fmt.Sprintf("%s must be a whole number in %s, not %s", h.Name, h.Interval(), FormatNumber(v))
+	}
+	return fmt.Sprintf("%s = %s is outside %s", h.Name, FormatNumber(v), h.Interval())
+}
+
 // State is one persistent value.
 type State struct {
 	Name   string // its path through calls, as in debiased.ema.s

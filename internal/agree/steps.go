@@ -66,7 +66,7 @@ func (s *subject[T]) compareSteps() error {
 		if s.size == Short {
 			steps = 3
 		}
-		large := s.size == Full || s.size == Medium && s.library && g == plain && s.float32()
+		large := s.library && g == plain && (s.size == Full || s.size == Medium && s.float32())
 		m := newModel[T](r.Uint64(), g, s.lengths(r, large), steps, s.compiled.Checked.Hypers)
 		want, err := s.interpret(m)
 		if err != nil {
