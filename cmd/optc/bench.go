@@ -20,11 +20,11 @@ import (
 
 type benchCmd struct {
 	ruleArg
+	setFlag
 	N       size              `short:"n" default:"16M" help:"Parameter elements; K, M and G count 1024, 1024K and 1024M."`
 	Threads int               `default:"1" help:"Goroutines a step."`
 	DType   string            `name:"dtype" enum:"f32,f64" default:"f32" help:"Element type, f32 or f64."`
 	Engine  string            `enum:"go,avx2,avx512," default:"" help:"go, avx2 or avx512; the fastest of this CPU by default."`
-	Set     map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Set a hyperparameter."`
 	Reps    int               `default:"9" help:"Repetitions, at least 7."`
 	JSON    bool              `name:"json" help:"Print one JSON object."`
 }

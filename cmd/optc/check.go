@@ -11,12 +11,12 @@ import (
 
 type checkCmd struct {
 	Format string   `enum:"text,json,github" default:"text" help:"How diagnostics are written: text, json or github."`
-	Files  []string `arg:"" name:"file" help:"Rule files."`
+	Files  []string `arg:"" name:"file" help:"Rule files, or std/NAME."`
 }
 
 // Help is the verb's example.
 func (checkCmd) Help() string {
-	return `Every rule of the files is compiled, with each choice of each of its options. Errors and warnings go to the standard error; the exit code is 1 if there is an error.
+	return `Every rule of the files is compiled, with its defaults and with each choice of each of its options. Errors and warnings go to the standard error; the exit code is 1 if there is an error.
 
 Example:
   optc check adam.opt
@@ -28,11 +28,11 @@ func (cmd *checkCmd) Run(c *console) error {
 	var all lang.Diagnostics
 	var sources map[string][]byte
 	for _, name := range cmd.Files {
-		u, err := openFile(name)
+		u, rules, err := openRules(c, name)
 		if err != nil {
 			return err
 		}
-		ds, err := u.check()
+		ds, err := u.check(rules)
 		if err != nil {
 			return err
 		}
@@ -41,11 +41,11 @@ func (cmd *checkCmd) Run(c *console) error {
 	return c.reportAs(cmd.Format, distinct(all), sources)
 }
 
-// check compiles all rules of the unit with each choice of their options.
-func (u *unit) check() (lang.Diagnostics, error) {
+// check compiles rules of the unit with each choice of their open options.
+func (u *unit) check(rules []string) (lang.Diagnostics, error) {
 	all := slices.Clone(u.diags)
-	for _, name := range u.Rules() {
-		for _, set := range choices(u.options(name)) {
+	for _, name := range rules {
+		for _, set := range choices(u.open(name)) {
 			_, diags, err := compiler.Compile(u.Unit, name, set)
 			if err != nil {
 				return nil, internalError{fmt.Errorf("rule %s: %w", name, err)}

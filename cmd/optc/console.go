@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -50,6 +51,13 @@ func (c *console) reportAs(format string, ds lang.Diagnostics, sources map[strin
 	return nil
 }
 
+// clearLine clears the line that a terminal shows.
+func (c *console) clearLine() {
+	if c.tty {
+		fmt.Fprint(c.err, "\r\x1b[K")
+	}
+}
+
 // read returns the bytes of a named file, or of the standard input for "-"; at most limit of them and one more, so that
 // a reader which never ends does no harm.
 func (c *console) read(name string, limit int64) ([]byte, error) {
@@ -81,10 +89,13 @@ func writeFile(name string, data []byte) error {
 	if info, err := os.Stat(name); err == nil {
 		mode = info.Mode().Perm()
 	}
+	if err := checkFolder(name); err != nil {
+		return err
+	}
 	dir, base := filepath.Split(name)
 	f, err := createTemp(dir, base, mode)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write %s: %w", name, cause(err)) // not the name of the temporary file
 	}
 	_, err = f.Write(data)
 	if closed := f.Close(); err == nil {
@@ -97,6 +108,17 @@ func writeFile(name string, data []byte) error {
 		os.Remove(f.Name())
 	}
 	return err
+}
+
+// checkFolder reports that the folder of a file to write is missing.
+func checkFolder(name string) error {
+	dir := filepath.Dir(name)
+	if info, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("cannot write %s: the folder %s: %w", name, dir, cause(err))
+	} else if !info.IsDir() {
+		return fmt.Errorf("cannot write %s: %s is no folder", name, dir)
+	}
+	return nil
 }
 
 // createTemp makes a new file that no build takes for a source file. os.CreateTemp would ignore the umask.

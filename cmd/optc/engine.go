@@ -19,9 +19,6 @@ import (
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
-// interpEngine is the interpreter: it needs no toolchain.
-const interpEngine = "interp"
-
 // isaEngine is the engine whose kernels are of an instruction set.
 func isaEngine(isa goasm.ISA) optrt.Engine {
 	if isa == goasm.AVX512 {
@@ -43,18 +40,18 @@ func lacking(r *compiler.Rule, isa goasm.ISA) string {
 }
 
 // checkEngine refuses an engine that is asked for and cannot be had: never another one instead. "" is the fastest.
-func checkEngine(r *compiler.Rule, name string) error {
+func checkEngine(r *compiler.Rule, name engineFlag) error {
 	if name == "" {
 		return nil
 	}
-	e, err := optrt.ParseEngine(name)
+	e, err := optrt.ParseEngine(string(name))
 	if err != nil {
 		return usagef("%v", err)
 	}
 	if !optrt.Has(e) {
 		return usagef("this CPU lacks the engine %s", e)
 	}
-	for _, isa := range []goasm.ISA{goasm.AVX2, goasm.AVX512} {
+	for _, isa := range isas {
 		if isaEngine(isa) == e {
 			if op := lacking(r, isa); op != "" {
 				return usagef("rule %s has no %s kernel, because of the operator %s; its engines are go and interp", r.Name, e, op)
@@ -69,8 +66,8 @@ func interrupted() (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 }
 
-// buildProgram builds a program around a rule, and around its roof unless that is nil.
-func buildProgram(ctx context.Context, r, roof *compiler.Rule, dtype target.DType) (string, error) {
+// buildProgram builds a program around a rule, and around its roof unless that is nil. On a terminal it says that it does.
+func buildProgram(ctx context.Context, c *console, r, roof *compiler.Rule, dtype target.DType) (string, error) {
 	req := target.Request{Package: "main", Base: "rule", Source: r.Name, Version: moduleVersion(),
 		Rules: []*compiler.Rule{r}, DTypes: []target.DType{dtype}}
 	p := driver.Program{Source: optc.Source, DType: dtype.Go(), Rule: gosrc.TypeName(r.Name, dtype) + "Rule"}
@@ -85,7 +82,13 @@ func buildProgram(ctx context.Context, r, roof *compiler.Rule, dtype target.DTyp
 	for _, f := range files {
 		p.Files = append(p.Files, driver.File{Name: f.Name, Data: f.Data})
 	}
+	p.Building = func() {
+		if c.tty {
+			fmt.Fprintf(c.err, "building %s ...", r.Name)
+		}
+	}
 	path, err := driver.Build(ctx, p)
+	c.clearLine()
 	if errors.Is(err, driver.ErrNoToolchain) {
 		return "", fmt.Errorf("%w; optc trace and optc run need none with --engine %s", err, interpEngine)
 	}
@@ -93,20 +96,10 @@ func buildProgram(ctx context.Context, r, roof *compiler.Rule, dtype target.DTyp
 }
 
 // request is a request for a rule with hyperparameters.
-func request(engine string, workers int, hypers []float64) host.Request {
-	req := host.Request{Engine: engine, Workers: workers, Hypers: make([]host.Number, len(hypers))}
+func request(engine engineFlag, threads int, hypers []float64) host.Request {
+	req := host.Request{Engine: string(engine), Workers: threads, Hypers: make([]host.Number, len(hypers))}
 	for i, h := range hypers {
 		req.Hypers[i] = host.Number(h)
 	}
 	return req
-}
-
-// dtypeFlag is an element type on the command line.
-type dtypeFlag string
-
-func (d dtypeFlag) dtype() target.DType {
-	if d == "f64" {
-		return target.F64
-	}
-	return target.F32
 }

@@ -10,7 +10,7 @@ import (
 type fmtCmd struct {
 	Write bool     `short:"w" xor:"mode" help:"Rewrite the files in place."`
 	Check bool     `xor:"mode" help:"Write nothing; exit with 1 if a file is not in canonical form."`
-	Files []string `arg:"" name:"file" help:"Rule files; - is the standard input."`
+	Files []string `arg:"" name:"file" help:"Rule files, or std/NAME; - is the standard input."`
 }
 
 // Help is the verb's example.
@@ -36,11 +36,10 @@ func (cmd *fmtCmd) Run(c *console) error {
 }
 
 func (cmd *fmtCmd) format(c *console, name string) error {
-	src, err := c.read(name, lang.MaxFileSize)
+	shown, src, err := cmd.source(c, name)
 	if err != nil {
 		return err
 	}
-	shown := shownName(name)
 	tree, diags := lang.Parse(shown, src)
 	if err := c.report(diags, map[string][]byte{shown: src}); err != nil {
 		return err
@@ -60,4 +59,40 @@ func (cmd *fmtCmd) format(c *console, name string) error {
 	}
 	_, err = c.out.Write(out)
 	return err
+}
+
+// source is the text of a file and what messages call it; of std/NAME the library's file that declares NAME.
+func (cmd *fmtCmd) source(c *console, name string) (shown string, src []byte, err error) {
+	decl, ok := libraryName(name)
+	if !ok {
+		src, err = c.read(name, lang.MaxFileSize)
+		return shownName(name), src, err
+	}
+	if cmd.Write {
+		return "", nil, usagef("fmt -w %s: the library is part of optc; optc fmt %s > FILE.opt makes a copy to change", name, name)
+	}
+	u := openLibrary()
+	for _, file := range u.sourceFiles() {
+		if tree, _ := lang.Parse(file, u.Sources[file]); declares(tree, decl) {
+			return file, u.Sources[file], nil
+		}
+	}
+	return "", nil, u.require(c, decl)
+}
+
+// declares reports whether a file declares a rule or a fn.
+func declares(tree *lang.File, name string) bool {
+	for _, d := range tree.Decls {
+		switch d := d.(type) {
+		case *lang.Fn:
+			if d.Name.Name == name {
+				return true
+			}
+		case *lang.Rule:
+			if d.Name.Name == name {
+				return true
+			}
+		}
+	}
+	return false
 }

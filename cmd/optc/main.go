@@ -38,6 +38,8 @@ type cli struct {
 	Bench   benchCmd   `cmd:"" help:"Measure a rule against the memory bandwidth of this machine."`
 	List    listCmd    `cmd:"" help:"List the rules of the library or of a file."`
 	Version versionCmd `cmd:"" help:"Print the versions of optc and Go."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the versions of optc and Go."`
 }
 
 const description = `Compiles optimizers.
@@ -66,16 +68,33 @@ func execute(args []string, c *console) (code int) {
 
 func dispatch(args []string, c *console) error {
 	var commands cli
-	parser, err := kong.New(&commands, kong.Name("optc"), kong.Description(description), kong.Bind(c), kong.Vars{"tasks": strings.Join(tasks.Names(), ", ")},
+	vars := kong.Vars{"tasks": strings.Join(tasks.Names(), ", "), "passes": strings.Join(dumpNames(), ", "), "version": versions()}
+	parser, err := kong.New(&commands, kong.Name("optc"), kong.Description(description), kong.Bind(c), vars,
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
 		return internalError{err}
 	}
-	ctx, err := parser.Parse(args)
+	if len(args) == 0 {
+		return printUsage(c, parser)
+	}
+	ctx, err := parser.Parse(joinNegative(args))
 	if err != nil {
 		return usagef("%v", err)
 	}
 	return ctx.Run()
+}
+
+// printUsage answers a command line without a verb.
+func printUsage(c *console, parser *kong.Kong) error {
+	parser.Stdout = c.err
+	ctx, err := kong.Trace(parser, nil)
+	if err == nil {
+		err = ctx.PrintUsage(false)
+	}
+	if err != nil {
+		return internalError{err}
+	}
+	return errNoVerb
 }
 
 // finish prints an error and returns its exit code.
@@ -87,6 +106,8 @@ func (c *console) finish(err error) int {
 		return 0
 	case errors.Is(err, errReported):
 		return codeFailure
+	case errors.Is(err, errNoVerb):
+		return codeUsage
 	case errors.As(err, &internal):
 		return c.internal(internal.Error(), nil)
 	case errors.Is(err, context.Canceled):
@@ -108,6 +129,9 @@ func (c *console) internal(what string, stack []byte) int {
 
 // errReported stands for diagnostics that have been printed.
 var errReported = errors.New("diagnostics were reported")
+
+// errNoVerb stands for a command line without a verb, which has been answered.
+var errNoVerb = errors.New("no verb")
 
 // usageError is a command line that asks for what cannot be.
 type usageError struct{ error }

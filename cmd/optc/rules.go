@@ -20,8 +20,8 @@ import (
 
 // fixed are the flags that decide, when a rule is compiled, what is otherwise decided when it runs.
 type fixed struct {
-	Define map[string]string `short:"D" mapsep:"none" placeholder:"OPTION=VALUE" help:"Choose an option of the rule (again for each option)."`
-	Fix    map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Make a hyperparameter a constant."`
+	Define map[string]string `short:"D" mapsep:"," placeholder:"OPTION=VALUE" help:"Choose an option of the rule (again for each option)."`
+	Fix    map[string]string `mapsep:"," placeholder:"HYPER=VALUE" help:"Make a hyperparameter a constant (again for each)."`
 }
 
 // ruleArg is the argument and the flags of the verbs that take one rule.
@@ -88,9 +88,29 @@ func (u *unit) compile(c *console, name string, set compiler.Settings) (*compile
 	return r, nil
 }
 
+// libraryName is the NAME of std/NAME; std/FILE.opt is a file in a folder.
+func libraryName(arg string) (string, bool) {
+	name, ok := strings.CutPrefix(arg, "std/")
+	return name, ok && !strings.Contains(name, ".opt")
+}
+
+// openRules loads a rule file with all its rules, or the library with the one that is asked for. Errors in them are in
+// the unit's diags.
+func openRules(c *console, arg string) (*unit, []string, error) {
+	if name, ok := libraryName(arg); ok {
+		u := openLibrary()
+		return u, []string{name}, u.require(c, name)
+	}
+	u, err := openFile(arg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return u, u.Rules(), nil
+}
+
 // open loads what a RULE names and finds the name of the rule in it.
 func open(c *console, arg string) (*unit, string, error) {
-	if name, ok := strings.CutPrefix(arg, "std/"); ok && !strings.Contains(name, ".opt") {
+	if name, ok := libraryName(arg); ok {
 		u := openLibrary()
 		return u, name, u.require(c, name)
 	}
@@ -216,7 +236,7 @@ func (f *fixed) fix(c *console, u *unit, rules []string, sets []compiler.Setting
 				continue
 			}
 			if !h.Admits(v) {
-				return usagef("--fix %s=%s: outside %s", h.Name, f.Fix[h.Name], h.Interval())
+				return usagef("--fix %s=%s: %s", h.Name, f.Fix[h.Name], h.Refusal(v))
 			}
 			sets[i].Fix[h.Name] = v
 			used[h.Name] = true
@@ -257,11 +277,14 @@ func setHypers(r *compiler.Rule, set map[string]string) ([]float64, error) {
 		if !ok {
 			v = h.Default
 		} else if !h.Admits(v) {
-			return nil, usagef("--set %s=%s: outside %s", h.Name, set[h.Name], h.Interval())
+			return nil, usagef("--set %s=%s: %s", h.Name, set[h.Name], h.Refusal(v))
 		}
 		hypers = append(hypers, v)
 	}
-	for name := range values {
+	for _, name := range sortedNames(values) {
+		if _, ok := r.Settings.Fix[name]; ok {
+			return nil, usagef("--set %s: --fix %s made it a constant; leave one of them out", name, name)
+		}
 		if !slices.Contains(known, name) {
 			return nil, usagef("--set %s: %s has no hyperparameter %s%s", name, r.Name, name, didYouMean(name, known))
 		}
@@ -289,6 +312,12 @@ func (u *unit) options(name string) []*lang.Option {
 		}
 	}
 	return nil
+}
+
+// open are the options of a rule that no rule on the way to its body fixes.
+func (u *unit) open(name string) []*lang.Option {
+	preset := u.presets(name)
+	return slices.DeleteFunc(u.options(name), func(o *lang.Option) bool { _, ok := preset[o.Name.Name]; return ok })
 }
 
 func optionsOf(body []lang.Stmt) []*lang.Option {

@@ -21,10 +21,10 @@ import (
 
 type runCmd struct {
 	ruleArg
+	setFlag
 	Task    string            `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
 	Steps   int               `default:"0" placeholder:"N" help:"Minibatch steps; the task's own number by default."`
 	Seed    uint64            `default:"1" help:"Decides the initial parameters and the order of the examples."`
-	Set     map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Set a hyperparameter."`
 	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
 	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
 	CSV     string            `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`

@@ -19,10 +19,10 @@ import (
 
 type traceCmd struct {
 	ruleArg
+	setFlag
 	Input   string            `required:"" placeholder:"FILE" help:"The numbers, as JSON; - is the standard input."`
 	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run it: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
 	DType   string            `name:"dtype" enum:"f32,f64," default:"" help:"Element type, f32 or f64, instead of the input's."`
-	Set     map[string]string `mapsep:"none" placeholder:"HYPER=VALUE" help:"Set a hyperparameter."`
 	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
 }
 

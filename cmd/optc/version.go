@@ -16,8 +16,12 @@ func (versionCmd) Help() string {
 
 // Run prints the versions.
 func (versionCmd) Run(c *console) error {
-	fmt.Fprintf(c.out, "optc %s %s %s/%s\n", moduleVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(c.out, versions())
 	return nil
+}
+
+func versions() string {
+	return fmt.Sprintf("optc %s %s %s/%s", moduleVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 const modulePath = "github.com/optc-lang/optc"

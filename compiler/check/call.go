@@ -391,7 +391,7 @@ func (c *checker) enter(f *frame, to *callee, at lang.Span) (*frame, bool) {
 	}
 	c.active = append(c.active, activeCall{key, to.text(false)})
 	n := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
-		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path}
+		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path, guards: c.guards}
 	if f.caller != nil {
 		f.calls[name]++
 		n.path = strings.TrimPrefix(f.path+"."+name, ".")
@@ -528,7 +528,7 @@ func (c *checker) inlineRule(f *frame, to *callee, x, g *ir.Value, option string
 	n.elemVariable("x", x, c, at)
 	n.elemVariable("g", g, c, at)
 	n.names["loss"] = &binding{value: c.pool.Input("loss"), variable: -1, assignWhat: "is an input of the step"}
-	n.names["t"] = &binding{value: c.pool.Input("t"), variable: -1, assignWhat: "counts the steps"}
+	n.names["t"] = &binding{variable: -1, assignWhat: "counts the steps"}
 	c.block(n, to.decl.rule.Body, false)
 	c.unused(n)
 	return n.names["x"].value

@@ -60,17 +60,19 @@ type checker struct {
 	prog  *ir.Program
 	diags lang.Diagnostics
 
-	vars      []variable
-	varOf     []int // of each state
-	hoisted   map[string]hoist
-	paths     map[string]bool // of the states
-	active    []activeCall    // calls being inlined, for cycles
-	steps     int
-	open      int               // expressions within one another; bounds the stack
-	derivs    []site            // where each derivative is asked for
-	labelled  map[*ir.Value]int // the depth of the body that named a value
-	eval      *evalPoint
-	evalDepth int
+	vars       []variable
+	varOf      []int // of each state
+	hoisted    map[string]hoist
+	paths      map[string]bool // of the states
+	active     []activeCall    // calls being inlined, for cycles
+	steps      int
+	open       int               // expressions within one another; bounds the stack
+	derivs     []site            // where each derivative is asked for
+	labelled   map[*ir.Value]int // the depth of the body that named a value
+	conditions []condition       // of every `when` at run time
+	guards     int               // how many of them stand around what is being elaborated
+	eval       *evalPoint
+	evalDepth  int
 }
 
 // variable is a name that `<-` gives values to; its extent is the join of all that it holds.
@@ -114,6 +116,8 @@ type frame struct {
 	depth    int
 	states   map[string]int // the states that the body declares, by name
 	site     lang.Span      // of the call, in the caller's file
+	guards   int            // around the call
+	count    *ir.Value      // its t, once asked for
 }
 
 // binding is what a name stands for.
@@ -265,6 +269,10 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 			c.evalStmt(f, s)
 		}
 	case *lang.Return:
+		if c.guarded(f) {
+			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a `when` that is decided at run time")
+			return
+		}
 		f.result = c.expr(f, s.Value)
 		f.returned = true
 	case *lang.Given:
@@ -345,6 +353,11 @@ func (c *checker) bind(f *frame, s *lang.Bind) {
 		b.value = c.hold(f, init, b.variable, s.Name.Name)
 		return
 	}
+	if c.guarded(f) {
+		b.bad = true
+		c.errorf(f, s.Span, "declare it above the `when`", "a `state` stands at the top level of a body or in a `when` that is decided when the rule is compiled")
+		return
+	}
 	b.real = true
 	b.value = c.newState(f, s.Name.Name, init, b.variable)
 	f.states[s.Name.Name] = len(c.prog.States) - 1
@@ -375,22 +388,29 @@ func (c *checker) hold(f *frame, v *ir.Value, variable int, label string) *ir.Va
 // newState adds a state whose value is, where it stands, init in the first step and what was kept in every other.
 func (c *checker) newState(f *frame, name string, init *ir.Value, variable int) *ir.Value {
 	c.vars[variable].least = max(c.vars[variable].least, ir.Model)
-	i := len(c.prog.States)
 	st := ir.State{Name: c.unique(strings.TrimPrefix(f.path+"."+name, "."))}
-	c.varOf = append(c.varOf, variable)
-	load := c.pool.Load(i)
-	load.Label = name
 	if init.Kind == ir.Number {
 		st.Init = init.Num
-		c.prog.States = append(c.prog.States, st)
+		_, load := c.addState(st, variable)
 		c.pool.Hold(init, variable)
-		c.prog.States[i].New = load
 		return load
 	}
-	v := c.pool.Call("where", c.pool.First(), c.pool.Hold(init, variable), load)
-	st.New = v
-	c.prog.States = append(c.prog.States, st)
+	first := c.pool.Call("eq", c.now(f), c.pool.Number(1))
+	i, load := c.addState(st, variable) // after what now may have added
+	v := c.pool.Call("where", first, c.pool.Hold(init, variable), load)
+	c.prog.States[i].New = v
 	return v
+}
+
+// addState appends a state and returns its index and its value at the start of a step.
+func (c *checker) addState(st ir.State, variable int) (int, *ir.Value) {
+	i := len(c.prog.States)
+	load := c.pool.Load(i)
+	load.Label = st.Name[strings.LastIndex(st.Name, ".")+1:]
+	st.New = load
+	c.prog.States = append(c.prog.States, st)
+	c.varOf = append(c.varOf, variable)
+	return i, load
 }
 
 // unique numbers a state whose path another one has, as the states of two blocks may.
@@ -445,10 +465,7 @@ func (c *checker) assign(f *frame, s *lang.Assign) {
 	if b.real {
 		v = c.toReal(v)
 	}
-	b.value = c.hold(f, v, b.variable, s.Name.Name)
-	if i, ok := f.states[s.Name.Name]; ok {
-		c.prog.States[i].New = b.value
-	}
+	c.give(f, s.Name.Name, v)
 }
 
 func orElse(a, b string) string {
@@ -467,22 +484,6 @@ func (f *frame) assignable() []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (c *checker) when(f *frame, s *lang.When) {
-	cond := c.mask(f, s.Cond)
-	if cond == nil {
-		return
-	}
-	if cond.Kind != ir.Number {
-		c.later(f, s.Cond.Where(), "`when` on anything but options")
-		return
-	}
-	if cond.Num != 0 {
-		c.block(f, s.Then, true)
-	} else if s.HasElse {
-		c.block(f, s.Else, true)
-	}
 }
 
 func (c *checker) evalStmt(f *frame, s *lang.Eval) {

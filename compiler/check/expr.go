@@ -85,6 +85,9 @@ func (c *checker) node(f *frame, e lang.Expr) *ir.Value {
 }
 
 func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
+	if e.Name == "t" {
+		return c.now(f)
+	}
 	if b, ok := f.names[e.Name]; ok {
 		switch {
 		case b.bad:
@@ -105,8 +108,6 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 		return c.pool.Number(math.Inf(1))
 	case "true", "false":
 		return c.pool.Bool(e.Name == "true")
-	case "t":
-		return c.pool.Input("t")
 	case "x", "g", "loss":
 		c.errorf(f, e.Span, "pass it as an argument", "a fn sees only its arguments, t and constants, not %s", e.Name)
 		return nil

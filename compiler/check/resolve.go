@@ -20,6 +20,11 @@ func (c *checker) resolve() *ir.Program {
 				"%s is declared per %s, but a value per %s is assigned to it", v.name, *v.per, vars[i])
 		}
 	}
+	for _, w := range c.conditions {
+		if w.value.Extent == ir.Elem {
+			c.report(w.file, w.where, "for elements write `where(mask, a, b)`", "`when` decides for a whole tensor or more, and this condition has a value per element")
+		}
+	}
 	if c.diags.HasErrors() {
 		return nil
 	}

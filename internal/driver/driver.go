@@ -40,6 +40,8 @@ type Program struct {
 	DType  string // float32 or float64
 	Rule   string // the generated function that returns the rule
 	Roof   string // the same of the roof, or ""
+
+	Building func() // called if it is not in the cache; may be nil
 }
 
 // ErrNoToolchain says that there is no `go` on PATH.
@@ -71,6 +73,9 @@ func Build(ctx context.Context, p Program) (string, error) {
 	path := filepath.Join(root, "rule-"+digest(own)+exe())
 	if used(path) {
 		return path, nil
+	}
+	if p.Building != nil {
+		p.Building()
 	}
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", err

@@ -23,7 +23,7 @@ const (
 
 // later lists the language's examples that this version refuses to build: what a version learns to build must leave it.
 var later = strings.Fields(`
-	adafactor amp apg_scad ef21 extragradient fista group_lasso lbfgs lookahead muon oasis prox_scad sam
+	adafactor amp apg_scad ef21 extragradient fista group_lasso lbfgs muon oasis prox_scad sam
 	sam_lookahead_adamw sgld shampoo soap trainer
 `)
 

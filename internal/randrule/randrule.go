@@ -83,6 +83,7 @@ type generator struct {
 	reductions int  // still allowed
 	stateful   int  // calls still allowed
 	inFn       bool // the names x and g are not at hand
+	guarded    bool // within a condition at run time, where no state may be declared
 }
 
 func (g *generator) chance(n int) bool { return g.r.IntN(n) == 0 }
@@ -131,7 +132,11 @@ func (g *generator) rule(name, prefix, base string) {
 	flag, form := g.fresh("flag"), g.fresh("form")
 	g.linef("  option %s = %s\n  option %s = one of (one_way, other_way)", flag, pick(g, "true", "false"), form)
 	for range 3 + g.r.IntN(9) {
-		switch g.r.IntN(12) {
+		switch g.r.IntN(13) {
+		case 3:
+			g.guarded = true
+			g.block("when "+g.mask(2, model), "  ")
+			g.guarded = false
 		case 0:
 			g.block("when "+pick(g, "", "not ")+flag, "  ")
 		case 1:
@@ -174,7 +179,11 @@ func (g *generator) block(head, indent string) {
 
 // statement writes a declaration or an assignment.
 func (g *generator) statement(indent string) {
-	switch e := pick(g, element, element, element, tensor, group, model); g.r.IntN(6) {
+	kind := g.r.IntN(6)
+	if g.guarded {
+		kind = 2 + g.r.IntN(4)
+	}
+	switch e := pick(g, element, element, element, tensor, group, model); kind {
 	case 0, 1:
 		name := g.fresh("s")
 		init := g.number()

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/optc-lang/optc/codegen/goasm"
+	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+)
+
+// isas are the instruction sets with kernels.
+var isas = []goasm.ISA{goasm.AVX2, goasm.AVX512}
+
+// slowPass is a pass that runs in plain Go, because an operator in it has no vector code.
+type slowPass struct {
+	Pass     string `json:"pass"` // as explain numbers them
+	Operator string `json:"operator"`
+}
+
+// slowPasses lists those of a rule.
+func slowPasses(r *compiler.Rule) []slowPass {
+	out := []slowPass{}
+	seen := map[*ir.Kernel]bool{}
+	for _, part := range []struct {
+		name   string
+		stages []ir.Stage
+	}{{"pass %d", r.Plan.Later}, {"pass %d of the first step", r.Plan.First}, {"pass %d of the evaluation", r.Plan.Eval}} {
+		n := 0
+		for _, s := range part.stages {
+			if s.Kernel == nil {
+				continue
+			}
+			n++
+			if o := unvectored(s.Kernel); o != "" && !seen[s.Kernel] {
+				out = append(out, slowPass{fmt.Sprintf(part.name, n), o})
+			}
+			seen[s.Kernel] = true
+		}
+	}
+	return out
+}
+
+// unvectored is an operator of a pass that some instruction set has not, or "".
+func unvectored(k *ir.Kernel) string {
+	for _, isa := range isas {
+		for _, in := range k.Instrs {
+			if !goasm.Has(isa, in.Op) {
+				return in.Op
+			}
+		}
+	}
+	return ""
+}
+
+// noteSlow says on the standard error which passes of a rule run in plain Go.
+func noteSlow(c *console, r *compiler.Rule) {
+	slow := slowPasses(r)
+	if len(slow) == 0 {
+		return
+	}
+	var passes, operators []string
+	for _, s := range slow {
+		passes, operators = append(passes, s.Pass), append(operators, s.Operator)
+	}
+	fmt.Fprintf(c.err, "optc: note: rule %s runs %s in plain Go, 10 to 100 times slower: %s\n",
+		r.Name, strings.Join(passes, ", "), lackText(operators))
+}
+
+// lackText says that operators have no vector code.
+func lackText(operators []string) string {
+	operators = distinctWords(operators)
+	if len(operators) == 1 {
+		return operators[0] + " has no vector code yet"
+	}
+	return strings.Join(operators, ", ") + " have no vector code yet"
+}
+
+// vectored reports whether a call of an operator becomes vector code, whatever it expands to.
+func vectored(o *op.Op) bool {
+	if o.Expand == "" {
+		return o.Kind != op.Elementwise || goasm.Has(goasm.AVX2, o.Name) && goasm.Has(goasm.AVX512, o.Name)
+	}
+	pool := ir.NewPool()
+	args := make([]*ir.Value, o.Args)
+	for i := range args {
+		args[i] = pool.Input([]string{"x", "g", "x"}[i])
+		if o.MaskArgs&(1<<i) != 0 {
+			args[i] = pool.Call("gt", pool.Input("x"), pool.Input("g"))
+		}
+	}
+	for _, v := range ir.Reachable(pool.Expand(o.Expand, ir.Tensor, args...)) {
+		if v.Op != nil && v.Op != o && !vectored(v.Op) {
+			return false
+		}
+	}
+	return true
+}
