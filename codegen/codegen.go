@@ -32,6 +32,9 @@ func Emit(req target.Request) ([]target.Output, error) {
 		return nil, err
 	}
 	out := []target.Output{{Name: req.Base + "_opt.go", Data: src}}
+	if len(kernels) == 0 {
+		return out, nil
+	}
 	var not []string
 	for _, a := range archs {
 		files, err := a.emit(req, kernels)

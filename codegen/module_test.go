@@ -403,7 +403,7 @@ func run(t *testing.T, program string, job agree.Job, size int, args ...string) 
 		t.Error(f)
 	}
 	for _, e := range rep.Missing {
-		t.Logf("NOT RUN: engine %s, which this CPU lacks", e)
+		t.Logf("NOT RUN: engine %s, which this build or CPU lacks", e)
 	}
 	t.Logf("%s on %v: %d values, %.3f of them finite numbers, %.1fs", job, rep.Engines, rep.Values, float64(rep.Numbers)/float64(rep.Values), time.Since(start).Seconds())
 	return rep

@@ -62,10 +62,19 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	if err != nil {
 		return nil, diags, err
 	}
+	if work := pass.Work(prog); work > pass.MaxWork {
+		return nil, append(diags, tooMuch(r, u, work)), nil
+	}
 	r.Plan = pass.Schedule(prog)
 	r.Dumps = append(r.Dumps, Dump{"kernels", r.Plan.String()})
 	r.Digest = digest(r.Plan.Program)
 	return r, diags, nil
+}
+
+// tooMuch refuses a rule whose reductions depend on each other in too long a chain.
+func tooMuch(r *Rule, u *check.Unit, work int) lang.Diagnostic {
+	return lang.Diagnostic{File: u.File(r.Name), Span: r.Decl.Name.Span, Hint: "let fewer reductions depend on each other",
+		Message: fmt.Sprintf("rule %s is too large: its passes over memory times its values are %d, and the limit is %d", r.Name, work, pass.MaxWork)}
 }
 
 // digest identifies a rule by what it computes and keeps: not by its text, its comments, the names of its lets, or the

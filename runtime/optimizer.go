@@ -57,12 +57,17 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 	if rule == nil {
 		return nil, errors.New("no rule given")
 	}
+	if width := int(unsafe.Sizeof(T(0))); rule.ElemBytes != width {
+		return nil, fmt.Errorf("%s: the rule is compiled for elements of %d bytes, and these have %d", rule.Name, rule.ElemBytes, width)
+	}
 	if err := rule.check(); err != nil {
 		return nil, fmt.Errorf("%s: generated code is at fault, build it again: %w", rule.Name, err)
 	}
 	s := settings{workers: -1}
 	for _, option := range opts {
-		option(&s)
+		if option != nil {
+			option(&s)
+		}
 	}
 	if s.workers < -1 {
 		return nil, fmt.Errorf("%s: %d workers: give 0 for all processors, or at least 1", rule.Name, s.workers)

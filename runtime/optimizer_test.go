@@ -279,7 +279,7 @@ func TestStepErrors(t *testing.T) {
 
 func TestRuleWithoutGradient(t *testing.T) {
 	rule := &Rule{
-		Name: "shrink", ModelSlots: ModelFree, GroupSlots: GroupHypers, TensorSlots: TensorFree,
+		Name: "shrink", ElemBytes: 8, ModelSlots: ModelFree, GroupSlots: GroupHypers, TensorSlots: TensorFree,
 		First: []Stage{{Pass: &Pass{
 			Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 				for i, x := range Slice[float64](a, 0) {

@@ -26,6 +26,8 @@ type Rule struct {
 	Eval  []Stage // computes the point of evaluation into StreamEval; nil when that is x itself
 
 	ReadsGrad, ReadsLoss bool
+
+	ElemBytes int // size of an element: 4 for float32, 8 for float64
 }
 
 // Fixed slots of the frames.

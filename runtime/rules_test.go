@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"unsafe"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -36,7 +37,7 @@ func adam[T Float]() *Rule {
 		{Pass: pass},
 	}
 	return &Rule{
-		Name: "adam", Digest: "ad", ReadsGrad: true,
+		Name: "adam", Digest: "ad", ReadsGrad: true, ElemBytes: int(unsafe.Sizeof(T(0))),
 		Hypers: []Hyper{positive,
 			{Name: "beta1", Default: 0.9, Hi: 1, OpenHi: true}, {Name: "beta2", Default: 0.999, Hi: 1, OpenHi: true},
 			{Name: "eps", Default: 1e-8, Hi: math.Inf(1), OpenLo: true, OpenHi: true}},
@@ -89,7 +90,7 @@ const (
 // evaluation. Its state a starts at 0.5.
 func trust[T Float]() *Rule {
 	return &Rule{
-		Name: "trust", Digest: "74", ReadsGrad: true, ReadsLoss: true,
+		Name: "trust", Digest: "74", ReadsGrad: true, ReadsLoss: true, ElemBytes: int(unsafe.Sizeof(T(0))),
 		Hypers: []Hyper{positive},
 		States: []State{
 			{Name: "m", Extent: PerElem}, {Name: "peak", Extent: PerModel, Init: 1, Slot: trustModelPeak},

@@ -21,12 +21,12 @@ import (
 type benchCmd struct {
 	ruleArg
 	setFlag
-	N       size              `short:"n" default:"16M" help:"Parameter elements; K, M and G count 1024, 1024K and 1024M."`
-	Threads int               `default:"1" help:"Goroutines a step."`
-	DType   string            `name:"dtype" enum:"f32,f64" default:"f32" help:"Element type, f32 or f64."`
-	Engine  string            `enum:"go,avx2,avx512," default:"" help:"go, avx2 or avx512; the fastest of this CPU by default."`
-	Reps    int               `default:"9" help:"Repetitions, at least 7."`
-	JSON    bool              `name:"json" help:"Print one JSON object."`
+	N       size       `short:"n" default:"16M" help:"Parameter elements; K, M and G count 1024, 1024K and 1024M."`
+	Threads int        `default:"1" help:"Goroutines a step."`
+	DType   string     `name:"dtype" enum:"f32,f64" default:"f32" help:"Element type, f32 or f64."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"go, avx2 or avx512; the fastest of this CPU by default."`
+	Reps    int        `default:"9" help:"Repetitions, at least 7."`
+	JSON    bool       `name:"json" help:"Print one JSON object."`
 }
 
 // Help is the verb's example.
@@ -83,6 +83,9 @@ func (cmd *benchCmd) Run(c *console) error {
 	if cmd.Reps < 7 || cmd.Reps > 10_000 {
 		return usagef("--reps %d: 7 to 10000 are possible", cmd.Reps)
 	}
+	if cmd.Engine == interpEngine {
+		return usagef("--engine interp: bench measures compiled kernels: go, avx2 or avx512")
+	}
 	if cmd.Threads < 1 {
 		return usagef("--threads %d: at least 1", cmd.Threads)
 	}
@@ -104,7 +107,10 @@ func (cmd *benchCmd) Run(c *console) error {
 	if err := cmd.checkMemory(r); err != nil {
 		return err
 	}
-	engine, timing, err := cmd.measure(r, hypers)
+	if cmd.Engine == "" {
+		noteSlow(c, r)
+	}
+	engine, timing, err := cmd.measure(c, r, hypers)
 	if err != nil {
 		return err
 	}
@@ -114,6 +120,9 @@ func (cmd *benchCmd) Run(c *console) error {
 	total := float64(b.Bytes) * float64(b.N) // bytes a step: over nanoseconds, GB/s
 	rule, roof := quartiles(timing.Rule), quartiles(timing.Roof)
 	b.NS, b.GB, b.Roof, b.Share = rule[1]/float64(b.N), total/rule[1], total/roof[1], roof[1]/rule[1]
+	for _, w := range b.warnings(rule, roof, cmd.arrays(r)) {
+		fmt.Fprintf(c.err, "optc: note: %s\n", w)
+	}
 	if cmd.JSON {
 		return json.NewEncoder(c.out).Encode(b)
 	}
@@ -121,15 +130,42 @@ func (cmd *benchCmd) Run(c *console) error {
 	return nil
 }
 
-// checkMemory refuses what this machine cannot hold: parameters, gradients and states, those of the roof too.
-func (cmd *benchCmd) checkMemory(r *compiler.Rule) error {
+// Beyond these a measurement deserves a word.
+const (
+	farApart   = 0.15     // quartiles, relative to the median
+	mostShare  = 1.03     // of a roof that was measured well
+	cacheBytes = 16 << 20 // arrays of this size may stay in the caches
+)
+
+// warnings say why the figures may not be what they seem; arrays is the size of all arrays in bytes.
+func (b *benchmark) warnings(rule, roof [3]float64, arrays int) []string {
+	var out []string
+	if spread := max((rule[2]-rule[0])/rule[1], (roof[2]-roof[0])/roof[1]); spread > farApart {
+		out = append(out, fmt.Sprintf("the machine is busy: the quartiles lie %.0f%% of the median apart; measure again when it is idle", 100*spread))
+	}
+	switch {
+	case arrays <= cacheBytes:
+		out = append(out, fmt.Sprintf("%d KiB of arrays fit a cache: arithmetic rather than memory may limit rule and roof; -n 16M shows memory", arrays>>10))
+	case b.Share > mostShare:
+		out = append(out, fmt.Sprintf("a share of %.2f cannot be: the roof was disturbed; measure again, with more --reps", b.Share))
+	}
+	return out
+}
+
+// arrays is the size of parameters, gradients and states in bytes.
+func (cmd *benchCmd) arrays(r *compiler.Rule) int {
 	arrays := 2
 	for _, s := range r.Plan.Program.States {
 		if s.Extent == ir.Elem {
 			arrays++
 		}
 	}
-	need := 2 * arrays * dtypeFlag(cmd.DType).dtype().Size() * int(cmd.N)
+	return arrays * dtypeFlag(cmd.DType).dtype().Size() * int(cmd.N)
+}
+
+// checkMemory refuses what this machine cannot hold, with the roof's arrays.
+func (cmd *benchCmd) checkMemory(r *compiler.Rule) error {
+	need := 2 * cmd.arrays(r)
 	if free, ok := freeMemory(); ok && need > free {
 		return fmt.Errorf("-n %d needs %d MiB of memory, %d MiB are free", cmd.N, need>>20, free>>20)
 	}
@@ -148,10 +184,10 @@ func freeMemory() (int, bool) {
 	return kilobytes << 10, err == nil
 }
 
-func (cmd *benchCmd) measure(r *compiler.Rule, hypers []float64) (string, *host.Timing, error) {
+func (cmd *benchCmd) measure(c *console, r *compiler.Rule, hypers []float64) (string, *host.Timing, error) {
 	ctx, stop := interrupted()
 	defer stop()
-	program, err := buildProgram(ctx, r, roofOf(r), dtypeFlag(cmd.DType).dtype())
+	program, err := buildProgram(ctx, c, r, roofOf(r), dtypeFlag(cmd.DType).dtype())
 	if err != nil {
 		return "", nil, err
 	}
@@ -170,8 +206,8 @@ func (cmd *benchCmd) measure(r *compiler.Rule, hypers []float64) (string, *host.
 }
 
 func (b *benchmark) print(c *console, rule, roof [3]float64, total float64, reps int) {
-	fmt.Fprintf(c.out, "%s on %s, %s, %d elements, threads %d: %d passes, %d bytes an element\n",
-		b.Rule, b.Engine, b.DType, b.N, b.Thread, b.Passes, b.Bytes)
+	fmt.Fprintf(c.out, "%s on %s, %s, %s, %s: %s, %d bytes an element\n",
+		b.Rule, b.Engine, b.DType, plural(b.N, "element", "elements"), plural(b.Thread, "thread", "threads"), plural(b.Passes, "pass", "passes"), b.Bytes)
 	t := table{header: []string{"", "ns/element", "25%", "75%", "GB/s"}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
 	for _, row := range []struct {
 		name string

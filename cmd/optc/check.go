@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/check"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -16,7 +17,7 @@ type checkCmd struct {
 
 // Help is the verb's example.
 func (checkCmd) Help() string {
-	return `Every rule of the files is compiled, with its defaults and with each choice of each of its options. Errors and warnings go to the standard error; the exit code is 1 if there is an error.
+	return `Every rule of the files is compiled, with its defaults and with each choice of each of its options, and the names in every fn are looked up. Errors and warnings go to the standard error; the exit code is 1 if there is an error.
 
 Example:
   optc check adam.opt
@@ -41,9 +42,14 @@ func (cmd *checkCmd) Run(c *console) error {
 	return c.reportAs(cmd.Format, distinct(all), sources)
 }
 
-// check compiles rules of the unit with each choice of their open options.
+// check compiles rules of the unit with each choice of their open options, and looks at the fns that no rule calls.
 func (u *unit) check(rules []string) (lang.Diagnostics, error) {
 	all := slices.Clone(u.diags)
+	if u.file != "" {
+		fns := check.Fns(u.Unit)
+		u.place(fns)
+		all = append(all, fns...)
+	}
 	for _, name := range rules {
 		for _, set := range choices(u.open(name)) {
 			_, diags, err := compiler.Compile(u.Unit, name, set)

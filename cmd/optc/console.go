@@ -66,7 +66,7 @@ func (c *console) read(name string, limit int64) ([]byte, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, usagef("%v", err)
+		return nil, usagef("%s: %v", name, cause(err))
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {

@@ -12,10 +12,11 @@ import (
 type axis struct {
 	lo, hi float64
 	log    bool
+	whole  bool // its ticks are whole numbers
 }
 
 func newAxis(lo, hi float64) axis {
-	a := axis{lo, hi, lo > 0 && hi/lo >= 20}
+	a := axis{lo: lo, hi: hi, log: lo > 0 && hi/lo >= 20}
 	if lo == hi {
 		a.lo, a.hi = lo-1, hi+1
 	}
@@ -67,6 +68,9 @@ func (a axis) ticks() []float64 {
 			break
 		}
 	}
+	if a.whole {
+		step = max(1, step)
+	}
 	for k := math.Ceil(a.lo / step); k*step <= a.hi; k++ {
 		out = append(out, k*step)
 	}
@@ -82,8 +86,12 @@ const (
 // dots of a braille character, by row and column.
 var dots = [4][2]rune{{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}}
 
-// terminalCurve draws the mean loss over stretches of steps in braille characters, two by four dots each.
-func terminalCurve(losses []float64) string {
+// divergedMark stands where a loss is not finite.
+const divergedMark = "×"
+
+// terminalCurve draws the mean loss over stretches of steps in braille characters, two by four dots each. Where a run
+// diverged, at its end, is a mark.
+func terminalCurve(losses []float64, diverged bool) string {
 	means := averaged(losses, 2*curveColumns)
 	lo, hi, ok := finiteRange(means)
 	if !ok {
@@ -94,7 +102,7 @@ func terminalCurve(losses []float64) string {
 	last := -1
 	for x := range 2 * curveColumns {
 		v := means[x*len(means)/(2*curveColumns)]
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !isFinite(v) {
 			last = -1
 			continue
 		}
@@ -123,6 +131,9 @@ func terminalCurve(losses []float64) string {
 		for _, c := range row {
 			line += string(0x2800 + c)
 		}
+		if i == 0 && diverged {
+			line = string([]rune(line)[:curveColumns-1]) + divergedMark
+		}
 		fmt.Fprintf(&b, "%9s │%s\n", label, strings.TrimRight(line, "\u2800"))
 	}
 	end := fmt.Sprint(len(losses))
@@ -139,7 +150,7 @@ const (
 )
 
 // writeSVG draws the loss of every step thin and pale, and its mean over stretches of steps above it.
-func writeSVG(w io.Writer, title string, losses []float64) error {
+func writeSVG(w io.Writer, title string, losses []float64, diverged bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" font-family="sans-serif" font-size="13">
 <title>%s</title>
@@ -152,10 +163,15 @@ func writeSVG(w io.Writer, title string, losses []float64) error {
 		lo, hi = 0, 1
 	}
 	p := &plot{&b, newAxis(0, float64(max(1, len(losses)))), newAxis(lo, hi)}
-	p.x.log = false
+	p.x.log, p.x.whole = false, true
 	p.axes()
 	p.line(raw, len(losses), "#9db8d9", 0.8)
 	p.line(means, len(losses), "#1f4e8c", 2.2)
+	if diverged {
+		x := p.px(float64(len(losses)))
+		fmt.Fprintf(&b, `<path d="M%.1f %dV%d" stroke="#b22" stroke-dasharray="4 3"/><text x="%.1f" y="%d" text-anchor="end" fill="#b22">diverged %s</text>`+"\n",
+			x, svgTop, svgHeight-svgBottom, x-6, svgTop+16, divergedAt(losses))
+	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -174,7 +190,7 @@ func (p *plot) py(v float64) float64 {
 func (p *plot) axes() {
 	for _, v := range p.x.ticks() {
 		x := p.px(v)
-		fmt.Fprintf(p.b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#eee"/><text x="%.1f" y="%d" text-anchor="middle" fill="#444">%.6g</text>`+"\n",
+		fmt.Fprintf(p.b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#eee"/><text x="%.1f" y="%d" text-anchor="middle" fill="#444">%.0f</text>`+"\n",
 			x, svgTop, x, svgHeight-svgBottom, x, svgHeight-svgBottom+20, v)
 	}
 	for _, v := range p.y.ticks() {
@@ -196,7 +212,7 @@ func (p *plot) line(values []float64, n int, colour string, width float64) {
 	fmt.Fprintf(p.b, `<path fill="none" stroke="%s" stroke-width="%g" stroke-linejoin="round" d="`, colour, width)
 	pen := "M"
 	for i, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
+		if !isFinite(v) {
 			pen = "M"
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/optc-lang/optc/codegen/goasm"
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/pass"
@@ -62,6 +61,7 @@ type explanation struct {
 	Bytes      perDType    `json:"bytes_per_param"`
 	StateBytes perDType    `json:"state_bytes_per_param"`
 	Engines    []string    `json:"engines"`
+	PlainGo    []slowPass  `json:"plain_go"` // passes that run in plain Go whatever the engine
 }
 
 type perDType struct {
@@ -117,7 +117,7 @@ func explain(u *unit, r *compiler.Rule) *explanation {
 	cost := pass.CostOf(r.Plan.Later)
 	e := &explanation{
 		Rule: r.Name, Doc: p.Doc, Hypers: []hyperInfo{}, States: []stateInfo{}, Options: optionValues(u, r),
-		Passes: cost.Passes, Flops: cost.Flops, Bytes: perDType{cost.Bytes(4), cost.Bytes(8)}, Engines: enginesOf(r),
+		Passes: cost.Passes, Flops: cost.Flops, Bytes: perDType{cost.Bytes(4), cost.Bytes(8)}, Engines: enginesOf(r), PlainGo: slowPasses(r),
 	}
 	for _, h := range p.Hypers {
 		e.Hypers = append(e.Hypers, hyperInfo{h.Name, host.Number(h.Default), h.Interval(), h.Doc})
@@ -153,7 +153,7 @@ func lines(equations []ir.Equation) []line {
 // enginesOf lists the engines that have kernels for all passes.
 func enginesOf(r *compiler.Rule) []string {
 	engines := []string{"go"}
-	for _, isa := range []goasm.ISA{goasm.AVX2, goasm.AVX512} {
+	for _, isa := range isas {
 		if lacking(r, isa) == "" {
 			engines = append(engines, strings.ToLower(isaEngine(isa).String()))
 		}
@@ -437,7 +437,19 @@ func (e *explanation) print(w io.Writer) {
 	t.add("passes over memory", fmt.Sprint(e.Passes), fmt.Sprint(e.Passes))
 	t.add("arithmetic, in additions", fmt.Sprint(e.Flops), fmt.Sprint(e.Flops))
 	t.print(w, "  ")
-	fmt.Fprintf(w, "\nengines: %s\n", strings.Join(e.Engines, ", "))
+	fmt.Fprintf(w, "\nengines: %s%s\n", strings.Join(e.Engines, ", "), e.lacking())
+}
+
+// lacking says why engines are missing.
+func (e *explanation) lacking() string {
+	var operators []string
+	for _, s := range e.PlainGo {
+		operators = append(operators, s.Operator)
+	}
+	if operators == nil {
+		return ""
+	}
+	return " (" + lackText(operators) + ")"
 }
 
 func (e *explanation) printDeclarations(w io.Writer) {

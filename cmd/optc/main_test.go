@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"math/rand/v2"
 	"os"
@@ -9,9 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/op"
 	optrt "github.com/optc-lang/optc/runtime"
+	"github.com/optc-lang/optc/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -47,6 +51,7 @@ func TestScript(t *testing.T) {
 			"for-each-verb": forEachVerb,
 			"engines-agree": enginesAgree,
 			"bad-inputs":    badInputs,
+			"check-library": checkLibrary,
 			"other-version": otherVersion,
 			"no-leftovers":  noLeftovers,
 		},
@@ -133,6 +138,21 @@ func badInputs(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// check-library checks every file of the library, of which nothing is to be said.
+func checkLibrary(ts *testscript.TestScript, neg bool, args []string) {
+	files, err := filepath.Glob(filepath.Join(ts.Getenv("ROOT"), "stdlib", "*.opt"))
+	ts.Check(err)
+	if len(files) < 5 {
+		ts.Fatalf("the library has %d files", len(files))
+	}
+	for _, f := range files {
+		ts.Check(ts.Exec("optc", "check", f))
+		if said := ts.ReadFile("stderr"); said != "" {
+			ts.Fatalf("%s: %s", f, said)
+		}
+	}
+}
+
 // other-version FILE changes the version that a generated file names.
 func otherVersion(ts *testscript.TestScript, neg bool, args []string) {
 	data := ts.ReadFile(args[0])
@@ -165,7 +185,7 @@ func TestTerminalCurve(t *testing.T) {
 		for i := range losses {
 			losses[i] = 2 / (1 + float64(i%97))
 		}
-		for _, line := range strings.Split(terminalCurve(losses), "\n") {
+		for _, line := range strings.Split(terminalCurve(losses, n%2 == 0), "\n") {
 			if w := len([]rune(line)); w > 80 {
 				t.Errorf("%d losses: %d columns: %s", n, w, line)
 			}
@@ -174,10 +194,10 @@ func TestTerminalCurve(t *testing.T) {
 	inf := []float64{1e308, 10, -1e308}
 	for _, losses := range [][]float64{{}, {inf[0] * inf[1]}, {1, inf[0] * inf[1], 2}, {0, 0}, {inf[0], inf[2]}, {-3, 5}, {1e-300, 1e300}} {
 		var b bytes.Buffer
-		if err := writeSVG(&b, "<&>", losses); err != nil {
+		if err := writeSVG(&b, "<&>", losses, true); err != nil {
 			t.Error(err)
 		}
-		if s := b.String() + terminalCurve(losses); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || strings.Contains(s, "<&>") {
+		if s := b.String() + terminalCurve(losses, true); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") || strings.Contains(s, "<&>") {
 			t.Errorf("%v: %s", losses, s)
 		}
 	}
@@ -217,12 +237,134 @@ func TestTraceDamaged(t *testing.T) {
 		}
 		accepted++
 		steps := 0
-		in.interpret(rule, []float64{0.1, 0.9, 0.999, 1e-8, 0}, func(x [][]float64) error { steps++; return nil })
+		in.interpret(rule, []float64{0.1, 0.9, 0.999, 1e-8, 0}, func(*traceStep[float64]) error { steps++; return nil })
 		if steps != len(in.grads) {
 			t.Fatalf("%s: %d steps", data, steps)
 		}
 	}
 	if accepted < 100 {
 		t.Errorf("only %d inputs were accepted", accepted)
+	}
+}
+
+// Everything that the tables of operators and shapes list can be asked for, by each of its names and as it is written.
+func TestOpsAskable(t *testing.T) {
+	var asked []string
+	for i := range op.Table {
+		o := &op.Table[i]
+		asked = append(asked, o.Name, callName(o), written(o))
+		if o.Infix != "" {
+			asked = append(asked, o.Infix)
+		}
+	}
+	for _, s := range shapes {
+		asked = append(asked, s.name, s.name+"(x)")
+	}
+	for _, name := range asked {
+		var b bytes.Buffer
+		c := &console{out: bufio.NewWriter(&b)}
+		if err := printOps(c, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		c.out.Flush()
+		if !strings.Contains(b.String(), ": ") {
+			t.Errorf("%s prints %q", name, b.String())
+		}
+	}
+}
+
+// The column vector says of every operator whether a rule that calls it has vector code.
+func TestVectored(t *testing.T) {
+	for i := range op.Table {
+		o := &op.Table[i]
+		args := []string{"x", "g", "x"}[:o.Args]
+		for k := range args {
+			if o.MaskArgs&(1<<k) != 0 {
+				args[k] = "(" + args[k] + " > 0)"
+			}
+		}
+		call := callName(o) + "(" + strings.Join(args, ", ") + ")"
+		if o.Name == "pow" {
+			call = "x^g"
+		} else if o.Infix != "" && o.Args == 2 {
+			call = args[0] + " " + o.Infix + " " + args[1]
+		} else if o.Infix != "" {
+			call = o.Infix + " " + args[0]
+		}
+		src := "rule r { x <- g + (" + call + ") }"
+		u := &unit{}
+		u.Unit, u.diags = compiler.Load(fstest.MapFS{"r.opt": {Data: []byte(src)}}, "r.opt", stdlib.FS)
+		r, diags, err := compiler.Compile(u.Unit, "r", compiler.Settings{})
+		if r == nil || err != nil {
+			t.Errorf("%s: %v, %v", src, diags, err)
+			continue
+		}
+		if got, want := vectored(o), len(slowPasses(r)) == 0; got != want {
+			t.Errorf("%s: vectored %v, but slow passes %v", src, got, slowPasses(r))
+		}
+	}
+}
+
+// On a terminal optc says that it builds, and clears the line; what it prints elsewhere stays clean.
+func TestBuildingIsSaid(t *testing.T) {
+	t.Setenv("GOCACHE", goEnvironment(t)["GOCACHE"])
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	in := `{"params": [{"name": "w", "shape": [1], "data": [1]}], "grads": [[[1]]]}`
+	for i, want := range []string{"building sgd ...\r\x1b[K", "\r\x1b[K"} { // the second time it is in the cache
+		var out, errs bytes.Buffer
+		c := &console{in: strings.NewReader(in), out: bufio.NewWriter(&out), err: &errs, tty: true}
+		if code := execute([]string{"trace", "std/sgd", "--input", "-"}, c); code != 0 || errs.String() != want {
+			t.Errorf("%d: exit code %d, %q", i, code, errs.String())
+		}
+	}
+}
+
+func TestBenchWarnings(t *testing.T) {
+	quiet := [3]float64{1, 1, 1.01}
+	for _, c := range []struct {
+		b      benchmark
+		rule   [3]float64
+		arrays int
+		want   string
+	}{
+		{benchmark{Share: 0.95}, quiet, 1 << 30, ""},
+		{benchmark{Share: 0.95}, [3]float64{1, 1.1, 1.4}, 1 << 30, "the machine is busy"},
+		{benchmark{Share: 1.2}, quiet, 1 << 30, "a share of 1.20 cannot be"},
+		{benchmark{Share: 1.2}, quiet, 1 << 20, "1024 KiB of arrays fit a cache"},
+	} {
+		got := strings.Join(c.b.warnings(c.rule, quiet, c.arrays), "\n")
+		if !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%v: %q, want %q", c.b, got, c.want)
+		}
+	}
+}
+
+func TestWholeTicks(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		a := newAxis(0, float64(n))
+		a.whole = true
+		ticks := a.ticks()
+		for _, v := range ticks {
+			if v != float64(int(v)) {
+				t.Errorf("%d steps: %v", n, ticks)
+			}
+		}
+		if len(ticks) < 2 {
+			t.Errorf("%d steps: %v", n, ticks)
+		}
+	}
+}
+
+func TestJoinNegative(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"run a --steps -3 --csv x", "run a --steps=-3 --csv x"},
+		{"bench -n -3", "bench -n-3"},
+		{"run --steps=4 -3", "run --steps=4 -3"},
+		{"fmt - -w -.5", "fmt - -w-.5"},
+		{"-3", "-3"},
+	} {
+		if got := strings.Join(joinNegative(strings.Fields(c.in)), " "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.in, got, c.want)
+		}
 	}
 }

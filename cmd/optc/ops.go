@@ -36,7 +36,7 @@ func (cmd *opsCmd) Run(c *console) error {
 	}
 	t := table{header: []string{"operator", "vector", "what it is"}}
 	for i := range op.Table {
-		t.add(written(&op.Table[i]), yesNo(vectored(&op.Table[i])), op.Table[i].Doc)
+		t.add(written(&op.Table[i]), inVectors(&op.Table[i]), op.Table[i].Doc)
 	}
 	t.print(c.out, "")
 	fmt.Fprintln(c.out, "\nshapes, once a tensor")
@@ -125,7 +125,7 @@ func printOp(c *console, o *op.Op) {
 	if o.Flops > 0 {
 		t.add("cost", fmt.Sprintf("%d in units of an addition", o.Flops))
 	}
-	t.add("vector code", yesNo(vectored(o)))
+	t.add("vector code", inVectors(o))
 	t.add("LaTeX", strings.NewReplacer("$a", "a", "$b", "b", "$c", "c").Replace(o.LaTeX))
 	t.print(c.out, "  ")
 }
@@ -141,9 +141,13 @@ func whereResult(formula string) string {
 	return ""
 }
 
-func yesNo(b bool) string {
-	if b {
+// inVectors says whether an operator has vector code; a power that becomes products or a root has.
+func inVectors(o *op.Op) string {
+	switch {
+	case vectored(o):
 		return "yes"
+	case o.Name == "pow":
+		return "^2..16, ^0.5"
 	}
 	return "no"
 }

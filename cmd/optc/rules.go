@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func openFile(name string) (*unit, error) {
 	u := &unit{file: name}
 	u.Unit, u.diags = compiler.Load(ruleFiles(dir), base, stdlib.FS)
 	u.place(u.diags)
-	for n, src := range u.Sources {
+	for n, src := range maps.Clone(u.Sources) {
 		u.Sources[u.named(n)] = src
 	}
 	return u, nil
@@ -236,7 +237,7 @@ func (f *fixed) fix(c *console, u *unit, rules []string, sets []compiler.Setting
 				continue
 			}
 			if !h.Admits(v) {
-				return usagef("--fix %s=%s: %s", h.Name, f.Fix[h.Name], h.Refusal(v))
+				return usagef("--fix: %s", h.Refusal(v))
 			}
 			sets[i].Fix[h.Name] = v
 			used[h.Name] = true
@@ -277,7 +278,7 @@ func setHypers(r *compiler.Rule, set map[string]string) ([]float64, error) {
 		if !ok {
 			v = h.Default
 		} else if !h.Admits(v) {
-			return nil, usagef("--set %s=%s: %s", h.Name, set[h.Name], h.Refusal(v))
+			return nil, usagef("--set: %s", h.Refusal(v))
 		}
 		hypers = append(hypers, v)
 	}

@@ -22,18 +22,20 @@ import (
 type runCmd struct {
 	ruleArg
 	setFlag
-	Task    string            `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
-	Steps   int               `default:"0" placeholder:"N" help:"Minibatch steps; the task's own number by default."`
-	Seed    uint64            `default:"1" help:"Decides the initial parameters and the order of the examples."`
-	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
-	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
-	CSV     string            `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`
-	SVG     string            `name:"svg" placeholder:"FILE" help:"Draw the loss."`
+	Task    string     `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
+	Steps   *int       `placeholder:"N" help:"Minibatch steps; the task's own number by default."`
+	Seed    uint64     `default:"1" help:"Decides the initial parameters and the order of the examples."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	Threads int        `default:"-1" help:"Goroutines a step; the result does not depend on it."`
+	CSV     string     `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`
+	SVG     string     `name:"svg" placeholder:"FILE" help:"Draw the loss."`
+
+	steps int // to take
 }
 
 // Help is the verb's example.
 func (runCmd) Help() string {
-	return `Trains a small real model, whose data are part of optc, and prints the training loss as a curve, then the loss and the accuracy on data that the training has not seen.
+	return `Trains a small real model, whose data are part of optc, and prints the training loss as a curve, then the loss and the accuracy on data that the training has not seen. A run whose loss becomes infinite or NaN ends there, with exit code 1.
 
 Example:
   optc run std/adam --task digits --set lr=0.003
@@ -49,14 +51,8 @@ func (cmd *runCmd) Run(c *console) error {
 	if err != nil {
 		return usagef("%v", err)
 	}
-	if cmd.Steps < 0 || cmd.Steps > maxSteps {
-		return usagef("--steps %d: 1 to %d are possible", cmd.Steps, maxSteps)
-	}
-	if cmd.Workers < -1 {
-		return usagef("--workers %d: 0 is as many as there are processors", cmd.Workers)
-	}
-	if cmd.Steps == 0 {
-		cmd.Steps = task.Steps
+	if err := cmd.check(task); err != nil {
+		return err
 	}
 	r, err := cmd.openRule(c)
 	if err != nil {
@@ -66,34 +62,60 @@ func (cmd *runCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	p := &progress{c: c, rule: r.Name, steps: cmd.Steps, start: time.Now()}
+	p := &progress{c: c, rule: r.Name, steps: cmd.steps, start: time.Now()}
 	var result *host.Result
 	engine := interpEngine
 	if cmd.Engine == interpEngine {
 		result, err = cmd.interpret(r, hypers, p)
 	} else {
-		result, engine, err = cmd.train(r, hypers, p)
+		if cmd.Engine == "" {
+			noteSlow(c, r)
+		}
+		result, engine, err = cmd.train(c, r, hypers, p)
 	}
-	p.end()
+	c.clearLine()
 	if err != nil {
 		return err
 	}
 	return cmd.show(c, r, engine, result, time.Since(p.start))
 }
 
+// check holds the flags to what is possible, before anything is trained.
+func (cmd *runCmd) check(task tasks.Task) error {
+	cmd.steps = task.Steps
+	if cmd.Steps != nil {
+		cmd.steps = *cmd.Steps
+	}
+	if cmd.steps < 1 || cmd.steps > maxSteps {
+		return usagef("--steps %d: 1 to %d are possible", cmd.steps, maxSteps)
+	}
+	if cmd.Threads < -1 {
+		return usagef("--threads %d: 0 is as many as there are processors", cmd.Threads)
+	}
+	for _, name := range []string{cmd.CSV, cmd.SVG} {
+		if name == "" {
+			continue
+		}
+		if err := checkFolder(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // train trains in a compiled program.
-func (cmd *runCmd) train(r *compiler.Rule, hypers []float64, p *progress) (*host.Result, string, error) {
+func (cmd *runCmd) train(c *console, r *compiler.Rule, hypers []float64, p *progress) (*host.Result, string, error) {
 	if err := checkEngine(r, cmd.Engine); err != nil {
 		return nil, "", err
 	}
 	ctx, stop := interrupted()
 	defer stop()
-	program, err := buildProgram(ctx, r, nil, target.F32)
+	program, err := buildProgram(ctx, c, r, nil, target.F32)
 	if err != nil {
 		return nil, "", err
 	}
-	req := request(cmd.Engine, cmd.Workers, hypers)
-	req.Run = &host.Run{Task: cmd.Task, Steps: cmd.Steps, Seed: cmd.Seed}
+	req := request(cmd.Engine, cmd.Threads, hypers)
+	req.Run = &host.Run{Task: cmd.Task, Steps: cmd.steps, Seed: cmd.Seed}
 	s, err := driver.Start(ctx, program, req, strings.NewReader(""))
 	if err != nil {
 		return nil, "", err
@@ -150,7 +172,7 @@ func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*
 	for i, x := range o.values {
 		copy(o.Params[i], x)
 	}
-	done, err := tasks.Train(run, o, cmd.Steps, func(at tasks.Progress) { p.at(at.Step, float64(at.Loss)) })
+	done, err := tasks.Train(run, o, cmd.steps, func(at tasks.Progress) { p.at(at.Step, float64(at.Loss)) })
 	if err != nil {
 		return nil, err
 	}
@@ -187,33 +209,26 @@ func (p *progress) at(step int, loss float64) {
 	}
 }
 
-// end clears the line.
-func (p *progress) end() {
-	if p.c.tty {
-		fmt.Fprint(p.c.err, "\r\x1b[K")
-	}
-}
-
 // show prints the curve and the scores, and writes the files asked for.
 func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *host.Result, took time.Duration) error {
 	losses := make([]float64, len(result.Losses))
 	for i, l := range result.Losses {
 		losses[i] = float64(l)
 	}
-	title := fmt.Sprintf("%s on %s, seed %d", r.Name, cmd.Task, cmd.Seed)
+	title := fmt.Sprintf("%s%s%s on %s, seed %d", r.Name, cmd.fixed.said(), said("--set", cmd.Set), cmd.Task, cmd.Seed)
 	if cmd.CSV != "" {
 		if err := cmd.write(cmd.CSV, func(w io.Writer) error { return writeCSV(w, losses) }); err != nil {
 			return err
 		}
 	}
 	if cmd.SVG != "" {
-		if err := cmd.write(cmd.SVG, func(w io.Writer) error { return writeSVG(w, title+": training loss", losses) }); err != nil {
+		if err := cmd.write(cmd.SVG, func(w io.Writer) error { return writeSVG(w, title+": training loss", losses, result.Diverged) }); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(c.out, "%s: training loss by step\n%s", title, terminalCurve(losses))
+	fmt.Fprintf(c.out, "%s: training loss by step\n%s", title, terminalCurve(losses, result.Diverged))
 	if result.Diverged {
-		fmt.Fprintf(c.out, "diverged: the loss is not finite at step %d\n", len(losses))
+		fmt.Fprintf(c.out, "%s diverged: the loss is not finite %s\n", divergedMark, divergedAt(losses))
 	}
 	t := table{header: []string{"", "loss", "accuracy"}, right: map[int]bool{1: true, 2: true}}
 	for _, split := range []tasks.Split{tasks.TrainSet, tasks.ValidSet, tasks.TestSet} {
@@ -221,8 +236,19 @@ func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *hos
 		t.add(name, fmt.Sprintf("%.4f", float64(result.Loss[name])), fmt.Sprintf("%.4f", result.Accuracy[name]))
 	}
 	t.print(c.out, "")
-	fmt.Fprintf(c.out, "%d steps on %s in %.2f s\n", len(losses), engine, took.Seconds())
+	fmt.Fprintf(c.out, "%s on %s in %.2f s\n", plural(len(losses), "step", "steps"), engine, took.Seconds())
+	if result.Diverged {
+		return fmt.Errorf("the run diverged: the loss is not finite %s; smaller steps may help", divergedAt(losses))
+	}
 	return nil
+}
+
+// divergedAt says where a run diverged: its last loss, or what the last step led to, is not finite.
+func divergedAt(losses []float64) string {
+	if n := len(losses); n > 0 && !isFinite(losses[n-1]) {
+		return fmt.Sprintf("at step %d", n)
+	}
+	return fmt.Sprintf("after step %d, the last", len(losses))
 }
 
 // write replaces a file with what print prints.
@@ -264,9 +290,11 @@ func averaged(losses []float64, n int) []float64 {
 func finiteRange(values []float64) (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if isFinite(v) {
 			lo, hi, ok = min(lo, v), max(hi, v), true
 		}
 	}
 	return lo, hi, ok
 }
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,20 +19,27 @@ import (
 type traceCmd struct {
 	ruleArg
 	setFlag
-	Input   string            `required:"" placeholder:"FILE" help:"The numbers, as JSON; - is the standard input."`
-	Engine  string            `enum:"interp,go,avx2,avx512," default:"" help:"Where to run it: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
-	DType   string            `name:"dtype" enum:"f32,f64," default:"" help:"Element type, f32 or f64, instead of the input's."`
-	Workers int               `default:"-1" help:"Goroutines a step; the result does not depend on it."`
+	Input   string     `required:"" placeholder:"FILE" help:"The numbers, as JSON; - is the standard input."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run it: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	DType   dtypeFlag  `name:"dtype" placeholder:"DTYPE" help:"Element type, f32 or f64, instead of the input's."`
+	Threads int        `default:"-1" help:"Goroutines a step; the result does not depend on it."`
+	States  bool       `help:"Add the states after each step."`
+	Eval    bool       `help:"Add the point of evaluation after each step."`
 }
 
 // Help is the verb's example.
 func (traceCmd) Help() string {
-	return `Runs a rule on given gradients and prints all parameters after every step, with enough digits to be exact: how to check a rule against anything. The input holds for each step one flat row-major gradient a parameter, and the loss of each step if the rule reads it. Numbers that JSON has not are the strings "NaN", "Inf" and "-Inf".
+	return `Runs a rule on given gradients and prints all parameters after every step, with enough digits to be exact: how to check a rule against anything. The input holds in "grads", for each step, one flat row-major gradient a parameter, and in "loss" one number a step if the rule reads the loss. Numbers that JSON has not are the strings "NaN", "Inf" and "-Inf".
+
+With --states the answer has a field "states": for each step an object from the name of each state, as explain has it, to its arrays: one a parameter, and of a state that is kept once a tensor, group or model one value for each. With --eval it has a field "eval", in the form of "steps": where the model is to be evaluated.
 
 Example:
   echo '{"dtype": "f32", "params": [{"name": "w", "shape": [2], "data": [1, 2]}], "grads": [[[0.5, -1]], [[0.25, 3]]]}' |
     optc trace std/adam --input - --set lr=0.1 --engine interp
-  {"rule": "adam", "engine": "interp", "steps": [[[0.9,2.1]], [[0.806782,2.050581]]]}`
+  {"rule": "adam", "engine": "interp", "steps": [[[0.9,2.1]], [[0.806782,2.050581]]]}
+
+  optc trace mine.opt --input in.json --states --eval
+  {"rule": ..., "steps": [[[0.9]]], "states": [{"m": [[0.05]], "scale": [[1]]}], "eval": [[[0.95]]]}`
 }
 
 // maxTraceInput bounds what is read of an input.
@@ -41,8 +47,8 @@ const maxTraceInput = 1 << 30
 
 // Run traces a rule.
 func (cmd *traceCmd) Run(c *console) error {
-	if cmd.Workers < -1 {
-		return usagef("--workers %d: 0 is as many as there are processors", cmd.Workers)
+	if cmd.Threads < -1 {
+		return usagef("--threads %d: 0 is as many as there are processors", cmd.Threads)
 	}
 	r, err := cmd.openRule(c)
 	if err != nil {
@@ -66,7 +72,7 @@ func (cmd *traceCmd) Run(c *console) error {
 	}
 	dtype := cmd.DType
 	if dtype == "" {
-		dtype = inputDType(data)
+		dtype = dtypeFlag(inputDType(data))
 	}
 	if dtype == "f64" {
 		return trace[float64](cmd, c, r, hypers, data)
@@ -80,17 +86,17 @@ func trace[T elem.Float](cmd *traceCmd, c *console, r *compiler.Rule, hypers []f
 	if err != nil {
 		return err
 	}
-	w := &traceWriter[T]{c: c}
+	w := &traceWriter[T]{c: c, states: cmd.States, eval: cmd.Eval}
 	if cmd.Engine == interpEngine {
 		w.begin(r.Name, interpEngine)
 		in.interpret(r, hypers, w.step)
 		return w.end()
 	}
-	return in.execute(cmd, r, hypers, w)
+	return in.execute(cmd, c, r, hypers, w)
 }
 
 // interpret runs the interpreter.
-func (in *traceInput[T]) interpret(r *compiler.Rule, hypers []float64, each func([][]T) error) {
+func (in *traceInput[T]) interpret(r *compiler.Rule, hypers []float64, each func(*traceStep[T]) error) {
 	var tensors []interp.Tensor
 	for _, q := range in.params {
 		tensors = append(tensors, interp.Tensor{Shape: q.shape})
@@ -100,9 +106,13 @@ func (in *traceInput[T]) interpret(r *compiler.Rule, hypers []float64, each func
 	for i, q := range in.params {
 		copy(m.Params[i], q.data)
 	}
+	states := newTraceStates[T](r, len(in.params))
 	for s, grads := range in.grads {
 		m.Step(grads, in.lossAt(s))
-		if each(m.Params) != nil {
+		for i := range states {
+			states[i].take(m.State(states[i].checked))
+		}
+		if each(&traceStep[T]{m.Params, states, m.EvalParams()}) != nil {
 			return // the writer keeps its error
 		}
 	}
@@ -116,23 +126,24 @@ func (in *traceInput[T]) lossAt(step int) float64 {
 }
 
 // execute runs compiled kernels.
-func (in *traceInput[T]) execute(cmd *traceCmd, r *compiler.Rule, hypers []float64, w *traceWriter[T]) error {
+func (in *traceInput[T]) execute(cmd *traceCmd, c *console, r *compiler.Rule, hypers []float64, w *traceWriter[T]) error {
 	ctx, stop := interrupted()
 	defer stop()
 	dtype := target.F32
 	if bitsOf[T]() == 64 {
 		dtype = target.F64
 	}
-	program, err := buildProgram(ctx, r, nil, dtype)
+	program, err := buildProgram(ctx, c, r, nil, dtype)
 	if err != nil {
 		return err
 	}
-	req := request(cmd.Engine, cmd.Workers, hypers)
+	req := request(cmd.Engine, cmd.Threads, hypers)
 	var arrays bytes.Buffer
 	req.Trace, err = in.request(r, &arrays)
 	if err != nil {
 		return err
 	}
+	req.Trace.States, req.Trace.Eval = cmd.States, cmd.Eval
 	s, err := driver.Start(ctx, program, req, &arrays)
 	if err != nil {
 		return err
@@ -143,25 +154,16 @@ func (in *traceInput[T]) execute(cmd *traceCmd, r *compiler.Rule, hypers []float
 		return err
 	}
 	w.begin(r.Name, reply.Engine)
+	step := in.newStep(r)
 	for range in.grads {
-		for _, q := range in.params {
-			if err := binary.Read(s, binary.LittleEndian, q.data); err != nil {
-				return err
-			}
+		if err := step.read(s, req.Trace); err != nil {
+			return err
 		}
-		if err := w.step(in.arrays()); err != nil {
+		if err := w.step(step); err != nil {
 			return err
 		}
 	}
 	return w.end()
-}
-
-func (in *traceInput[T]) arrays() [][]T {
-	var out [][]T
-	for _, q := range in.params {
-		out = append(out, q.data)
-	}
-	return out
 }
 
 // request writes the arrays that follow the request.
@@ -182,49 +184,6 @@ func (in *traceInput[T]) request(r *compiler.Rule, to *bytes.Buffer) (*host.Trac
 		}
 	}
 	return req, errors.Join(errs...)
-}
-
-// traceWriter prints the answer as it comes.
-type traceWriter[T elem.Float] struct {
-	c     *console
-	steps int
-	buf   []byte
-	err   error
-}
-
-func (w *traceWriter[T]) begin(rule, engine string) {
-	name, _ := json.Marshal(rule)
-	fmt.Fprintf(w.c.out, `{"rule": %s, "engine": %q, "steps": [`, name, engine)
-}
-
-func (w *traceWriter[T]) step(params [][]T) error {
-	b := w.buf[:0]
-	if w.steps > 0 {
-		b = append(b, ", "...)
-	}
-	w.steps++
-	b = append(b, '[')
-	for i, p := range params {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '[')
-		for k, v := range p {
-			if k > 0 {
-				b = append(b, ',')
-			}
-			b = host.AppendJSON(b, float64(v), bitsOf[T]())
-		}
-		b = append(b, ']')
-	}
-	w.buf = append(b, ']')
-	_, w.err = w.c.out.Write(w.buf)
-	return w.err
-}
-
-func (w *traceWriter[T]) end() error {
-	fmt.Fprintln(w.c.out, "]}")
-	return w.err
 }
 
 func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -122,7 +122,7 @@ func (g *generator) description(dt target.DType) {
 	if !g.plan.Same {
 		first = lower(g.rule.Name) + "First" + strings.ToUpper(dt.String())
 		g.declare("")
-	g.file.Var().Id(first).Op("=").Add(g.stageList(g.plan.First, dt))
+		g.file.Var().Id(first).Op("=").Add(g.stageList(g.plan.First, dt))
 	}
 	g.declare("")
 	g.file.Var().Id(steps).Op("=").Add(g.stageList(g.plan.Later, dt))
@@ -151,7 +151,8 @@ func (g *generator) description(dt target.DType) {
 	if g.plan.Eval != nil {
 		fields = append(fields, line("Eval", g.stageList(g.plan.Eval, dt)))
 	}
-	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g"))), line("ReadsLoss", jen.Lit(p.Reads("loss"))), jen.Line())
+	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g"))), line("ReadsLoss", jen.Lit(p.Reads("loss"))),
+		line("ElemBytes", jen.Lit(dt.Size())), jen.Line())
 	g.declare("")
 	g.file.Var().Id(g.ruleVar(dt)).Op("=").Op("&").Qual(runtimePath, "Rule").Values(fields...)
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/dave/jennifer/jen"
 	"github.com/optc-lang/optc/codegen/target"
@@ -65,17 +66,17 @@ func Emit(req target.Request) ([]byte, []AsmKernel, error) {
 	return b.Bytes(), kernels, nil
 }
 
-// lower is the unexported spelling of a rule's name.
+// lower is the unexported spelling of a rule's name: its first letters up to the last capital before a small one.
 func lower(name string) string {
-	s := ir.GoName(name)
-	i := 0
-	for i < len(s) && s[i] >= 'A' && s[i] <= 'Z' {
-		i++
+	r := []rune(ir.GoName(name))
+	n := 1
+	for n < len(r) && unicode.IsUpper(r[n]) && (n+1 == len(r) || unicode.IsUpper(r[n+1])) {
+		n++
 	}
-	if i > 1 && i < len(s) {
-		i--
+	for i := range n {
+		r[i] = unicode.ToLower(r[i])
 	}
-	return strings.ToLower(s[:max(i, 1)]) + s[max(i, 1):]
+	return string(r)
 }
 
 // TypeName is the name of the generated optimizer.
@@ -97,9 +98,10 @@ func (g *generator) declare(doc string) {
 // GoName is the exported Go spelling of a name of the rule language.
 func GoName(name string) string { return ir.GoName(name) }
 
-// symbol is the name of a kernel's portable function.
+// symbol is the name of a kernel's portable function. It holds the digest of what the kernel does, so that files of two
+// generations do not link.
 func (g *generator) symbol(k *ir.Kernel, dt target.DType) string {
-	return lower(g.rule.Name) + strings.TrimPrefix(k.Name, g.rule.Name) + strings.ToUpper(dt.String())
+	return lower(g.rule.Name) + strings.TrimPrefix(k.Name, g.rule.Name) + strings.ToUpper(dt.String()) + "x" + k.Digest
 }
 
 // hypers prints the struct of hyperparameters.
@@ -136,14 +138,25 @@ func (g *generator) hypers() {
 		jen.Return(jen.Qual(runtimePath, "Group").Call(jen.Id("match"), jen.Id("hyper").Dot("values").Call())))
 }
 
-// comment is text as // lines.
+// comment is text as // lines. What Go's tools would read as a directive or as a byte order mark is defused.
 func comment(text string) *jen.Statement {
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(strings.Map(visible, text), "\n")
 	for i, l := range lines {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(l), "+build"); ok {
+			l = "+ build" + rest
+		}
 		lines[i] = strings.TrimRight("// "+l, " ")
 		if strings.HasPrefix(l, "\t") {
 			lines[i] = "//" + l
 		}
 	}
 	return jen.Comment(strings.Join(lines, "\n"))
+}
+
+// visible drops what is no text.
+func visible(r rune) rune {
+	if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
+		return r
+	}
+	return -1
 }

@@ -20,7 +20,11 @@ const (
 // kernel prints the portable form of k: one loop, an instruction a line, every product rounded explicitly, since the Go
 // compiler may otherwise fuse a product and a sum.
 func (g *generator) kernel(name string, k *ir.Kernel, dt target.DType) {
-	g.declare(name + " is one pass over the elements of a tensor:\n\n" + indent(g.kernelFormula(k)))
+	doc := fmt.Sprintf("%s is one pass of %d operations over the elements of a tensor.", name, len(k.Instrs))
+	if len(k.Instrs) <= longKernel {
+		doc = name + " is one pass over the elements of a tensor:\n\n" + indent(g.kernelFormula(k))
+	}
+	g.declare(doc)
 	g.file.Func().Id(name).Params(jen.Id("a").Op("*").Qual(runtimePath, "Args")).BlockFunc(func(b *jen.Group) {
 		for i, s := range k.Streams {
 			slice := jen.Qual(runtimePath, "Slice").Types(jen.Id(dt.Go())).Call(jen.Id("a"), jen.Lit(i))
@@ -37,11 +41,14 @@ func (g *generator) kernel(name string, k *ir.Kernel, dt target.DType) {
 	})
 }
 
+// longKernel is the number of instructions above which a formula tells nobody anything.
+const longKernel = 300
+
 func stream(i int) string { return fmt.Sprintf("p%d", i) }
 func scalar(i int) string { return fmt.Sprintf("s%d", i) }
 
 func scalarComment(p *ir.Program, s ir.Scalar) string {
-	if s.Name != "" {
+	if s.Name != "" || !p.Short(s.Value) {
 		return s.Name
 	}
 	eqs := p.Equations([]*ir.Value{s.Value}, map[*ir.Value]string{s.Value: "s"}, p.StateLeaves())

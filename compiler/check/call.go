@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -263,18 +264,18 @@ func (c *checker) enter(f *frame, to *callee, at lang.Span) (*frame, bool) {
 // activeCall is a call being inlined: its key, and its text for people.
 type activeCall struct{ key, text string }
 
-// text says what is called: the declaration with the rules and fns that its options and parameters hold, with their
-// files if they are to be told apart. A rule within itself is recursion only if it holds the same ones.
-func (to *callee) text(files bool) string {
+// text says what is called: the declaration with the rules and fns that its options and parameters hold, by identity if
+// they are to be told apart. A rule within itself is recursion only if it holds the same ones.
+func (to *callee) text(identity bool) string {
 	var held []string
 	for _, n := range sortedKeys(to.bound) {
 		if b := to.bound[n]; b.callee != nil {
-			held = append(held, n+" = "+b.callee.text(files))
+			held = append(held, n+" = "+b.callee.text(identity))
 		}
 	}
 	name := to.decl.name().Name
-	if files {
-		name = to.decl.file + ":" + name
+	if identity {
+		name = fmt.Sprintf("%p%p", to.decl.fn, to.decl.rule)
 	}
 	if len(held) == 0 {
 		return name

@@ -83,7 +83,8 @@ func (c *checker) interval(f *frame, r *lang.Range, h *ir.HyperDecl) bool {
 
 // hoist makes a hyperparameter of the outermost rule, passing every caller on the way, which may have given it or may
 // have a declaration of the same name.
-func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *ir.Value {
+func (c *checker) hoist(own *frame, s *lang.Hyper, h ir.HyperDecl, name string) *ir.Value {
+	f := own
 	for f.caller != nil && f.caller.caller != nil {
 		caller := f.caller
 		if caller.declared[name] {
@@ -107,21 +108,21 @@ func (c *checker) hoist(f *frame, s *lang.Hyper, h ir.HyperDecl, name string) *i
 	h.Name = name
 	if old, ok := c.hoisted[name]; ok {
 		if was := c.prog.Hypers[old.index].Default; old.origin == s && was != h.Default {
-			c.errorf(f, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two calls give %s the defaults %s and %s", name, ir.FormatNumber(was), ir.FormatNumber(h.Default))
+			c.errorf(own, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two calls give %s the defaults %s and %s", name, ir.FormatNumber(was), ir.FormatNumber(h.Default))
 			return nil
 		}
 		if old.origin == s {
 			return c.pool.Hyper(old.index)
 		}
-		c.errorf(f, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two hyperparameters of different rules are both named %s", name)
+		c.errorf(own, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two hyperparameters of different rules are both named %s", name)
 		return nil
 	}
-	for _, other := range c.prog.Hypers {
-		if ir.GoName(other.Name) == ir.GoName(name) {
-			c.errorf(f, s.Name.Span, "choose another name", "%s and %s are both spelled %s in Go", other.Name, name, ir.GoName(name))
-			return nil
-		}
+	spelled := ir.GoName(name)
+	if other, ok := c.spelled[spelled]; ok {
+		c.errorf(own, s.Name.Span, "choose another name", "%s and %s are both spelled %s in Go", other, name, spelled)
+		return nil
 	}
+	c.spelled[spelled] = name
 	c.prog.Hypers = append(c.prog.Hypers, h)
 	c.hoisted[name] = hoist{s, len(c.prog.Hypers) - 1}
 	return c.pool.Hyper(len(c.prog.Hypers) - 1)
@@ -151,6 +152,10 @@ func (c *checker) option(f *frame, s *lang.Option) {
 
 func (c *checker) choiceOption(f *frame, s *lang.Option, b *binding, arg *bound) {
 	for _, id := range s.Choices {
+		if predeclared[id.Name] || slices.Contains(b.choices, id.Name) {
+			c.errorf(f, id.Span, "choose another word", "%s cannot be a choice: it is a name of the language or stands twice", id.Name)
+			b.bad = true
+		}
 		b.choices = append(b.choices, id.Name)
 	}
 	b.choice = b.choices[0]

@@ -23,7 +23,7 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	if !ok || d.rule == nil {
 		return nil, lang.Diagnostics{{File: u.Root, Message: fmt.Sprintf("there is no rule %s", name), Hint: didYouMean(name, u.Rules())}}
 	}
-	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, paths: map[string]bool{}, labelled: map[*ir.Value]int{}}
+	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, paths: map[string]bool{}, spelled: map[string]string{}, labelled: map[*ir.Value]int{}}
 	defer func() {
 		if r := recover(); r != nil {
 			if r != tooMuch {
@@ -39,6 +39,8 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	}
 	if c.diags.HasErrors() {
 		prog = nil
+	}
+	if c.diags.HasErrors() || u.diags.HasErrors() {
 		c.diags = slices.DeleteFunc(c.diags, func(d lang.Diagnostic) bool { return d.Severity == lang.Warning }) // they may come of the errors
 	}
 	c.diags.Sort()
@@ -62,8 +64,9 @@ type checker struct {
 	vars       []variable
 	varOf      []int // of each state
 	hoisted    map[string]hoist
-	paths      map[string]bool // of the states
-	active     []activeCall    // calls being inlined, for cycles
+	paths      map[string]bool   // of the states
+	spelled    map[string]string // hyperparameters by their Go names
+	active     []activeCall      // calls being inlined, for cycles
 	steps      int
 	open       int               // expressions within one another; bounds the stack
 	derivs     []site            // where each derivative is asked for
@@ -198,7 +201,7 @@ func (c *checker) settings(f *frame, target *callee, set Settings) {
 	for _, name := range sortedKeys(set.Options) {
 		b := &bound{word: set.Options[name], where: f.decl.rule.Name.Span, file: f.decl.file}
 		if v, err := strconv.ParseFloat(b.word, 64); err == nil {
-			b.value, b.word = c.pool.Number(v), ""
+			b.value = c.pool.Number(v)
 		}
 		give(name, b)
 	}

@@ -74,6 +74,9 @@ func Library(std fs.FS) (*Unit, lang.Diagnostics) {
 	return u, u.diags
 }
 
+// libraryName is what the names of the library's files begin with in diagnostics.
+const libraryName = "optc/std/"
+
 func (u *Unit) loadLibrary(std fs.FS) {
 	names, err := fs.Glob(std, "*.opt")
 	if err != nil {
@@ -84,10 +87,10 @@ func (u *Unit) loadLibrary(std fs.FS) {
 		if err != nil {
 			panic("check: library: " + err.Error())
 		}
-		tree, diags := lang.Parse("std/"+n, src)
-		u.Sources["std/"+n] = src
+		tree, diags := lang.Parse(libraryName+n, src)
+		u.Sources[libraryName+n] = src
 		u.diags = append(u.diags, diags...)
-		u.declare(u.std, tree, "std/"+n)
+		u.declare(u.std, tree, libraryName+n)
 	}
 }
 
@@ -237,6 +240,12 @@ func (u *Unit) Rule(name string) (*lang.Rule, []byte, bool) {
 		return nil, nil, false
 	}
 	return d.rule, u.Sources[d.file], true
+}
+
+// File is the name for diagnostics of the file that declares a rule.
+func (u *Unit) File(rule string) string {
+	d, _ := u.lookup(u.root, rule)
+	return d.file
 }
 
 func (u *Unit) errorf(file string, at lang.Span, hint, format string, args ...any) {

@@ -6,6 +6,7 @@ import "github.com/optc-lang/optc/runtime/elem"
 // For each element, all Instrs run in order, then all Stores; Reductions take in values as they pass.
 type Kernel struct {
 	Name       string // unique within its package, a Go identifier
+	Digest     string // of what it does, 8 hexadecimal digits
 	Streams    []Stream
 	Scalars    []Scalar
 	Instrs     []Instr

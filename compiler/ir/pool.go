@@ -72,14 +72,17 @@ func (p *Pool) Load(i int) *Value { return p.make(Value{Kind: Load, Index: i}) }
 
 // Apply is an elementwise operator; constants are folded.
 func (p *Pool) Apply(o *op.Op, args ...*Value) *Value {
-	mask := o.Mask || o.Name == "where" && args[1].Mask && args[2].Mask
+	if o.Name == "where" && args[1].Mask && args[2].Mask {
+		yes, no := p.Call("and", args[0], args[1]), p.Call("and", p.Call("not", args[0]), args[2])
+		return p.Call("or", yes, no)
+	}
 	if nums, ok := numbers(args); ok {
-		if mask {
+		if o.Mask {
 			return p.Bool(o.Eval(nums) != 0)
 		}
 		return p.Number(o.Eval(nums))
 	}
-	return p.make(Value{Kind: Apply, Op: o, Args: args, Mask: mask})
+	return p.make(Value{Kind: Apply, Op: o, Args: args, Mask: o.Mask})
 }
 
 // Call is Apply by the operator's name.

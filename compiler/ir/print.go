@@ -226,6 +226,22 @@ func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
 	return out
 }
 
+// Short reports whether v is at most a line of a formula.
+func (p *Program) Short(v *Value) bool {
+	left := longLine
+	var count func(*Value)
+	count = func(v *Value) {
+		left--
+		for _, a := range v.Args {
+			if left > 0 {
+				count(a)
+			}
+		}
+	}
+	count(v)
+	return left > 0
+}
+
 // longLine bounds the operators on a line of a formula.
 const longLine = 60
 

@@ -62,9 +62,6 @@ func verifyApply(v *Value) error {
 	}
 	for i, a := range v.Args {
 		want := v.Op.MaskArgs&(1<<i) != 0
-		if v.Op.Name == "where" && i > 0 {
-			want = v.Mask
-		}
 		if a.Mask != want {
 			return fmt.Errorf("%s: argument %d: mask is %v", v.Op.Name, i+1, a.Mask)
 		}

@@ -34,17 +34,11 @@ func Run(p *ir.Program, passes []Pass, after func(Pass, *ir.Program) error) (*ir
 	return p, nil
 }
 
-// whereMasks is a choice between two masks in terms of the operators on masks.
-const whereMasks = "a and b or not a and c"
-
-// Expand unrolls every operator whose row has an expansion, and every choice between masks: targets choose numbers alone.
+// Expand unrolls every operator whose row has an expansion.
 func Expand(p *ir.Program) *ir.Program {
 	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
-		switch {
-		case v.Kind == ir.Apply && v.Op.Expand != "":
+		if v.Kind == ir.Apply && v.Op.Expand != "" {
 			return p.Pool.Expand(v.Op.Expand, ir.Tensor, args...)
-		case v.Kind == ir.Apply && v.Op.Name == "where" && v.Mask:
-			return p.Pool.Expand(whereMasks, ir.Tensor, args...)
 		}
 		return p.Pool.Copy(v, args)
 	}}

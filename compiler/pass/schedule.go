@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -9,8 +11,14 @@ import (
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
-// Schedule cuts the program into stages: step values by extent, and the fewest passes over memory. A reduction is a
-// barrier: what depends on it runs in a later pass.
+// MaxWork bounds the passes of a rule times its values: every pass may compute anew what the ones before it have.
+const MaxWork = 250_000
+
+// Work is what Schedule would have to do, in units of MaxWork.
+func Work(p *ir.Program) int { return newCut(p, p.Roots()).passes * len(ir.Reachable(p.Roots()...)) }
+
+// Schedule cuts the program, whose Work is within MaxWork, into stages: step values by extent, and the fewest passes over
+// memory. A reduction is a barrier: what depends on it runs in a later pass.
 func Schedule(p *ir.Program) *ir.Plan {
 	s := &scheduler{plan: &ir.Plan{Program: p}, names: map[string]string{}}
 	first, later := First(p, true), First(p, false)
@@ -346,12 +354,18 @@ func (s *scheduler) stages(c *cut, suffix string) []ir.Stage {
 func (s *scheduler) name(k *ir.Kernel, suffix string, pass int) {
 	sig := signature(k)
 	if n, ok := s.names[sig]; ok {
-		k.Name = n
+		k.Name, k.Digest = n, digest(sig)
 		return
 	}
 	k.Name = fmt.Sprintf("%s%s%d", s.plan.Program.Name, suffix, pass)
+	k.Digest = digest(sig)
 	s.names[sig] = k.Name
 	s.plan.Kernels = append(s.plan.Kernels, k)
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
 }
 
 // signature says what a kernel does, whatever its scalars are.

@@ -67,9 +67,9 @@ func TrainerGroup(match optrt.Match, hyper TrainerHyper) optrt.Option {
 //	c1 = max(total - warmup, 1)
 //	c2 = 0/lr
 //	n = sqrt(sum(g^2 per model))
-//	u = g*where(n <= clip, 1, clip/n)
-//	m <- beta1*m + (1 - beta1)*u
-//	v <- beta2*v + (1 - beta2)*u^2
+//	u1 = g*where(n <= clip, 1, clip/n)
+//	m <- beta1*m + (1 - beta1)*u1
+//	v <- beta2*v + (1 - beta2)*u1^2
 //	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*where(c < c1, (1 - c2)*(1 + cos(3.141592653589793*c/c1))/2 + c2, c2))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
 //
 // A step makes 2 passes over memory and moves 32 bytes a parameter.
@@ -163,7 +163,7 @@ func TrainerRule() *optrt.Rule {
 var trainerStepF32 = []optrt.Stage{
 	{Group: trainerValues0},
 	{Pass: &optrt.Pass{
-		Kernels: trainer0F32Kernels,
+		Kernels: trainer0F32xdabbee66Kernels,
 		Streams: []optrt.Stream{{Kind: optrt.StreamGrad}},
 		Reductions: []optrt.Reduction{
 			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerModel, Index: 5}},
@@ -172,7 +172,7 @@ var trainerStepF32 = []optrt.Stage{
 	{Model: trainerValues1},
 	{Group: trainerValues2},
 	{Pass: &optrt.Pass{
-		Kernels: trainer1F32Kernels,
+		Kernels: trainer1F32x8f6627d1Kernels,
 		Streams: []optrt.Stream{{Kind: optrt.StreamX, Write: true}, {Kind: optrt.StreamState, Index: 0, Write: true}, {Kind: optrt.StreamGrad}, {Kind: optrt.StreamState, Index: 1, Write: true}},
 		Scalars: []optrt.Slot{
 			{Extent: optrt.PerGroup, Index: 10},
@@ -191,7 +191,7 @@ var trainerStepF32 = []optrt.Stage{
 
 var trainerRuleF32 = &optrt.Rule{
 	Name:   "trainer",
-	Digest: "adf637e5dcc415d9518f678e6be6b501",
+	Digest: "8c21ac0cc1662deab128449d56eed28d",
 	Hypers: []optrt.Hyper{
 		{Name: "lr", Default: 0.005, Lo: 0.0, Hi: math.Inf(1), OpenLo: true, OpenHi: true},
 		{Name: "warmup", Default: 40.0, Lo: 0.0, Hi: math.Inf(1), Integer: true},
@@ -213,12 +213,13 @@ var trainerRuleF32 = &optrt.Rule{
 	Later:       trainerStepF32,
 	ReadsGrad:   true,
 	ReadsLoss:   false,
+	ElemBytes:   4,
 }
 
-// trainer0F32 is one pass over the elements of a tensor:
+// trainer0F32xdabbee66 is one pass over the elements of a tensor:
 //
 //	r0 <- sum(g^2 per model)
-func trainer0F32(a *optrt.Args) {
+func trainer0F32xdabbee66(a *optrt.Args) {
 	p0 := optrt.Slice[float32](a, 0) // g
 	part := optrt.Partials(a, 1)
 	var r0 elem.Acc[float32]
@@ -234,17 +235,17 @@ func trainer0F32(a *optrt.Args) {
 	}
 }
 
-// trainer1F32 is one pass over the elements of a tensor:
+// trainer1F32x8f6627d1 is one pass over the elements of a tensor:
 //
 //	c = t - warmup  (once a group)
 //	c1 = max(total - warmup, 1)  (once a group)
 //	c2 = 0/lr  (once a group)
 //	n = sqrt(sum(g^2 per model))  (once a model)
-//	u = g*where(n <= clip, 1, clip/n)
-//	m <- beta1*m + (1 - beta1)*u
-//	v <- beta2*v + (1 - beta2)*u^2
+//	u1 = g*where(n <= clip, 1, clip/n)
+//	m <- beta1*m + (1 - beta1)*u1
+//	v <- beta2*v + (1 - beta2)*u1^2
 //	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*where(c < c1, (1 - c2)*(1 + cos(3.141592653589793*c/c1))/2 + c2, c2))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
-func trainer1F32(a *optrt.Args) {
+func trainer1F32x8f6627d1(a *optrt.Args) {
 	p0 := optrt.Slice[float32](a, 0)  // x
 	p1 := optrt.Slice[float32](a, 1)  // adam.adam_dir.ema.s
 	p2 := optrt.Slice[float32](a, 2)  // g

@@ -7,6 +7,6 @@ package main
 
 import optrt "github.com/optc-lang/optc/runtime"
 
-var trainer0F32Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32}
+var trainer0F32xdabbee66Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32xdabbee66}
 
-var trainer1F32Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32}
+var trainer1F32x8f6627d1Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32x8f6627d1}

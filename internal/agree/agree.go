@@ -54,7 +54,7 @@ const (
 // Report is what a program prints.
 type Report struct {
 	Engines  []string          // that ran
-	Missing  []string          // that this CPU lacks
+	Missing  []string          // that this build or CPU lacks
 	Values   int               // compared
 	Numbers  int               // of these, neither NaN nor infinite
 	Failures []string          // what differs

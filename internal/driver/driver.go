@@ -211,7 +211,7 @@ func build(ctx context.Context, tool, root, path string, files []File) error {
 		return err
 	}
 	program := filepath.Join(dir, "program"+exe())
-	cmd := exec.CommandContext(ctx, tool, "build", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
+	cmd := exec.CommandContext(ctx, tool, "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
 	cmd.Dir = dir
 	cmd.Env = environment(cmd)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

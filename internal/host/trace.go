@@ -8,11 +8,14 @@ import (
 )
 
 // Trace asks for the parameters after every step. Their start follows the request, then for each step its loss in
-// float64 and the gradients, unless there are none. The answer's line is followed by the parameters after each step.
+// float64 and the gradients, unless there are none. The answer's line is followed, after each step, by the parameters,
+// the states if they are asked for, and the point of evaluation if it is.
 type Trace struct {
 	Params []Param `json:"params"`
 	Steps  int     `json:"steps"`
 	Grads  bool    `json:"grads"`
+	States bool    `json:"states,omitempty"`
+	Eval   bool    `json:"eval,omitempty"`
 }
 
 // Param is a parameter of a trace.
@@ -44,14 +47,14 @@ func (p *program[T]) trace(req *Trace) error {
 		return err
 	}
 	for step := range req.Steps {
-		if err := p.traceStep(o, x, grads); err != nil {
+		if err := p.traceStep(req, o, x, grads); err != nil {
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 	}
 	return nil
 }
 
-func (p *program[T]) traceStep(o *optrt.Optimizer[T], x, grads [][]T) error {
+func (p *program[T]) traceStep(req *Trace, o *optrt.Optimizer[T], x, grads [][]T) error {
 	var loss float64
 	if err := binary.Read(p.in, binary.LittleEndian, &loss); err != nil {
 		return err
@@ -64,7 +67,26 @@ func (p *program[T]) traceStep(o *optrt.Optimizer[T], x, grads [][]T) error {
 	if err := o.Step(grads, loss); err != nil {
 		return err
 	}
-	for _, data := range x {
+	if err := p.writeArrays(x); err != nil {
+		return err
+	}
+	if req.States {
+		if err := p.writeStates(o, req.Params); err != nil {
+			return err
+		}
+	}
+	if !req.Eval {
+		return nil
+	}
+	at, err := o.EvalParams()
+	if err != nil {
+		return err
+	}
+	return p.writeArrays(at)
+}
+
+func (p *program[T]) writeArrays(arrays [][]T) error {
+	for _, data := range arrays {
 		if err := binary.Write(p.out, binary.LittleEndian, data); err != nil {
 			return err
 		}
