@@ -264,7 +264,7 @@ func randomCases() []agree.Rule {
 	case testing.Short():
 		n = 10
 	default:
-		n = 60
+		n = 40
 	}
 	var cases []agree.Rule
 	for i := range uint64(n) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,6 +142,9 @@ func (cmd *buildCmd) batch(c *console, arg string) (*batch, error) {
 	return b, failed
 }
 
+// buildable are the names of rule files whose outputs Go takes for source files.
+var buildable = regexp.MustCompile(`^[\pL\pN][\pL\pN_.-]*\.opt$`)
+
 // load opens an argument: a rule of the library, or all rules of a file.
 func (cmd *buildCmd) load(c *console, arg string) (*unit, []string, *batch, error) {
 	if strings.HasSuffix(arg, ".opt") {
@@ -149,6 +153,9 @@ func (cmd *buildCmd) load(c *console, arg string) (*unit, []string, *batch, erro
 			return nil, nil, nil, err
 		}
 		dir, name := filepath.Split(arg)
+		if !buildable.MatchString(name) {
+			return nil, nil, nil, usagef("%s: Go ignores or refuses files named after it; name it with letters, digits, _, - and ., a letter or digit first", arg)
+		}
 		b := &batch{arg: arg, dir: filepath.Clean(dir), base: strings.TrimSuffix(name, ".opt"), source: name}
 		return u, u.Rules(), b, c.report(u.diags, u.Sources)
 	}

@@ -136,7 +136,7 @@ func (b *batch) orphans(keep map[string]bool) ([]change, error) {
 	for _, e := range entries {
 		rest, ok := strings.CutPrefix(e.Name(), b.base+"_opt")
 		ext := filepath.Ext(rest)
-		if !ok || keep[e.Name()] || rest[:1] != "_" && rest != ".go" || ext != ".go" && ext != ".s" || !e.Type().IsRegular() {
+		if !ok || keep[e.Name()] || !strings.HasPrefix(rest, "_") && rest != ".go" || ext != ".go" && ext != ".s" || !e.Type().IsRegular() {
 			continue
 		}
 		name := filepath.Join(b.dir, e.Name())
@@ -183,22 +183,40 @@ func printDiff(c *console, changes []change) error {
 	return nil
 }
 
-// apply writes and removes files. It is not interrupted in between: each file takes a moment.
+// apply writes and removes files: all are written beside their places before the first takes its own, so that a full disk
+// changes nothing. It is not interrupted in between.
 func apply(changes []change) error {
 	_, stop := interrupted()
 	defer stop()
+	var files []*stagedFile
+	defer func() {
+		for _, f := range files {
+			f.discard()
+		}
+	}()
 	for _, ch := range changes {
 		if ch.data == nil {
-			if err := os.Remove(ch.name); err != nil {
-				return err
-			}
 			continue
 		}
 		if err := os.MkdirAll(filepath.Dir(ch.name), 0o777); err != nil {
 			return err
 		}
-		if err := writeFile(ch.name, ch.data); err != nil {
+		f, err := stageFile(ch.name, ch.data)
+		if err != nil {
 			return err
+		}
+		files = append(files, f)
+	}
+	for _, f := range files {
+		if err := f.commit(); err != nil {
+			return err
+		}
+	}
+	for _, ch := range changes {
+		if ch.data == nil {
+			if err := os.Remove(ch.name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -351,7 +351,11 @@ func didYouMean(word string, known []string) string {
 type ruleFiles string
 
 func (d ruleFiles) ReadFile(name string) ([]byte, error) {
-	f, err := os.Open(filepath.Join(string(d), filepath.FromSlash(name)))
+	path := filepath.Join(string(d), filepath.FromSlash(name))
+	if info, err := os.Stat(path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, errors.New("it is no ordinary file") // and reading it may never end
+	}
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ var checkpointWorkers = []int{1, 5}
 // checkpointLengths exceed a worker's share in the rules of the library, unless time is short.
 func (s *subject[T]) checkpointLengths() []int {
 	lengths := []int{1, 0, 7, 33, 1025}
-	if s.library && s.size > Short {
+	if s.library && (s.size == Full || s.size == Medium && s.float32()) {
 		lengths = append(lengths, 64<<10+3)
 	}
 	return lengths

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/optc-lang/optc/internal/host"
+	optrt "github.com/optc-lang/optc/runtime"
 )
 
 // File is a generated file of the rule's package.
@@ -81,7 +82,8 @@ func Build(ctx context.Context, p Program) (string, error) {
 		return "", err
 	}
 	trim(cache)
-	if !used(root) {
+	if !whole(root, shared) {
+		os.RemoveAll(root)
 		if err := install(cache, root, shared); err != nil {
 			return "", err
 		}
@@ -94,6 +96,17 @@ func Build(ctx context.Context, p Program) (string, error) {
 func used(path string) bool {
 	now := time.Now()
 	return os.Chtimes(path, now, now) == nil
+}
+
+// whole reports whether a folder of the cache holds all files, and marks it as used.
+func whole(root string, files []File) bool {
+	for _, f := range files {
+		info, err := os.Stat(filepath.Join(root, filepath.FromSlash(f.Name)))
+		if err != nil || info.Size() != int64(len(f.Data)) {
+			return false
+		}
+	}
+	return used(root)
 }
 
 // install writes a folder beside its place and renames it: another optc finds all of it or nothing.
@@ -260,12 +273,19 @@ func Start(ctx context.Context, program string, req host.Request, arrays io.Read
 	s := &Session{cmd: exec.CommandContext(ctx, program), ctx: ctx}
 	s.cmd.Stdin = io.MultiReader(bytes.NewReader(append(line, '\n')), arrays)
 	s.cmd.Stderr = &s.stderr
+	if req.Engine != "" { // what is asked for here and now wins over the environment
+		s.cmd.Env = append(os.Environ(), optrt.EngineVariable+"=")
+	}
 	pipe, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
 	s.out = bufio.NewReaderSize(pipe, 1<<16)
-	return s, s.cmd.Start()
+	if err := s.cmd.Start(); err != nil {
+		os.Remove(program)
+		return nil, fmt.Errorf("the compiled rule was damaged and is removed from the cache, try again: %w", err)
+	}
+	return s, nil
 }
 
 // Reply reads the next line of the answer. An error of the program is an error.
