@@ -8,23 +8,25 @@ import (
 )
 
 // Placement. Arrays that a step walks along together and that start a multiple of a large power of two apart fall on
-// the same cache sets and memory banks: such a step was measured 2 to 7 times slower. So the distance of a large array
-// to the next is its length and a little more.
+// the same cache sets and memory banks: such a step was measured 2 to 7 times slower. Starts close to each other modulo
+// a page cost up to 70 %. So every array from a size on starts at one of seven phases of a page, the arrays of a tensor
+// at different ones, and after a large array some room is left free.
 const (
-	lineBytes    = 64           // arrays start on a cache line
-	largeBytes   = 1 << 20      // from here on an array is large
-	stagger      = 68<<10 + 576 // bytes left free after a large array; seven arrays then spread evenly over a page
-	smallStagger = 576          // and after another one
+	lineBytes   = 64      // arrays start on a cache line
+	pageBytes   = 4 << 10 // of which an array takes a phase
+	phaseBytes  = 576     // apart are two phases: seven spread evenly over a page
+	phases      = 7
+	phasedBytes = 16 << 10 // from here on an array has a phase
+	largeBytes  = 1 << 20  // from here on an array is large
+	roomBytes   = 68 << 10 // left free after a large array
 )
 
-// Arenas start at different multiples of a stagger in turn, because whole arenas (parameters, gradients, states) are
-// walked along together too.
-const (
-	leads          = 8
-	largeLeadBytes = 16 << 20 // an arena from here on takes the large stagger
-)
-
+// arenas counts arenas: each starts one phase further, because whole arenas (parameters, gradients, states) are walked
+// along together too.
 var arenas atomic.Uint32
+
+// statePhase sets the states off from parameters and gradients, whether these share an arena or not.
+const statePhase = 2
 
 // Alloc returns one array of zeros for each size, in elements. All lie in one allocation, each on a cache line of its
 // own and none a power of two away from the others: memory from make can make a step several times slower. One call
@@ -36,76 +38,71 @@ var arenas atomic.Uint32
 // An array in use keeps all of its call alive. Like make, Alloc panics when a size is negative or the sum is beyond
 // the address space.
 func Alloc[T Float](sizes ...int) [][]T {
-	width := int(unsafe.Sizeof(T(0)))
-	starts := make([]int, len(sizes))
-	end := 0
+	turn := int(arenas.Add(1) % phases)
+	wanted := make([]placed, len(sizes))
 	for i, n := range sizes {
-		starts[i] = end
-		end = nextStart(end, n, width)
+		wanted[i] = placed{size: n, phase: turn + i}
 	}
-	first := lead(end*width) / width
-	backing := make([]T, end+first+lineBytes/width)
-	first += misaligned(backing) / width
-	arrays := make([][]T, len(sizes))
-	for i, n := range sizes {
-		from := first + starts[i]
-		arrays[i] = backing[from : from+n : from+n]
+	return allocPlaced[T](wanted)
+}
+
+// placed is an array with its size in elements and its phase.
+type placed struct{ size, phase int }
+
+func allocPlaced[T Float](wanted []placed) [][]T {
+	width := int(unsafe.Sizeof(T(0)))
+	starts := make([]int, len(wanted))
+	end := 0
+	for i, w := range wanted {
+		starts[i] = w.start(end, width)
+		end = w.end(starts[i], width)
+	}
+	backing := make([]T, end/width+pageBytes/width)
+	base := int(-uintptr(unsafe.Pointer(unsafe.SliceData(backing))) % pageBytes)
+	arrays := make([][]T, len(wanted))
+	for i, w := range wanted {
+		from := (base + starts[i]) / width
+		arrays[i] = backing[from : from+w.size : from+w.size]
 	}
 	return arrays
 }
 
-// nextStart is where the array after one of n elements of some width starts, when that one starts at start.
-func nextStart(start, n, width int) int {
-	const reserve = 1 << 24 // for staggers, lead and rounding
-	if n < 0 || n > math.MaxInt/width-start-reserve {
-		panic(fmt.Sprintf("runtime.Alloc: size %d out of range", n))
+// start is where, in bytes from a page's start, the array may stand behind what ends at end.
+func (w placed) start(end, width int) int {
+	const reserve = 1 << 24 // for phases and room
+	if w.size < 0 || w.size > math.MaxInt/width-end-reserve {
+		panic(fmt.Sprintf("runtime.Alloc: size %d out of range", w.size))
 	}
-	gap := smallStagger
-	if n*width >= largeBytes {
-		gap = stagger
+	if w.size*width < phasedBytes {
+		return end
 	}
-	return start + roundLine(n, width) + gap/width
+	behind := end - w.phase%phases*phaseBytes
+	return end + (pageBytes-behind%pageBytes)%pageBytes
 }
 
-// roundLine rounds n elements of some width up to whole cache lines.
-func roundLine(n, width int) int {
-	line := lineBytes / width
-	return (n + line - 1) / line * line
-}
-
-// lead is how many bytes an arena of some size leaves free before its first array.
-func lead(bytes int) int {
-	turn := int(arenas.Add(1) % leads)
-	if bytes >= largeLeadBytes {
-		return turn * stagger
+// end is where the array ends, in whole cache lines, with the room behind it.
+func (w placed) end(start, width int) int {
+	n := w.size * width
+	end := start + (n+lineBytes-1)/lineBytes*lineBytes
+	if n >= largeBytes {
+		end += roomBytes
 	}
-	return turn * smallStagger
+	return end
 }
 
-// misaligned is how many bytes a slice starts before a cache line.
-func misaligned[T Float](s []T) int {
-	return int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % lineBytes)
-}
-
-// allocColumns returns n families of arrays, each with one array for every size. A family lies together: its arrays
-// are not walked along at the same time, so only families need a stagger.
+// allocColumns returns n families of arrays, each with one array for every size, in one allocation.
 func allocColumns[T Float](n int, sizes []int) [][][]T {
-	width := int(unsafe.Sizeof(T(0)))
-	total := 0
-	for _, size := range sizes {
-		total += roundLine(size, width)
-	}
-	totals := make([]int, n)
-	for i := range totals {
-		totals[i] = total
-	}
-	families := make([][][]T, n)
-	for i, whole := range Alloc[T](totals...) {
-		families[i] = make([][]T, len(sizes))
-		for k, size := range sizes {
-			families[i][k] = whole[:size:size]
-			whole = whole[roundLine(size, width):]
+	turn := int(arenas.Add(1)%phases) + statePhase
+	var wanted []placed
+	for family := range n {
+		for i, size := range sizes {
+			wanted = append(wanted, placed{size, turn + family + i})
 		}
+	}
+	arrays := allocPlaced[T](wanted)
+	families := make([][][]T, n)
+	for i := range families {
+		families[i], arrays = arrays[:len(sizes):len(sizes)], arrays[len(sizes):]
 	}
 	return families
 }
