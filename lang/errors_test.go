@@ -5,76 +5,27 @@ import (
 	"go/ast"
 	goparser "go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/optc-lang/optc/internal/errtest"
 )
 
 const errorCases = "../testdata/errors/syntax/*.opt"
 
-// expectation is what a line's `### "regexp"` demands.
-type expectation struct {
-	line int
-	want *regexp.Regexp
-}
-
-// expectations strips the marks from a file and reads them.
-func expectations(t *testing.T, marked string) (string, []expectation) {
-	t.Helper()
-	var src strings.Builder
-	var all []expectation
-	n := 0
-	for line := range strings.Lines(marked) {
-		n++
-		text, mark, ok := strings.Cut(strings.TrimRight(line, "\n"), " ###")
-		src.WriteString(text + "\n")
-		if !ok {
-			continue
-		}
-		mark = strings.TrimSpace(mark)
-		if len(mark) < 3 || mark[0] != '"' || mark[len(mark)-1] != '"' {
-			t.Fatalf("line %d: a mark is ### \"regexp\": %s", n, mark)
-		}
-		for _, want := range strings.Split(mark[1:len(mark)-1], `" "`) {
-			all = append(all, expectation{n, regexp.MustCompile(want)})
-		}
-	}
-	return src.String(), all
-}
-
-// checkCase parses a file of which each mark demands one diagnostic, and nothing else may demand any.
+// checkCase parses a file of error cases.
 func checkCase(t *testing.T, path string) Diagnostics {
 	t.Helper()
-	marked, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, wants := expectations(t, string(marked))
-	_, ds := parse(filepath.Base(path), []byte(src), len(wants)+MaxDiagnostics)
-	for _, w := range wants {
-		found := false
-		for i := range ds {
-			if ds[i].Span.Start.Line == w.line && w.want.MatchString(ds[i].Message+"; "+ds[i].Hint) {
-				found = true
-				break
-			}
-		}
-		if !found {
-			t.Errorf("%s:%d: no diagnostic matches %s", path, w.line, w.want)
-		}
-	}
-	seen := map[int]int{}
-	for _, w := range wants {
-		seen[w.line]++
-	}
+	c := errtest.Read(t, path)
+	_, ds := parse(filepath.Base(path), c.Source, len(c.Wants)+MaxDiagnostics)
+	var got []errtest.Diagnostic
 	for _, d := range ds {
-		if seen[d.Span.Start.Line]--; seen[d.Span.Start.Line] < 0 {
-			t.Errorf("unexpected: %v", d)
-		}
+		got = append(got, errtest.Diagnostic{Line: d.Span.Start.Line, Warning: d.Severity == Warning, Text: d.Message + "; " + d.Hint})
 	}
+	c.Compare(t, got)
 	return ds
 }
 
@@ -84,15 +35,9 @@ func TestErrorCases(t *testing.T) {
 		t.Fatalf("only %d files of error cases", len(paths))
 	}
 	for _, path := range paths {
-		for _, d := range checkCase(t, path) {
-			if !lower(d.Message) || strings.HasSuffix(d.Message, ".") || strings.Contains(d.Message, "\n") {
-				t.Errorf("not one line in lower case without full stop: %s", d.Message)
-			}
-		}
+		checkCase(t, path)
 	}
 }
-
-func lower(s string) bool { return s != "" && (s[0] < 'A' || s[0] > 'Z') }
 
 // TestEveryMessageHasACase looks up the text of every diagnostic in this package's source
 // and demands that some error case produces it.

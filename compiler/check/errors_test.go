@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,42 +14,11 @@ import (
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/internal/errtest"
 	"github.com/optc-lang/optc/lang"
 )
 
 const errorCases = "../../testdata/errors/check/*.opt"
-
-// expectation is what a line's `### "regexp"` or `### warning "regexp"` demands.
-type expectation struct {
-	line     int
-	severity lang.Severity
-	want     *regexp.Regexp
-}
-
-// expectations strips the marks from a file and reads them; a line may have several.
-func expectations(t *testing.T, marked string) (string, []expectation) {
-	t.Helper()
-	var src strings.Builder
-	var all []expectation
-	n := 0
-	for line := range strings.Lines(marked) {
-		n++
-		parts := strings.Split(strings.TrimRight(line, "\n"), " ###")
-		src.WriteString(parts[0] + "\n")
-		for _, mark := range parts[1:] {
-			word, quoted, ok := strings.Cut(strings.TrimSpace(mark), `"`)
-			if !ok || !strings.HasSuffix(quoted, `"`) || word != "" && word != "warning " {
-				t.Fatalf("line %d: a mark is ### \"regexp\" or ### warning \"regexp\": %s", n, mark)
-			}
-			e := expectation{line: n, want: regexp.MustCompile(strings.TrimSuffix(quoted, `"`))}
-			if word != "" {
-				e.severity = lang.Warning
-			}
-			all = append(all, e)
-		}
-	}
-	return src.String(), all
-}
 
 // diagnose checks every rule of a file and gives each diagnostic once.
 func diagnose(fsys fstest.MapFS, name string, set check.Settings) lang.Diagnostics {
@@ -70,27 +38,14 @@ func diagnose(fsys fstest.MapFS, name string, set check.Settings) lang.Diagnosti
 
 func checkCase(t *testing.T, path string) lang.Diagnostics {
 	t.Helper()
-	marked, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, wants := expectations(t, string(marked))
+	c := errtest.Read(t, path)
 	name := filepath.Base(path)
-	diags := diagnose(fstest.MapFS{name: {Data: []byte(src)}}, name, check.Settings{})
-	left := slices.Clone(diags)
-	for _, w := range wants {
-		i := slices.IndexFunc(left, func(d lang.Diagnostic) bool {
-			return d.Span.Start.Line == w.line && d.Severity == w.severity && w.want.MatchString(d.Message+"; "+d.Hint)
-		})
-		if i < 0 {
-			t.Errorf("%s:%d: no %v matches %s", path, w.line, w.severity, w.want)
-			continue
-		}
-		left = slices.Delete(left, i, i+1)
+	diags := diagnose(fstest.MapFS{name: {Data: c.Source}}, name, check.Settings{})
+	var got []errtest.Diagnostic
+	for _, d := range diags {
+		got = append(got, errtest.Diagnostic{Line: d.Span.Start.Line, Warning: d.Severity == lang.Warning, Text: d.Message + "; " + d.Hint})
 	}
-	for _, d := range left {
-		t.Errorf("unexpected: %v", d)
-	}
+	c.Compare(t, got)
 	return diags
 }
 
@@ -100,11 +55,7 @@ func TestErrorCases(t *testing.T) {
 		t.Fatalf("only %d files of error cases", len(paths))
 	}
 	for _, path := range paths {
-		for _, d := range checkCase(t, path) {
-			if d.Message == "" || d.Message[0] >= 'A' && d.Message[0] <= 'Z' || strings.HasSuffix(d.Message, ".") || strings.Contains(d.Message, "\n") {
-				t.Errorf("not one line in lower case without full stop: %s", d.Message)
-			}
-		}
+		checkCase(t, path)
 	}
 }
 
