@@ -89,11 +89,7 @@ func (cmd *benchCmd) Run(c *console) error {
 	if cmd.Threads < 1 {
 		return usagef("--threads %d: at least 1", cmd.Threads)
 	}
-	r, err := cmd.openRule(c)
-	if err != nil {
-		return err
-	}
-	hypers, err := setHypers(r, cmd.Set)
+	r, hypers, err := cmd.openRule(c, cmd.Set)
 	if err != nil {
 		return err
 	}

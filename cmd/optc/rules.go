@@ -171,10 +171,14 @@ func (u *unit) only(c *console) (string, error) {
 	return "", usagef("%s declares several rules, name one: %s:%s", u.file, u.file, strings.Join(rules, ", "+u.file+":"))
 }
 
-// openRule compiles the rule that the command line names.
-func (a *ruleArg) openRule(c *console) (*compiler.Rule, error) {
+// openRule compiles the rule that the command line names, and gives its hyperparameters, those of --set among them.
+func (a *ruleArg) openRule(c *console, set map[string]string) (*compiler.Rule, []float64, error) {
 	_, r, err := a.openUnit(c)
-	return r, err
+	if err != nil {
+		return nil, nil, err
+	}
+	hypers, err := setHypers(r, set)
+	return r, hypers, err
 }
 
 func (a *ruleArg) openUnit(c *console) (*unit, *compiler.Rule, error) {

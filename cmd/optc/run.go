@@ -54,11 +54,7 @@ func (cmd *runCmd) Run(c *console) error {
 	if err := cmd.check(task); err != nil {
 		return err
 	}
-	r, err := cmd.openRule(c)
-	if err != nil {
-		return err
-	}
-	hypers, err := setHypers(r, cmd.Set)
+	r, hypers, err := cmd.openRule(c, cmd.Set)
 	if err != nil {
 		return err
 	}

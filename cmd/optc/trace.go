@@ -50,11 +50,7 @@ func (cmd *traceCmd) Run(c *console) error {
 	if cmd.Threads < -1 {
 		return usagef("--threads %d: 0 is as many as there are processors", cmd.Threads)
 	}
-	r, err := cmd.openRule(c)
-	if err != nil {
-		return err
-	}
-	hypers, err := setHypers(r, cmd.Set)
+	r, hypers, err := cmd.openRule(c, cmd.Set)
 	if err != nil {
 		return err
 	}
