@@ -119,6 +119,7 @@ type frame struct {
 	states   map[string]int // the states that the body declares, by name
 	site     lang.Span      // of the call, in the caller's file
 	guards   int            // around the call
+	loops    int            // around the statement being elaborated
 	count    *ir.Value      // its t, once asked for
 }
 
@@ -271,8 +272,8 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 			c.evalStmt(f, s)
 		}
 	case *lang.Return:
-		if c.guarded(f) {
-			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a `when` that is decided at run time")
+		if c.guarded(f) || f.loops > 0 {
+			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a loop or in a `when` that is decided at run time")
 			return
 		}
 		f.result = c.expr(f, s.Value)
@@ -284,7 +285,7 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 		c.later(f, s.Span, "`probe`")
 		c.declareName(f, s.Name, &binding{variable: -1, bad: true})
 	case *lang.Repeat:
-		c.later(f, s.Span, "`repeat`")
+		c.repeat(f, s)
 	case *lang.Until:
 		c.later(f, s.Span, "`until`")
 	}
@@ -355,9 +356,9 @@ func (c *checker) bind(f *frame, s *lang.Bind) {
 		b.value = c.hold(f, init, b.variable, s.Name.Name)
 		return
 	}
-	if c.guarded(f) {
+	if c.guarded(f) || f.loops > 0 {
 		b.bad = true
-		c.errorf(f, s.Span, "declare it above the `when`", "a `state` stands at the top level of a body or in a `when` that is decided when the rule is compiled")
+		c.errorf(f, s.Span, "declare it above", "a `state` stands at the top level of a body or in a `when` that is decided when the rule is compiled, not in a loop")
 		return
 	}
 	b.real = true
