@@ -13,7 +13,6 @@ import (
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler"
-	"github.com/optc-lang/optc/compiler/op"
 	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -250,8 +249,7 @@ func TestTraceDamaged(t *testing.T) {
 // Everything that the tables of operators and shapes list can be asked for, by each of its names and as it is written.
 func TestOpsAskable(t *testing.T) {
 	var asked []string
-	for i := range op.Table {
-		o := &op.Table[i]
+	for _, o := range operators() {
 		asked = append(asked, o.Name, callName(o), written(o))
 		if o.Infix != "" {
 			asked = append(asked, o.Infix)
@@ -275,8 +273,7 @@ func TestOpsAskable(t *testing.T) {
 
 // The column vector says of every operator whether a rule that calls it has vector code.
 func TestVectored(t *testing.T) {
-	for i := range op.Table {
-		o := &op.Table[i]
+	for _, o := range operators() {
 		args := []string{"x", "g", "x"}[:o.Args]
 		for k := range args {
 			if o.MaskArgs&(1<<k) != 0 {

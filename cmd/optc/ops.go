@@ -35,8 +35,8 @@ func (cmd *opsCmd) Run(c *console) error {
 		return printOps(c, cmd.Name)
 	}
 	t := table{header: []string{"operator", "vector", "what it is"}}
-	for i := range op.Table {
-		t.add(written(&op.Table[i]), inVectors(&op.Table[i]), op.Table[i].Doc)
+	for _, o := range operators() {
+		t.add(written(o), inVectors(o), o.Doc)
 	}
 	t.print(c.out, "")
 	fmt.Fprintln(c.out, "\nshapes, once a tensor")
@@ -51,8 +51,7 @@ func (cmd *opsCmd) Run(c *console) error {
 func printOps(c *console, asked string) error {
 	var names []string
 	found := 0
-	for i := range op.Table {
-		o := &op.Table[i]
+	for _, o := range operators() {
 		names = append(names, callName(o))
 		if !isCalled(o, asked) {
 			continue
@@ -153,6 +152,17 @@ func inVectors(o *op.Op) string {
 }
 
 var argNames = [...]string{"a", "b", "c"}
+
+// operators are the rows of the table that a rule can ask for: all but the one that makes a number of a mask.
+func operators() []*op.Op {
+	var all []*op.Op
+	for i := range op.Table {
+		if o := &op.Table[i]; o.Name != "real" {
+			all = append(all, o)
+		}
+	}
+	return all
+}
 
 // callName is the name of a call in a rule.
 func callName(o *op.Op) string {

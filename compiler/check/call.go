@@ -34,7 +34,7 @@ func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
 	if shapeOf[name] || name == "numel" {
 		return c.shape(f, e)
 	}
-	if o, ok := op.Lookup(name); ok && o.Infix != "and" && o.Infix != "or" && o.Infix != "not" {
+	if o, ok := op.Lookup(name); ok && o.Callable() {
 		return c.operator(f, e, o)
 	}
 	c.errorf(f, e.Fn.Span, didYouMean(name, c.known(f)), "there is no function %s", name)
@@ -90,10 +90,6 @@ func (c *checker) reals(f *frame, es []lang.Expr) ([]*ir.Value, bool) {
 func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 	if (o.Name == "min" || o.Name == "max") && len(e.Args) != 2 {
 		return c.minMax(f, e, o)
-	}
-	if o.Kind == op.Size {
-		c.errorf(f, e.Fn.Span, "use numel(x)", "there is no function %s", e.Fn.Name)
-		return nil
 	}
 	args := make([]*ir.Value, len(e.Args))
 	ok := true

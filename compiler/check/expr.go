@@ -13,8 +13,8 @@ import (
 var shapeOf = map[string]bool{"rank": true, "rows": true, "cols": true}
 
 func isOperator(name string) bool {
-	_, ok := op.Lookup(name)
-	return ok || op.IsLater(name)
+	o, ok := op.Lookup(name)
+	return ok && o.Callable() || op.IsLater(name)
 }
 
 // real elaborates an expression that must be a real; a mask becomes 0 or 1.
@@ -140,7 +140,7 @@ func (c *checker) nameHint(f *frame, name string) string {
 func (c *checker) known(f *frame) []string {
 	names := sortedKeys(f.names)
 	for i := range op.Table {
-		if op.Table[i].Infix == "" {
+		if op.Table[i].Callable() {
 			names = append(names, op.Table[i].Name)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -179,7 +178,7 @@ func (u *Unit) declare(f *file, tree *lang.File, name string) {
 			continue
 		}
 		id := dec.name()
-		if _, ok := op.Lookup(id.Name); ok || op.IsLater(id.Name) || predeclared[id.Name] {
+		if isOperator(id.Name) || predeclared[id.Name] {
 			u.errorf(name, id.Span, "", "%s is a name of the language and cannot be declared", id.Name)
 			continue
 		}

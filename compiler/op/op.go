@@ -13,6 +13,8 @@ type Op struct {
 	Kind  Kind
 	Args  int // number of arguments
 
+	Internal bool // no name of the language: only the compiler and the table's formulas use it
+
 	MaskArgs int  // bit i set: argument i is a mask
 	Mask     bool // the result is a mask
 	Commutes bool // a op b has the bits of b op a
@@ -57,6 +59,9 @@ func Must(name string) *Op {
 	}
 	return o
 }
+
+// Callable reports whether the row's name may be called in a rule.
+func (o *Op) Callable() bool { return !o.Internal && (o.Infix == "" || o.Name == "pow") }
 
 // Infix finds the row written as symbol with the given number of operands.
 func Infix(symbol string, args int) (*Op, bool) {

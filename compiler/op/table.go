@@ -61,7 +61,7 @@ var Table = []Op{
 		Eval: f3(where[float64]), Eval32: f3(where[float32]),
 		Diff: []string{"", "where(a, 1, 0)", "where(a, 0, 1)"}, Go: "optrt.Where($a, $b, $c)", Flops: 1,
 		LaTeX: `\begin{cases}$b & $a\\ $c & \text{otherwise}\end{cases}`},
-	{Name: "real", Doc: "a mask as 0 or 1", Args: 1, MaskArgs: 1,
+	{Name: "real", Internal: true, Doc: "a mask as 0 or 1", Args: 1, MaskArgs: 1,
 		Eval: f1(func(a float64) float64 { return a }), Eval32: f1(func(a float32) float32 { return a }),
 		Go: "optrt.Real[$T]($a)", Flops: 1, LaTeX: `\mathbf{1}[$a]`},
 	{Name: "isfinite", Doc: "neither infinite nor NaN", Args: 1, Mask: true,
@@ -151,9 +151,9 @@ var Table = []Op{
 
 	// reductions, over the tensor unless `per group` or `per model`; the rows with an Expand are said in the first three
 	{Name: "sum", Doc: "sum of all values", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\sum $a`},
-	{Name: "reduce_min", Doc: "smallest value, written min(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\min $a`},
-	{Name: "reduce_max", Doc: "largest value, written max(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\max $a`},
-	{Name: "size", Doc: "how many values a has", Kind: Size, Args: 1, LaTeX: `\#$a`},
+	{Name: "reduce_min", Internal: true, Doc: "smallest value, written min(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\min $a`},
+	{Name: "reduce_max", Internal: true, Doc: "largest value, written max(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\max $a`},
+	{Name: "size", Internal: true, Doc: "how many values a has", Kind: Size, Args: 1, LaTeX: `\#$a`},
 	{Name: "mean", Doc: "arithmetic mean", Kind: Reduction, Args: 1, Expand: "sum(a)/size(a)", LaTeX: `\operatorname{mean} $a`},
 	{Name: "normsq", Doc: "sum of squares", Kind: Reduction, Args: 1, Expand: "sum(a*a)", LaTeX: `\|$a\|^2`},
 	{Name: "norm", Doc: "Euclidean norm", Kind: Reduction, Args: 1, Expand: "sqrt(sum(a*a))", LaTeX: `\|$a\|`},
