@@ -292,8 +292,8 @@ func trainer1F32x8f6627d1(a *optrt.Args) {
 func trainerValues0(m, g []float64) {
 	v0 := m[0] /* t */ < g[3] /* warmup */
 	v1 := float64(g[2] /* lr */ * m[0] /* t */)
-	v2 := v1 / g[3] /* warmup */
-	v3 := 0.0 + v2
+	v2 := v1 / g[3]               /* warmup */
+	v3 := 0.0 + v2                // rise
 	v4 := m[0] /* t */ - g[3]     /* warmup */
 	v5 := g[4] /* total */ - g[3] /* warmup */
 	v6 := elem.Max(v5, 1.0)
@@ -306,10 +306,10 @@ func trainerValues0(m, g []float64) {
 	v13 := 1.0 + v12
 	v14 := float64(v9 * v13)
 	v15 := v14 / 2.0
-	v16 := v15 + v8
+	v16 := v15 + v8 // fall
 	v17 := optrt.Where(v7, v16, v8)
-	v18 := float64(g[2] /* lr */ * v17)
-	v19 := optrt.Where(v0, v3, v18) // rate
+	v18 := float64(g[2] /* lr */ * v17) // fall
+	v19 := optrt.Where(v0, v3, v18)     // rate
 	g[10] = v19
 	v20 := 1.0 - g[6] /* beta1 */
 	g[11] = v20
