@@ -12,7 +12,7 @@ import (
 	"github.com/optc-lang/optc/codegen/target"
 )
 
-// Arch is an architecture with assembly kernels. ADD A TARGET HERE.
+// arch is an architecture with assembly kernels. ADD A TARGET HERE.
 type arch struct {
 	name    string // GOARCH
 	engines []engine

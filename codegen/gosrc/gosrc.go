@@ -95,9 +95,6 @@ func (g *generator) declare(doc string) {
 	}
 }
 
-// GoName is the exported Go spelling of a name of the rule language.
-func GoName(name string) string { return ir.GoName(name) }
-
 // symbol is the name of a kernel's portable function. It holds the digest of what the kernel does, so that files of two
 // generations do not link.
 func (g *generator) symbol(k *ir.Kernel, dt target.DType) string {

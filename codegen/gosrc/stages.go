@@ -6,7 +6,6 @@ import (
 	"github.com/dave/jennifer/jen"
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler/ir"
-	"github.com/optc-lang/optc/runtime/elem"
 )
 
 var extentNames = map[ir.Extent]string{ir.Const: "Const", ir.Model: "PerModel", ir.Group: "PerGroup", ir.Tensor: "PerTensor", ir.Elem: "PerElem"}
@@ -27,15 +26,13 @@ func (g *generator) stage(s ir.Stage, dt target.DType) jen.Code {
 		return field("Pass", jen.Op("&").Qual(runtimePath, "Pass").Values(g.pass(s.Kernel, dt)...))
 	case s.Fold != nil:
 		return field("Fold", jen.Op("&").Qual(runtimePath, "Fold").Values(
-			field("Kind", jen.Qual(elemPath, reduceNames[reduceKinds[s.Fold.Op.Name]])),
+			field("Kind", jen.Qual(elemPath, reduceNames[s.Fold.Op.Reduce])),
 			field("From", slotLiteral(g.frames.of(s.Fold.Args[0]))),
 			field("To", slotLiteral(g.frames.of(s.Fold)))))
 	}
 	name := map[ir.Extent]string{ir.Model: "Model", ir.Group: "Group", ir.Tensor: "Tensor"}[s.Extent]
 	return field(name, jen.Id(g.stepValues(s)))
 }
-
-var reduceKinds = map[string]elem.Reduction{"sum": elem.ReduceSum, "reduce_min": elem.ReduceMin, "reduce_max": elem.ReduceMax}
 
 var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream: "StreamGrad", ir.StateStream: "StreamState", ir.EvalStream: "StreamEval"}
 

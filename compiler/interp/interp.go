@@ -288,11 +288,9 @@ func evalIn[T elem.Float](v *ir.Value, args []T) T {
 	panic("interp: element type")
 }
 
-var kinds = map[string]elem.Reduction{"sum": elem.ReduceSum, "reduce_min": elem.ReduceMin, "reduce_max": elem.ReduceMax}
-
 // reduce combines elements by the fixed tree, then tensors (or coarser values) in order in float64.
 func (m *Machine[T]) reduce(v *ir.Value, arg value[T]) value[T] {
-	kind := kinds[v.Op.Name]
+	kind := v.Op.Reduce
 	from := v.Args[0].Extent
 	if from == ir.Elem {
 		tensors := value[T]{}

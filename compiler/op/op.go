@@ -5,6 +5,8 @@
 // arguments and y is the result; the passes parse them.
 package op
 
+import "github.com/optc-lang/optc/runtime/elem"
+
 // Op is one row of the table.
 type Op struct {
 	Name  string // of the call, and of the instruction
@@ -21,6 +23,9 @@ type Op struct {
 
 	Eval   func(a []float64) float64 // masks are 0 and 1
 	Eval32 func(a []float32) float32
+
+	// Reduce is what a Reduction without an expansion folds by.
+	Reduce elem.Reduction
 
 	// Diff is the derivative in each argument; "" stands for a derivative that is zero almost everywhere.
 	Diff []string
@@ -84,14 +89,4 @@ func index() map[string]*Op {
 		m[Table[i].Name] = &Table[i]
 	}
 	return m
-}
-
-// Smooth reports whether the operator has a derivative in some argument.
-func (o *Op) Smooth() bool {
-	for _, d := range o.Diff {
-		if d != "" {
-			return true
-		}
-	}
-	return false
 }

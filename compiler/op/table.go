@@ -1,8 +1,6 @@
 package op
 
 import (
-	"math"
-
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -150,9 +148,9 @@ var Table = []Op{
 		Diff: []string{"a/y", "b/y"}, Go: "elem.Hypot($a, $b)", Lo: 0.1, Hi: 10, Ulp: 2, Flops: 20, LaTeX: `\sqrt{$a^2 + $b^2}`},
 
 	// reductions, over the tensor unless `per group` or `per model`; the rows with an Expand are said in the first three
-	{Name: "sum", Doc: "sum of all values", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\sum $a`},
-	{Name: "reduce_min", Internal: true, Doc: "smallest value, written min(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\min $a`},
-	{Name: "reduce_max", Internal: true, Doc: "largest value, written max(a); NaN wins", Kind: Reduction, Args: 1, Flops: 1, LaTeX: `\max $a`},
+	{Name: "sum", Doc: "sum of all values", Kind: Reduction, Args: 1, Reduce: elem.ReduceSum, Flops: 1, LaTeX: `\sum $a`},
+	{Name: "reduce_min", Internal: true, Doc: "smallest value, written min(a); NaN wins", Kind: Reduction, Args: 1, Reduce: elem.ReduceMin, Flops: 1, LaTeX: `\min $a`},
+	{Name: "reduce_max", Internal: true, Doc: "largest value, written max(a); NaN wins", Kind: Reduction, Args: 1, Reduce: elem.ReduceMax, Flops: 1, LaTeX: `\max $a`},
 	{Name: "size", Internal: true, Doc: "how many values a has", Kind: Size, Args: 1, LaTeX: `\#$a`},
 	{Name: "mean", Doc: "arithmetic mean", Kind: Reduction, Args: 1, Expand: "sum(a)/size(a)", LaTeX: `\operatorname{mean} $a`},
 	{Name: "normsq", Doc: "sum of squares", Kind: Reduction, Args: 1, Expand: "sum(a*a)", LaTeX: `\|$a\|^2`},
@@ -206,6 +204,3 @@ func IsLater(name string) bool {
 	}
 	return false
 }
-
-// Inf is the language's `inf`.
-var Inf = math.Inf(1)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
-	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // MaxWork bounds the passes of a rule times its values: every pass may compute anew what the ones before it have.
@@ -181,7 +180,7 @@ func (c *cut) build(n int) *ir.Kernel {
 	b := &kernelBuilder{c: c, pass: n, k: &ir.Kernel{}, done: map[*ir.Value]ir.Operand{}, scalars: map[*ir.Value]int{}}
 	for _, v := range ir.Reachable(c.roots...) {
 		if elementReduce(v) && c.level[v] == n+1 {
-			b.k.Reductions = append(b.k.Reductions, ir.Reduction{Kind: reductions[v.Op.Name], Value: b.operand(v.Args[0]), Result: v})
+			b.k.Reductions = append(b.k.Reductions, ir.Reduction{Kind: v.Op.Reduce, Value: b.operand(v.Args[0]), Result: v})
 		}
 	}
 	for _, s := range c.stores {
@@ -195,8 +194,6 @@ func (c *cut) build(n int) *ir.Kernel {
 	}
 	return b.k
 }
-
-var reductions = map[string]elem.Reduction{"sum": elem.ReduceSum, "reduce_min": elem.ReduceMin, "reduce_max": elem.ReduceMax}
 
 type kernelBuilder struct {
 	c       *cut
