@@ -62,19 +62,25 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	if err != nil {
 		return nil, diags, err
 	}
-	if work := pass.Work(prog); work > pass.MaxWork {
-		return nil, append(diags, tooMuch(r, u, work)), nil
+	classes := pass.Classes(prog)
+	if classes == nil {
+		return nil, append(diags, tooLarge(r, u, "decide less by shape and name", "it tells more than %d classes of tensors apart by shape and name", pass.MaxClasses)), nil
 	}
-	r.Plan = pass.Schedule(prog)
+	if work := pass.Work(prog, classes); work > pass.MaxWork {
+		return nil, append(diags, tooLarge(r, u, "let fewer reductions depend on each other", "its passes over memory times its values are %d, and the limit is %d", work, pass.MaxWork)), nil
+	}
+	r.Plan = pass.Schedule(prog, classes)
+	if k := pass.TooWide(r.Plan); k != nil {
+		return nil, append(diags, tooLarge(r, u, "keep fewer states", "a pass touches %d arrays, and the limit is %d", len(k.Streams), pass.MaxStreams)), nil
+	}
 	r.Dumps = append(r.Dumps, Dump{"kernels", r.Plan.String()})
 	r.Digest = digest(r.Plan.Program)
 	return r, diags, nil
 }
 
-// tooMuch refuses a rule whose reductions depend on each other in too long a chain.
-func tooMuch(r *Rule, u *check.Unit, work int) lang.Diagnostic {
-	return lang.Diagnostic{File: u.File(r.Name), Span: r.Decl.Name.Span, Hint: "let fewer reductions depend on each other",
-		Message: fmt.Sprintf("rule %s is too large: its passes over memory times its values are %d, and the limit is %d", r.Name, work, pass.MaxWork)}
+// tooLarge refuses a rule that goes beyond a limit of the scheduler.
+func tooLarge(r *Rule, u *check.Unit, hint, format string, args ...any) lang.Diagnostic {
+	return lang.Diagnostic{File: u.File(r.Name), Span: r.Decl.Name.Span, Hint: hint, Message: fmt.Sprintf("rule %s is too large: ", r.Name) + fmt.Sprintf(format, args...)}
 }
 
 // digest identifies a rule by what it computes and keeps: not by its text, its comments, the names of its lets, or the

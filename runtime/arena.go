@@ -90,19 +90,20 @@ func (w placed) end(start, width int) int {
 	return end
 }
 
-// allocColumns returns n families of arrays, each with one array for every size, in one allocation.
-func allocColumns[T Float](n int, sizes []int) [][][]T {
+// allocColumns returns families of arrays, each with one array for every one of its sizes, in one allocation.
+func allocColumns[T Float](sizes ...[]int) [][][]T {
 	turn := int(arenas.Add(1)%phases) + statePhase
 	var wanted []placed
-	for family := range n {
-		for i, size := range sizes {
+	for family := range sizes {
+		for i, size := range sizes[family] {
 			wanted = append(wanted, placed{size, turn + family + i})
 		}
 	}
 	arrays := allocPlaced[T](wanted)
-	families := make([][][]T, n)
+	families := make([][][]T, len(sizes))
 	for i := range families {
-		families[i], arrays = arrays[:len(sizes):len(sizes)], arrays[len(sizes):]
+		n := len(sizes[i])
+		families[i], arrays = arrays[:n:n], arrays[n:]
 	}
 	return families
 }

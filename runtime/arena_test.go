@@ -43,7 +43,7 @@ func TestAllocArrays(t *testing.T) {
 		}
 		checkArrays(t, sizes, Alloc[float32](sizes...))
 		checkArrays(t, sizes, Alloc[float64](sizes...))
-		for _, column := range allocColumns[float64](2, sizes) {
+		for _, column := range allocColumns[float64](sizes, sizes) {
 			checkArrays(t, sizes, column)
 		}
 	}

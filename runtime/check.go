@@ -165,7 +165,7 @@ func (r *Rule) check() error {
 		return fmt.Errorf("frames are too short")
 	}
 	for _, s := range r.States {
-		if s.Extent == Const || s.Extent < PerElem && !r.holds(Slot{Extent: s.Extent, Index: s.Slot}) {
+		if s.Extent == Const || !s.Extent.isArray() && !r.holds(Slot{Extent: s.Extent, Index: s.Slot}) {
 			return fmt.Errorf("state %s has no place", s.Name)
 		}
 	}
@@ -196,14 +196,56 @@ func (p *Pass) walks(kind StreamKind) bool {
 
 func (r *Rule) checkStage(s *Stage) error {
 	switch {
+	case s.Class < 0 || s.Class > 0 && s.Class >= len(r.Classes):
+		return fmt.Errorf("class %d", s.Class)
 	case s.Fold != nil:
-		if f := s.Fold; f.From.Extent <= f.To.Extent || !r.holds(f.From) || !r.holds(f.To) {
-			return fmt.Errorf("fold from %v to %v", f.From, f.To)
-		}
+		return r.checkFold(s.Fold)
 	case s.Pass != nil:
 		return r.checkPass(s.Pass)
-	case s.Model == nil && s.Group == nil && s.Tensor == nil:
+	case s.Array != nil:
+		return r.checkPlaces(append(s.Array.In[:len(s.Array.In):len(s.Array.In)], s.Array.Out)...)
+	case s.Order != nil:
+		return r.checkPlaces(append(s.Order.In[:len(s.Order.In):len(s.Order.In)], s.Order.Out)...)
+	case s.Probe != nil:
+		return r.checkPlaces(append(s.Probe.Point[:len(s.Probe.Point):len(s.Probe.Point)], s.Probe.Vector...)...)
+	case s.Model == nil && s.Group == nil && s.Tensor == nil && s.Rotate == nil:
 		return fmt.Errorf("nothing to do")
+	}
+	return nil
+}
+
+func (r *Rule) checkFold(f *Fold) error {
+	if len(f.From) != max(1, len(r.Classes)) || !r.holds(f.To) {
+		return fmt.Errorf("fold to %v", f.To)
+	}
+	for _, from := range f.From {
+		if from.Extent != Const && (from.Extent <= f.To.Extent || !r.holds(from)) {
+			return fmt.Errorf("fold from %v to %v", from, f.To)
+		}
+	}
+	return nil
+}
+
+// checkPlaces holds places to the arrays that there are.
+func (r *Rule) checkPlaces(places ...Place) error {
+	for _, p := range places {
+		limit := 1
+		switch p.Kind {
+		case StreamState:
+			limit = len(r.States)
+		case StreamGiven:
+			limit = len(r.Givens)
+		case StreamScratch:
+			limit = len(r.Scratch)
+		case StreamDraw, StreamCollect, StreamX, StreamGrad, StreamEval, StreamNone:
+			continue
+		default:
+			limit = 0
+		}
+		if p.Index < 0 || p.Index >= limit || p.Kind == StreamState && r.States[p.Index].Extent != p.Extent ||
+			p.Kind == StreamScratch && r.Scratch[p.Index] != p.Extent {
+			return fmt.Errorf("place %v is no array", p)
+		}
 	}
 	return nil
 }
@@ -215,10 +257,15 @@ func (r *Rule) checkPass(p *Pass) error {
 	if len(p.Streams) > MaxStreams {
 		return fmt.Errorf("%d streams, at most %d are possible", len(p.Streams), MaxStreams)
 	}
+	if !p.Domain.isArray() || p.Domain >= numExtents {
+		return fmt.Errorf("domain %d", p.Domain)
+	}
 	for _, s := range p.Streams {
-		if s.Kind > StreamEval || s.Kind == StreamState &&
-			(s.Index < 0 || s.Index >= len(r.States) || r.States[s.Index].Extent != PerElem) {
-			return fmt.Errorf("stream %v is no array", s)
+		if err := r.checkPlaces(s.Place); err != nil {
+			return err
+		}
+		if s.Extent != p.Domain && (p.Domain != PerElem || !s.Extent.isLine() || s.Write) {
+			return fmt.Errorf("stream %v in a pass over %d", s, p.Domain)
 		}
 	}
 	for _, s := range p.Scalars {
@@ -227,8 +274,13 @@ func (r *Rule) checkPass(p *Pass) error {
 		}
 	}
 	for _, red := range p.Reductions {
-		if !r.holds(red.To) {
+		if red.To.Extent != PerTensor || !r.holds(red.To) {
 			return fmt.Errorf("reduction to %v", red.To)
+		}
+	}
+	for _, c := range p.Collects {
+		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain != PerElem || !c.To.Extent.isLine() || r.checkPlaces(c.To) != nil {
+			return fmt.Errorf("collect %v", c)
 		}
 	}
 	return nil

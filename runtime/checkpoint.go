@@ -20,8 +20,9 @@ import (
 // Checkpoints are safetensors files (https://github.com/huggingface/safetensors): the length of the header in 8 bytes,
 // little-endian; a JSON header; the tensors without gaps.
 //
-// A state with one value an element is a tensor state/STATE/PARAM of the parameter's shape for every parameter, in the
-// element type. Any other is one F64 tensor state/STATE: without dimensions for one value a model, a vector by group
+// A state that is an array is a tensor state/STATE/PARAM for every parameter that keeps it, in the element type or in the
+// format that it is kept in: of the parameter's shape if it has a value an element, else a vector or a matrix. The
+// scales of q8 are a tensor scales/STATE/PARAM beside it. Any other state is one F64 tensor state/STATE: without dimensions for one value a model, a vector by group
 // or by parameter otherwise. The metadata say whose they are, and hold the step counter and the hyperparameters; their
 // checksum covers the other metadata and the tensors.
 const (
@@ -35,6 +36,7 @@ const (
 	keySteps    = "optc.steps"
 	keyHypers   = "optc.hypers" // a line a group of NAME=VALUE
 	keyParams   = "optc.params" // JSON: name, shape and group of each
+	keySeed     = "optc.seed"   // of rules that draw random values
 	keyChecksum = "optc.sha256"
 )
 
@@ -51,9 +53,45 @@ type checkpoint[T Float] struct {
 type savedTensor[T Float] struct {
 	name  string
 	shape []int
-	wide  []float64 // of states coarser than an element
+	wide  []float64 // of step values
 	elems []T
-	sum   []byte // SHA-256 of the bytes
+	kept  keptBits // of storage formats
+	sum   []byte   // SHA-256 of the bytes
+}
+
+// keptBits are values in a storage format, as they stand in the file; nil for others.
+type keptBits interface {
+	dtype() string
+	bytes() int
+	encode(w io.Writer) error
+	decode(r io.Reader) error
+}
+
+// bits are the values of a storage format.
+type bits[E uint16 | int8 | uint8 | float32] struct {
+	name   string
+	values []E
+}
+
+func (b bits[E]) dtype() string { return b.name }
+func (b bits[E]) bytes() int    { return len(b.values) * int(unsafe.Sizeof(E(0))) }
+
+func (b bits[E]) encode(w io.Writer) error {
+	for part := range slices.Chunk(b.values, bufferBytes) {
+		if err := binary.Write(w, binary.LittleEndian, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b bits[E]) decode(r io.Reader) error {
+	for part := range slices.Chunk(b.values, bufferBytes) {
+		if err := binary.Read(r, binary.LittleEndian, part); err != nil {
+			return truncated(err)
+		}
+	}
+	return nil
 }
 
 // headerEntry is a tensor in the header.
@@ -100,7 +138,7 @@ func (o *Optimizer[T]) LoadState(r io.Reader) error {
 
 // snapshot describes the optimizer as it is; the tensors share its memory, but those of frames.
 func (o *Optimizer[T]) snapshot() *checkpoint[T] {
-	return &checkpoint[T]{o.metadata(), o.savedTensors(o.states)}
+	return &checkpoint[T]{o.metadata(), o.savedTensors(o.states, o.narrow)}
 }
 
 func (o *Optimizer[T]) metadata() map[string]string {
@@ -108,7 +146,7 @@ func (o *Optimizer[T]) metadata() map[string]string {
 	for g := range o.groups {
 		lines[g] = o.formatHypers(g)
 	}
-	return map[string]string{
+	metadata := map[string]string{
 		keyFormat: formatVersion,
 		keyRule:   o.rule.Name,
 		keyDigest: o.rule.Digest,
@@ -117,6 +155,10 @@ func (o *Optimizer[T]) metadata() map[string]string {
 		keyHypers: strings.Join(lines, "\n"),
 		keyParams: o.paramEntries(),
 	}
+	if o.rule.Draws {
+		metadata[keySeed] = strconv.FormatUint(o.seed, 10)
+	}
+	return metadata
 }
 
 func (o *Optimizer[T]) formatHypers(group int) string {
@@ -139,21 +181,64 @@ func (o *Optimizer[T]) paramEntries() string {
 	return string(text)
 }
 
-// savedTensors are the tensors of a checkpoint, those of the wider type first, which aligns all of them. Their
-// elements are those of states.
-func (o *Optimizer[T]) savedTensors(states [][][]T) []savedTensor[T] {
-	var wide, elems []savedTensor[T]
+// savedTensors are the tensors of a checkpoint, those of the wider types first, which aligns all of them. Their
+// elements are those of states and narrows.
+func (o *Optimizer[T]) savedTensors(states [][][]T, narrows [][]*narrow[T]) []savedTensor[T] {
+	var out []savedTensor[T]
 	for i, s := range o.rule.States {
-		if s.Extent != PerElem {
-			wide = append(wide, o.savedFrames(s))
+		if !s.Extent.isArray() {
+			out = append(out, o.savedFrames(s))
 			continue
 		}
 		for k, p := range o.params {
-			name := "state/" + s.Name + "/" + p.Name
-			elems = append(elems, savedTensor[T]{name: name, shape: p.Shape, elems: states[i][k]})
+			if !o.keeps(i, k) {
+				continue
+			}
+			t := savedTensor[T]{name: "state/" + s.Name + "/" + p.Name, shape: o.shapeOf(s.Extent, k)}
+			if s.Format == "" {
+				t.elems = states[i][k]
+				out = append(out, t)
+				continue
+			}
+			var scales keptBits
+			t.kept, scales = narrows[i][k].kept()
+			out = append(out, t)
+			if scales != nil {
+				out = append(out, savedTensor[T]{name: "scales/" + s.Name + "/" + p.Name, shape: []int{scales.bytes() / 4}, kept: scales})
+			}
 		}
 	}
-	return append(wide, elems...)
+	slices.SortStableFunc(out, func(a, b savedTensor[T]) int { return b.width() - a.width() })
+	return out
+}
+
+// shapeOf is the shape of a parameter's array of an extent.
+func (o *Optimizer[T]) shapeOf(e Extent, param int) []int {
+	rows, cols := o.axis(Rows, param), o.axis(Cols, param)
+	switch e {
+	case PerRow:
+		return []int{rows}
+	case PerCol:
+		return []int{cols}
+	case PerRowRow:
+		return []int{rows, rows}
+	case PerColCol:
+		return []int{cols, cols}
+	case PerColRow:
+		return []int{cols, rows}
+	}
+	return o.params[param].Shape
+}
+
+// kept are the values of a narrow state and, of q8, its scales.
+func (s *narrow[T]) kept() (values, scales keptBits) {
+	switch s.format {
+	case "q8":
+		return bits[int8]{"I8", s.signed}, bits[float32]{"F32", s.scales}
+	case "q8root":
+		return bits[uint8]{"U8", s.root}, bits[float32]{"F32", s.scales}
+	}
+	return bits[uint16]{strings.ToUpper(s.format), s.half}, nil
 }
 
 func (o *Optimizer[T]) savedFrames(s State) savedTensor[T] {
@@ -174,7 +259,15 @@ func dtype[T Float]() string {
 	return "F64"
 }
 
+// width is the size of a value in bytes.
+func (t *savedTensor[T]) width() int {
+	return map[string]int{"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I8": 1, "U8": 1}[t.dtype()]
+}
+
 func (t *savedTensor[T]) dtype() string {
+	if t.kept != nil {
+		return t.kept.dtype()
+	}
 	if t.wide != nil {
 		return dtype[float64]()
 	}
@@ -182,6 +275,9 @@ func (t *savedTensor[T]) dtype() string {
 }
 
 func (t *savedTensor[T]) bytes() int {
+	if t.kept != nil {
+		return t.kept.bytes()
+	}
 	return len(t.wide)*8 + len(t.elems)*int(unsafe.Sizeof(T(0)))
 }
 
@@ -231,7 +327,10 @@ func (c *checkpoint[T]) write(w io.Writer) error {
 // program that copies the checkpoint orders it.
 func (c *checkpoint[T]) checksum(metadata map[string]string) string {
 	sum := sha256.New()
-	for _, key := range []string{keyFormat, keyRule, keyDigest, keyDtype, keySteps, keyHypers, keyParams} {
+	for _, key := range []string{keyFormat, keyRule, keyDigest, keyDtype, keySteps, keyHypers, keyParams, keySeed} {
+		if key == keySeed && metadata[key] == "" {
+			continue
+		}
 		fmt.Fprintf(sum, "%q=%q\n", key, metadata[key])
 	}
 	byName := func(a, b savedTensor[T]) int { return strings.Compare(a.name, b.name) }
@@ -245,6 +344,9 @@ const bufferBytes = 64 << 10
 
 // encode writes the values, little-endian.
 func (t *savedTensor[T]) encode(w io.Writer) error {
+	if t.kept != nil {
+		return t.kept.encode(w)
+	}
 	buffer := make([]byte, min(t.bytes(), bufferBytes))
 	if err := encode(t.wide, buffer, w); err != nil {
 		return err
@@ -271,6 +373,9 @@ func encode[T Float](values []T, buffer []byte, w io.Writer) error {
 
 // decode reads the values.
 func (t *savedTensor[T]) decode(r io.Reader) error {
+	if t.kept != nil {
+		return t.kept.decode(r)
+	}
 	buffer := make([]byte, min(t.bytes(), bufferBytes))
 	if err := decode(t.wide, buffer, r); err != nil {
 		return err
@@ -297,8 +402,8 @@ func decode[T Float](values []T, buffer []byte, r io.Reader) error {
 
 // load reads everything into memory of its own, and takes it over at the end.
 func (o *Optimizer[T]) load(r io.Reader) error {
-	states := o.newStates()
-	expected := &checkpoint[T]{o.metadata(), o.savedTensors(states)}
+	states, narrows := o.newStates()
+	expected := &checkpoint[T]{o.metadata(), o.savedTensors(states, narrows)}
 	text, err := readHeader(r, len(expected.header("")))
 	if err != nil {
 		return err
@@ -311,6 +416,10 @@ func (o *Optimizer[T]) load(r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	seed, err := strconv.ParseUint(metadata[keySeed], 10, 64)
+	if o.rule.Draws && err != nil {
+		return fmt.Errorf("seed %s: no number", shorten(metadata[keySeed]))
+	}
 	if err := expected.arrange(entries); err != nil {
 		return err
 	}
@@ -319,7 +428,10 @@ func (o *Optimizer[T]) load(r io.Reader) error {
 	}
 	o.steps.Store(steps)
 	o.model[ModelT] = float64(steps)
-	o.states = states
+	o.states, o.narrow = states, narrows
+	if o.rule.Draws {
+		o.seed = seed
+	}
 	for g, values := range hypers {
 		copy(o.hypersOf(g), values)
 	}

@@ -7,101 +7,152 @@ import (
 )
 
 // chunkElements is what a worker claims at a time: a whole number of blocks, enough to make a claim cheap, and a bound
-// on how long assembly keeps the garbage collector waiting.
-const chunkElements = 64 * elem.Block
+// on how long assembly keeps the garbage collector waiting. Reductions per column combine chunk by chunk.
+const chunkElements = elem.Band
 
 // chunkCost is what starting a kernel costs at least, in elements: so many chunks of tiny tensors make one item.
 const chunkCost = 256
 
 // stage is a Stage with what is known once the optimizer is built.
-type stage struct {
+type stage[T Float] struct {
 	*Stage
-	kernel Kernel // of Pass
-	spread Extent // of Pass: the finest of its scalars
+	kernel   Kernel  // of Pass
+	spread   Extent  // of Pass: the finest of its scalars
+	cuts     *cuts   // of Pass
+	windowed bool    // of Pass: some stream is made piece by piece
+	lines    [][]int // of Pass: where in the machine's lines those of each collect and tensor begin
+	run      *arrayRunner[T]
 }
 
-// setStages chooses the kernels of all passes.
-func (o *Optimizer[T]) setStages(limit Engine) {
-	resolve := func(stages []Stage) []stage {
-		var out []stage
+// setStages chooses the kernels of all passes and readies the whole-array operators.
+func (o *Optimizer[T]) setStages(limit Engine) error {
+	resolve := func(stages []Stage) ([]stage[T], error) {
+		var out []stage[T]
 		for i := range stages {
-			s := stage{Stage: &stages[i]}
+			s := stage[T]{Stage: &stages[i]}
 			if s.Pass != nil {
-				var e Engine
-				s.kernel, e = s.Pass.pick(limit)
-				o.engine = max(o.engine, e)
-				for _, scalar := range s.Pass.Scalars {
-					s.spread = max(s.spread, scalar.Extent)
+				o.setPass(&s, limit)
+			}
+			if s.Array != nil {
+				var err error
+				if s.run, err = newArrayRunner[T](s.Array); err != nil {
+					return nil, err
 				}
 			}
 			out = append(out, s)
 		}
-		return out
+		return out, nil
 	}
-	o.first, o.later, o.evals = resolve(o.rule.First), resolve(o.rule.Later), resolve(o.rule.Eval)
+	var err error
+	if o.first, err = resolve(o.rule.First); err != nil {
+		return err
+	}
+	if o.later, err = resolve(o.rule.Later); err != nil {
+		return err
+	}
+	o.evals, err = resolve(o.rule.Eval)
+	return err
+}
+
+func (o *Optimizer[T]) setPass(s *stage[T], limit Engine) {
+	var e Engine
+	s.kernel, e = s.Pass.pick(limit)
+	o.engine = max(o.engine, e)
+	for _, scalar := range s.Pass.Scalars {
+		s.spread = max(s.spread, scalar.Extent)
+	}
+	for _, stream := range s.Pass.Streams {
+		s.windowed = s.windowed || o.isWindowed(s.Pass, stream)
+	}
+	s.cuts = o.cutsFor(s.Pass.Domain, s.Class)
 }
 
 // machine is what executing a pass needs besides the optimizer's values, all of it allocated once.
 type machine[T Float] struct {
-	job    *job
-	args   *Args   // the caller's
-	chunks []chunk // of all tensors, in order
-	items  []int   // item i is chunks[items[i]:items[i+1]]
+	job  *job
+	args *Args // the caller's
+	cuts []*cuts
 
 	splats   []T       // scalars of the pass, one set for each of its spread
 	partials []float64 // results of its reductions, block-major
+	lines    []float64 // results of its collects so far
+	totals   []float64 // of one collect and tensor
 
-	// Of the pass that runs.
-	current *stage
+	// Of the stage that runs.
+	current *stage[T]
 	arrays  [MaxStreams][][]T // by stream and parameter
+}
+
+// cuts is how the arrays of a domain and a class are cut for passes.
+type cuts struct {
+	domain Extent
+	class  int
+	chunks []chunk // of all tensors, in order
+	items  []int   // item i is chunks[items[i]:items[i+1]]
+	blocks int
 }
 
 // chunk is a part of a tensor that one call of a kernel works on.
 type chunk struct {
 	param, from, n int
-	block          int // number of its first block among all of the model
+	block          int // number of its first block among all
 }
 
 func (m *machine[T]) init(o *Optimizer[T]) {
 	m.job = newJob(o)
 	m.args = new(Args)
-	blocks := m.cut(o.x)
-	splats, reductions := 0, 0
-	for _, stages := range [][]stage{o.first, o.later, o.evals} {
-		for _, s := range stages {
-			if s.Pass != nil {
+	splats, partials, lines, totals := 0, 0, 0, 0
+	for param := range o.x {
+		totals = max(totals, o.cols(param))
+	}
+	for _, stages := range [][]stage[T]{o.first, o.later, o.evals} {
+		for i := range stages {
+			if s := &stages[i]; s.Pass != nil {
 				splats = max(splats, o.sets(s.spread)*len(s.Pass.Scalars))
-				reductions = max(reductions, len(s.Pass.Reductions))
+				partials = max(partials, s.cuts.blocks*len(s.Pass.Reductions))
+				lines = max(lines, o.setLines(s))
 			}
 		}
 	}
 	m.splats = Alloc[T](splats * splatLanes[T]())[0]
-	m.partials = make([]float64, blocks*reductions)
+	m.partials = make([]float64, partials)
+	m.lines, m.totals = make([]float64, lines), make([]float64, totals)
 }
 
-// cut cuts the tensors into chunks and gathers small ones into items. It returns the number of blocks.
-func (m *machine[T]) cut(x [][]T) int {
-	block, cost := 0, chunkElements
-	for i, array := range x {
-		for from := 0; from < len(array); from += chunkElements {
-			n := min(len(array)-from, chunkElements)
-			if cost += max(n, chunkCost); cost > chunkElements {
-				m.items = append(m.items, len(m.chunks))
-				cost = max(n, chunkCost)
-			}
-			m.chunks = append(m.chunks, chunk{i, from, n, block})
-			block += blocks(n)
+// cutsFor cuts the arrays of a domain and a class into chunks and gathers small ones into items.
+func (o *Optimizer[T]) cutsFor(domain Extent, class int) *cuts {
+	for _, c := range o.cuts {
+		if c.domain == domain && c.class == class {
+			return c
 		}
 	}
-	m.items = append(m.items, len(m.chunks))
-	return block
+	c := &cuts{domain: domain, class: class}
+	cost := chunkElements
+	for i := range o.x {
+		if o.classOf[i] != class {
+			continue
+		}
+		length := o.length(domain, i)
+		for from := 0; from < length; from += chunkElements {
+			n := min(length-from, chunkElements)
+			if cost += max(n, chunkCost); cost > chunkElements {
+				c.items = append(c.items, len(c.chunks))
+				cost = max(n, chunkCost)
+			}
+			c.chunks = append(c.chunks, chunk{i, from, n, c.blocks})
+			c.blocks += blocks(n)
+		}
+	}
+	c.items = append(c.items, len(c.chunks))
+	o.cuts = append(o.cuts, c)
+	return c
 }
 
 // splatLanes is the number of copies of a scalar.
 func splatLanes[T Float]() int { return SplatBytes / int(unsafe.Sizeof(T(0))) }
 
 // execute runs stages in order.
-func (o *Optimizer[T]) execute(stages []stage, grads [][]T) {
+func (o *Optimizer[T]) execute(stages []stage[T], in *inputs[T]) error {
 	defer o.forget()
 	for i := range stages {
 		s := &stages[i]
@@ -114,54 +165,87 @@ func (o *Optimizer[T]) execute(stages []stage, grads [][]T) {
 			}
 		case s.Tensor != nil:
 			for p, frame := range o.tensors {
-				s.Tensor(o.model, o.groups[o.groupOf[p]], frame)
+				if o.classOf[p] == s.Class {
+					s.Tensor(o.model, o.groups[o.groupOf[p]], frame)
+				}
 			}
 		case s.Fold != nil:
 			o.fold(s.Fold)
+		case s.Array != nil:
+			o.runArrays(s, in)
+		case s.Order != nil:
+			o.order(s.Order, s.Class, in)
+		case s.Probe != nil:
+			if err := o.probe(s.Probe, in); err != nil {
+				return err
+			}
+		case s.Rotate != nil:
+			o.rotate(s.Rotate)
 		default:
-			o.pass(s, grads)
+			o.pass(s, in)
 		}
 	}
+	return nil
 }
 
-// forget lets go of the step's gradients.
+// forget lets go of the step's inputs.
 func (o *Optimizer[T]) forget() {
 	clear(o.arrays[:])
-	*o.args = Args{}
+	o.args.forget()
 }
 
-func (o *Optimizer[T]) pass(s *stage, grads [][]T) {
+// place is an array of all tensors; nil for what a pass makes piece by piece.
+func (o *Optimizer[T]) place(p Place, in *inputs[T]) [][]T {
+	switch p.Kind {
+	case StreamX:
+		return o.x
+	case StreamGrad:
+		return in.grads
+	case StreamState:
+		return o.states[p.Index]
+	case StreamEval:
+		return o.eval
+	case StreamGiven:
+		return in.given[p.Index].arrays
+	case StreamScratch:
+		return o.scratch[p.Index]
+	}
+	return nil
+}
+
+func (o *Optimizer[T]) pass(s *stage[T], in *inputs[T]) {
 	o.current = s
 	for i, stream := range s.Pass.Streams {
-		switch stream.Kind {
-		case StreamX:
-			o.arrays[i] = o.x
-		case StreamGrad:
-			o.arrays[i] = grads
-		case StreamState:
-			o.arrays[i] = o.states[stream.Index]
-		case StreamEval:
-			o.arrays[i] = o.eval
-		}
+		o.arrays[i] = o.place(stream.Place, in)
 	}
 	o.splat(s)
-	o.job.do(len(o.items)-1, o.workers, o.args)
+	o.startLines(s)
+	o.job.do(len(s.cuts.items)-1, o.workers, o.args)
 	for r := range s.Pass.Reductions {
-		o.reduce(s.Pass, r)
+		o.reduce(s, r)
 	}
+	o.endLines(s)
 }
 
-// runItem runs the kernel of the current pass over the chunks of an item.
+// runItem does an item of the current stage.
 func (o *Optimizer[T]) runItem(a *Args, item int) {
 	s := o.current
+	if s.Array != nil {
+		o.runArray(s, item)
+		return
+	}
 	scalars, reductions := len(s.Pass.Scalars), len(s.Pass.Reductions)
-	for _, c := range o.chunks[o.items[item]:o.items[item+1]] {
+	for _, c := range s.cuts.chunks[s.cuts.items[item]:s.cuts.items[item+1]] {
 		a.N = c.n
 		if scalars > 0 {
 			a.Vals = unsafe.Pointer(&o.splats[o.setOf(s.spread, c.param)*scalars*splatLanes[T]()])
 		}
 		if reductions > 0 {
 			a.Part = unsafe.Pointer(&o.partials[c.block*reductions])
+		}
+		if s.windowed {
+			o.windows(s, a, c)
+			continue
 		}
 		for i := range s.Pass.Streams {
 			a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
@@ -193,7 +277,7 @@ func (o *Optimizer[T]) setOf(spread Extent, param int) int {
 }
 
 // splat rounds the scalars of a pass to the element type.
-func (o *Optimizer[T]) splat(s *stage) {
+func (o *Optimizer[T]) splat(s *stage[T]) {
 	for set := range o.sets(s.spread) {
 		group, param := set, set
 		if s.spread == PerTensor {
@@ -222,14 +306,16 @@ func (o *Optimizer[T]) value(s Slot, group, param int) float64 {
 	return s.Value
 }
 
-// reduce combines the partial results of reduction r: those of a tensor's blocks, then those of the tensors.
-func (o *Optimizer[T]) reduce(p *Pass, r int) {
-	red, step := p.Reductions[r], len(p.Reductions)
-	o.start(red.Kind, red.To)
+// reduce combines the partial results of reduction r: those of a tensor's blocks.
+func (o *Optimizer[T]) reduce(s *stage[T], r int) {
+	red, step := s.Pass.Reductions[r], len(s.Pass.Reductions)
 	partials := o.partials
-	for param, array := range o.x {
-		n := blocks(len(array)) * step
-		o.add(red.Kind, red.To, param, combine(red.Kind, partials[:n], r, step))
+	for param, frame := range o.tensors {
+		if o.classOf[param] != s.Class {
+			continue
+		}
+		n := blocks(o.length(s.Pass.Domain, param)) * step
+		frame[red.To.Index] = combine(red.Kind, partials[:n], r, step)
 		partials = partials[n:]
 	}
 }
@@ -252,42 +338,51 @@ func combine(kind elem.Reduction, partials []float64, from, step int) float64 {
 // fold reduces values of frames: those of tensors, or of the groups that have any.
 func (o *Optimizer[T]) fold(f *Fold) {
 	o.start(f.Kind, f.To)
-	if f.From.Extent == PerTensor {
-		for param := range o.tensors {
-			o.add(f.Kind, f.To, param, o.tensors[param][f.From.Index])
+	if f.From[0].Extent == PerGroup {
+		for _, g := range o.filled {
+			o.model[f.To.Index] = elem.Combine(f.Kind, o.model[f.To.Index], o.groups[g][f.From[0].Index])
 		}
 		return
 	}
-	for _, g := range o.filled {
-		o.model[f.To.Index] = elem.Combine(f.Kind, o.model[f.To.Index], o.groups[g][f.From.Index])
+	for param, class := range o.classOf {
+		o.add(f.Kind, f.To, param, o.value(f.From[class], o.groupOf[param], param))
 	}
 }
 
 // start sets a slot of all frames of its extent to what a reduction starts from.
 func (o *Optimizer[T]) start(kind elem.Reduction, to Slot) {
 	identity := elem.Identity(kind)
-	switch to.Extent {
-	case PerModel:
-		o.model[to.Index] = identity
-	case PerGroup:
-		for _, frame := range o.groups {
-			frame[to.Index] = identity
-		}
-	case PerTensor:
-		for _, frame := range o.tensors {
-			frame[to.Index] = identity
-		}
+	for _, frame := range o.framesOf(to.Extent) {
+		frame[to.Index] = identity
 	}
 }
 
 // add combines a value of a tensor into the slot that it belongs to.
 func (o *Optimizer[T]) add(kind elem.Reduction, to Slot, param int, value float64) {
 	frame := o.model
-	switch to.Extent {
-	case PerGroup:
+	if to.Extent == PerGroup {
 		frame = o.groups[o.groupOf[param]]
-	case PerTensor:
-		frame = o.tensors[param]
 	}
 	frame[to.Index] = elem.Combine(kind, frame[to.Index], value)
+}
+
+// holdsFor reports whether a condition holds for a parameter; nil always does.
+func (o *Optimizer[T]) holdsFor(cond *Slot, param int) bool {
+	return cond == nil || o.value(*cond, o.groupOf[param], param) != 0
+}
+
+// holds reports whether a condition of the model holds.
+func (o *Optimizer[T]) holds(cond *Slot) bool { return cond == nil || o.value(*cond, 0, 0) != 0 }
+
+// rotate moves the arrays of states on.
+func (o *Optimizer[T]) rotate(r *Rotate) {
+	if !o.holds(r.If) {
+		return
+	}
+	last := r.States[len(r.States)-1]
+	oldest, kept := o.states[last], o.narrow[last]
+	for i := len(r.States) - 1; i > 0; i-- {
+		o.states[r.States[i]], o.narrow[r.States[i]] = o.states[r.States[i-1]], o.narrow[r.States[i-1]]
+	}
+	o.states[r.States[0]], o.narrow[r.States[0]] = oldest, kept
 }

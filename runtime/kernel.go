@@ -21,6 +21,9 @@ func Partials(a *Args, n int) []float64 {
 	return unsafe.Slice((*float64)(a.Part), blocks(a.N)*n)
 }
 
+// forget keeps no user's memory alive.
+func (a *Args) forget() { *a = Args{window: a.window, words: a.words} }
+
 // blocks is the number of reduction blocks in n elements.
 func blocks(n int) int {
 	return n/elem.Block + (n%elem.Block+elem.Block-1)/elem.Block

@@ -29,6 +29,7 @@ type Optimizer[T Float] struct {
 
 	params  []Param[T] // names and shapes; the data is x
 	groupOf []int      // by parameter
+	classOf []int
 	x       [][]T
 	memory  memory
 
@@ -37,11 +38,18 @@ type Optimizer[T Float] struct {
 	groups  [][]float64 // frames by group
 	tensors [][]float64 // frames by parameter
 	filled  []int       // groups with parameters
-	states  [][][]T     // by index of the state, nil for one that lives in frames, and parameter
-	eval    [][]T       // points of evaluation, allocated when first asked for
+	states  [][][]T     // by index of the state, nil for one that lives in frames or is narrow, and parameter
+	narrow  [][]*narrow[T]
+	scratch [][][]T // by index and parameter
+	given   []given[T]
+	eval    [][]T // points of evaluation, allocated when first asked for
+	seed    uint64
+	skip    bool // steps with a gradient that is not finite
+	skipped atomic.Int64
 
-	first, later, evals []stage
+	first, later, evals []stage[T]
 	machine[T]
+	probing[T]
 }
 
 // New builds an optimizer. The states are allocated here, for good. hyper are the hyperparameters of group 0 in the
@@ -79,7 +87,7 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 	if err := checkParams(rule.Name, params); err != nil {
 		return nil, err
 	}
-	o := &Optimizer[T]{rule: rule}
+	o := &Optimizer[T]{rule: rule, seed: s.seed, skip: s.skip}
 	if o.memory, err = newMemory(params); err != nil {
 		return nil, fmt.Errorf("%s: %w", rule.Name, err)
 	}
@@ -88,11 +96,95 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 		return nil, err
 	}
 	o.setFrames()
-	o.states = o.newStates()
-	o.setStages(limit)
+	o.setClasses()
+	if err := o.checkLengths(); err != nil {
+		return nil, fmt.Errorf("%s: %w", rule.Name, err)
+	}
+	o.states, o.narrow = o.newStates()
+	o.setScratch()
+	if err := o.setInputs(s); err != nil {
+		return nil, err
+	}
+	if err := o.setStages(limit); err != nil {
+		return nil, fmt.Errorf("%s: %w", rule.Name, err)
+	}
 	o.workers = workersFor(s.workers, o.model[ModelNumel])
 	o.machine.init(o)
 	return o, nil
+}
+
+// setClasses tells the tensors apart by shape and name.
+func (o *Optimizer[T]) setClasses() {
+	o.classOf = make([]int, len(o.params))
+	for i, p := range o.params {
+		if o.rule.Class != nil {
+			o.classOf[i] = o.rule.Class(p.Name, o.tensors[i])
+		}
+	}
+}
+
+// setInputs readies what a step is given.
+func (o *Optimizer[T]) setInputs(s settings) error {
+	o.given = make([]given[T], len(o.rule.Givens))
+	loaded, ok := s.loaded.([]GivenValue[T])
+	if !ok && s.loaded != nil {
+		return fmt.Errorf("%s: the constants given by Loaded have another element type", o.rule.Name)
+	}
+	if err := o.setGiven(loaded, true); err != nil {
+		return err
+	}
+	if s.hvp != nil {
+		if o.hvp, ok = s.hvp.(func(v, hv [][]T) error); !ok {
+			return fmt.Errorf("%s: the product given by HVP has another element type", o.rule.Name)
+		}
+	}
+	o.setProbes()
+	return nil
+}
+
+// checkLengths refuses matrices that no memory holds.
+func (o *Optimizer[T]) checkLengths() error {
+	for i, p := range o.params {
+		keeps := func(e Extent) bool {
+			class := o.rule.class(o.classOf[i])
+			for k, s := range o.rule.States {
+				if s.Extent == e && class.States[k] {
+					return true
+				}
+			}
+			for k, s := range o.rule.Scratch {
+				if s == e && class.Scratch[k] {
+					return true
+				}
+			}
+			return false
+		}
+		for e, axis := range map[Extent]Axis{PerRowRow: Rows, PerColCol: Cols} {
+			if n := o.axis(axis, i); keeps(e) && n > maxSide {
+				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; let the rule treat such tensors another way, by a `when` on its shape", p.Name, p.Shape, n, maxSide)
+			}
+		}
+	}
+	return nil
+}
+
+// maxSide bounds the rows of a square matrix: one of float32 then has 4 GB.
+const maxSide = 1 << 15
+
+// class is what the tensors of a class keep.
+func (r *Rule) class(i int) Class {
+	if len(r.Classes) == 0 {
+		return Class{States: all(len(r.States)), Scratch: all(len(r.Scratch))}
+	}
+	return r.Classes[i]
+}
+
+func all(n int) []bool {
+	yes := make([]bool, n)
+	for i := range yes {
+		yes[i] = true
+	}
+	return yes
 }
 
 func (o *Optimizer[T]) setParams(params []Param[T]) {
@@ -176,7 +268,7 @@ func matrix(shape []int) (rows, cols int) {
 	return rows, cols
 }
 
-// framesOf are all frames of an extent; none of PerElem.
+// framesOf are all frames of an extent; none of arrays.
 func (o *Optimizer[T]) framesOf(e Extent) [][]float64 {
 	switch e {
 	case PerModel:
@@ -189,36 +281,100 @@ func (o *Optimizer[T]) framesOf(e Extent) [][]float64 {
 	return nil
 }
 
-// newStates allocates the elementwise states with their initial values.
-func (o *Optimizer[T]) newStates() [][][]T {
-	states := make([][][]T, len(o.rule.States))
-	columns := allocColumns[T](o.rule.elemStates(), lengths(o.x))
+// length is the number of values of an array extent that a parameter has.
+func (o *Optimizer[T]) length(e Extent, param int) int {
+	rows, cols := int(o.tensors[param][TensorRows]), int(o.tensors[param][TensorCols])
+	switch e {
+	case PerRow:
+		return rows
+	case PerCol:
+		return cols
+	case PerRowRow:
+		return rows * rows
+	case PerColCol:
+		return cols * cols
+	}
+	return len(o.x[param])
+}
+
+// keeps reports whether a parameter has an array of a state.
+func (o *Optimizer[T]) keeps(state, param int) bool {
+	return o.rule.States[state].Extent.isArray() && o.rule.class(o.classOf[param]).States[state]
+}
+
+// newStates allocates the states that are arrays, with their initial values.
+func (o *Optimizer[T]) newStates() ([][][]T, [][]*narrow[T]) {
+	states, narrows := make([][][]T, len(o.rule.States)), make([][]*narrow[T], len(o.rule.States))
+	var sizes [][]int
 	for i, s := range o.rule.States {
-		if s.Extent != PerElem {
-			continue
+		n := make([]int, len(o.x))
+		for k := range o.x {
+			if o.keeps(i, k) {
+				n[k] = o.length(s.Extent, k)
+			}
 		}
-		states[i], columns = columns[0], columns[1:]
-		if math.Float64bits(s.Init) == 0 {
-			continue
+		if !s.Extent.isArray() || s.Format != "" {
+			n = nil
 		}
-		for _, array := range states[i] {
-			for k := range array {
-				array[k] = T(s.Init)
+		sizes = append(sizes, n)
+	}
+	columns := allocColumns[T](sizes...)
+	for i, s := range o.rule.States {
+		switch {
+		case !s.Extent.isArray():
+		case s.Format != "":
+			narrows[i] = o.newNarrows(i)
+		default:
+			states[i] = columns[i]
+			for _, array := range states[i] {
+				fillWith(array, s.Init)
 			}
 		}
 	}
-	return states
+	return states, narrows
 }
 
-// elemStates is the number of states with one value an element.
-func (r *Rule) elemStates() int {
-	n := 0
-	for _, s := range r.States {
-		if s.Extent == PerElem {
-			n++
+func fillWith[T Float](array []T, v float64) {
+	if math.Float64bits(v) == 0 {
+		return
+	}
+	for k := range array {
+		array[k] = T(v)
+	}
+}
+
+// newNarrows allocates a state in a storage format. Its initial value is rounded like any other, to nearest.
+func (o *Optimizer[T]) newNarrows(state int) []*narrow[T] {
+	s := o.rule.States[state]
+	out := make([]*narrow[T], len(o.x))
+	for k := range o.x {
+		if !o.keeps(state, k) {
+			continue
+		}
+		n := o.length(s.Extent, k)
+		out[k] = newNarrow[T](s.Format, n)
+		if math.Float64bits(s.Init) != 0 {
+			values := make([]T, n)
+			fillWith(values, s.Init)
+			out[k].keep(values, 0, nil)
 		}
 	}
-	return n
+	return out
+}
+
+// setScratch allocates the arrays that live within a step.
+func (o *Optimizer[T]) setScratch() {
+	var sizes [][]int
+	for i, e := range o.rule.Scratch {
+		n := make([]int, len(o.x))
+		for k := range o.x {
+			if o.rule.class(o.classOf[k]).Scratch[i] {
+				n[k] = o.length(e, k)
+			}
+		}
+		sizes = append(sizes, n)
+	}
+	o.scratch = allocColumns[T](sizes...)
 }
 
 func lengths[T Float](arrays [][]T) []int {
@@ -244,10 +400,18 @@ func workersFor(asked int, numel float64) int {
 
 // Step updates the parameters and the states from the gradients: one flat row-major slice a parameter, in the order of
 // the parameters, none of which may overlap another or a parameter. loss is the model's loss at the parameters, for
-// the rules that read it. NaN and infinities are data. A rule that reads no gradient may be given nil.
+// the rules that read it. NaN and infinities are data, unless the optimizer was built with [OnNonFinite]. A rule that
+// reads no gradient may be given nil.
 //
-// It allocates nothing. Everything is checked before anything is written.
+// It allocates nothing once the first steps have been taken. Everything is checked before anything is written, and after
+// an error everything is as it was.
 func (o *Optimizer[T]) Step(grads [][]T, loss float64) error {
+	return o.StepWith(grads, Inputs[T]{Loss: loss})
+}
+
+// StepWith is Step for rules that need more than gradients: a closure that asks the model again, or further inputs.
+// After an error or a panic of the closure, too, everything is as it was.
+func (o *Optimizer[T]) StepWith(grads [][]T, in Inputs[T]) error {
 	if err := o.enter(); err != nil {
 		return err
 	}
@@ -255,16 +419,46 @@ func (o *Optimizer[T]) Step(grads [][]T, loss float64) error {
 	if err := o.checkGrads(grads); err != nil {
 		return err
 	}
+	if o.rule.Probes && in.Closure == nil {
+		return fmt.Errorf("%s: the rule asks the model again within a step, and no closure is given", o.rule.Name)
+	}
+	if err := o.setGiven(in.Given, false); err != nil {
+		return err
+	}
+	if o.skip && !finite(grads) {
+		o.skipped.Add(1)
+		return nil
+	}
+	return o.step(&inputs[T]{grads: grads, closure: in.Closure, given: o.given}, in.Loss)
+}
+
+func (o *Optimizer[T]) step(in *inputs[T], loss float64) error {
 	t := o.steps.Add(1)
 	o.model[ModelT] = float64(t)
 	o.model[ModelLoss] = loss
+	o.drawSteps()
 	stages := o.later
 	if t == 1 {
 		stages = o.first
 	}
-	o.execute(stages, grads)
-	return nil
+	done := false
+	defer func() {
+		if !done { // a closure failed or panicked: nothing that lasts has been written
+			o.steps.Add(-1)
+			o.model[ModelT] = float64(t - 1)
+		}
+	}()
+	err := o.execute(stages, in)
+	done = err == nil
+	if err == errNonFinite {
+		o.skipped.Add(1)
+		err = nil
+	}
+	return err
 }
+
+// Skipped is how many steps were skipped because a gradient was not finite.
+func (o *Optimizer[T]) Skipped() int { return int(o.skipped.Load()) }
 
 // EvalParams returns the parameters at which the model is to be evaluated, one slice each: the trained parameters
 // themselves for most rules and before the first step, else arrays of the optimizer's own that the next call
@@ -278,9 +472,11 @@ func (o *Optimizer[T]) EvalParams() ([][]T, error) {
 		return slices.Clone(o.x), nil
 	}
 	if o.eval == nil {
-		o.eval = allocColumns[T](1, lengths(o.x))[0]
+		o.eval = allocColumns[T](lengths(o.x))[0]
 	}
-	o.execute(o.evals, nil)
+	if err := o.execute(o.evals, &inputs[T]{given: o.given}); err != nil {
+		return nil, err
+	}
 	return slices.Clone(o.eval), nil
 }
 
@@ -297,6 +493,11 @@ func (o *Optimizer[T]) StateBytes() int {
 		bytes += 8 * len(o.framesOf(s.Extent))
 		for _, array := range o.states[i] {
 			bytes += len(array) * int(unsafe.Sizeof(T(0)))
+		}
+		for _, array := range o.narrow[i] {
+			if array != nil {
+				bytes += array.bytes()
+			}
 		}
 	}
 	return bytes

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 var biasGroup = Named("*.bias")
@@ -214,8 +216,8 @@ func TestPlanErrors(t *testing.T) {
 	rules := []*Rule{
 		pass(func(_ *Rule, p *Pass) { p.Kernels[Go] = nil }),
 		pass(func(_ *Rule, p *Pass) { p.Streams = make([]Stream, MaxStreams+1) }),
-		pass(func(_ *Rule, p *Pass) { p.Streams = []Stream{{Kind: StreamState, Index: 2}} }),
-		pass(func(_ *Rule, p *Pass) { p.Streams = []Stream{{Kind: StreamEval}} }),
+		pass(func(_ *Rule, p *Pass) { p.Streams = []Stream{reads(StreamState, 2)} }),
+		pass(func(_ *Rule, p *Pass) { p.Streams = []Stream{reads(StreamEval, 0)} }),
 		pass(func(r *Rule, p *Pass) { r.ReadsGrad = false }),
 		pass(func(r *Rule, p *Pass) { r.Eval = []Stage{{Pass: p}} }),
 		pass(func(_ *Rule, p *Pass) { p.Scalars = []Slot{bad} }),
@@ -225,9 +227,11 @@ func TestPlanErrors(t *testing.T) {
 		pass(func(r *Rule, _ *Pass) { r.States[0] = State{Name: "s", Extent: PerModel, Slot: ModelFree} }),
 		pass(func(r *Rule, _ *Pass) { r.GroupSlots = 3 }),
 		pass(func(r *Rule, _ *Pass) {
-			r.Later = []Stage{{Fold: &Fold{From: Slot{Extent: PerModel}, To: Slot{Extent: PerModel}}}}
+			r.Later = []Stage{{Fold: fold(elem.ReduceSum, Slot{Extent: PerModel}, Slot{Extent: PerModel})}}
 		}),
-		pass(func(r *Rule, _ *Pass) { r.Later = []Stage{{Fold: &Fold{From: bad, To: Slot{Extent: PerModel}}}} }),
+		pass(func(r *Rule, _ *Pass) {
+			r.Later = []Stage{{Fold: fold(elem.ReduceSum, Slot{Extent: PerModel}, bad)}}
+		}),
 	}
 	for i, r := range rules {
 		if _, err := New(r, testParams[float64](rand.New(rand.NewPCG(1, 1)), [][]int{{2}}), nil); err == nil ||
@@ -281,12 +285,13 @@ func TestRuleWithoutGradient(t *testing.T) {
 	rule := &Rule{
 		Name: "shrink", ElemBytes: 8, ModelSlots: ModelFree, GroupSlots: GroupHypers, TensorSlots: TensorFree,
 		First: []Stage{{Pass: &Pass{
+			Domain: PerElem,
 			Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 				for i, x := range Slice[float64](a, 0) {
 					Slice[float64](a, 0)[i] = x / 2
 				}
 			}},
-			Streams: []Stream{{Kind: StreamX, Write: true}},
+			Streams: []Stream{updates(StreamX, 0)},
 		}}},
 	}
 	params := []Param[float64]{{"x", nil, []float64{8}}}

@@ -1,6 +1,6 @@
 package runtime
 
-import "strings"
+import "github.com/optc-lang/optc/runtime/elem"
 
 // Option is a choice made when an optimizer is built.
 type Option func(*settings)
@@ -9,6 +9,10 @@ type settings struct {
 	groups  []groupOption // group i+1
 	workers int           // -1 when not given
 	engine  *Engine
+	seed    uint64
+	skip    bool
+	hvp     any // func(v, hv [][]T) error
+	loaded  any // []GivenValue[T]
 }
 
 type groupOption struct {
@@ -37,6 +41,26 @@ func UseEngine(e Engine) Option {
 	return func(s *settings) { s.engine = &e }
 }
 
+// Seed sets the seed of the rule's random values, 0 by default. Equal seeds give equal values, whatever the number of
+// workers.
+func Seed(seed uint64) Option {
+	return func(s *settings) { s.seed = seed }
+}
+
+// NonFinite is what an optimizer does with a gradient that holds NaN or an infinity.
+type NonFinite uint8
+
+const (
+	Propagate NonFinite = iota // it is data, which the rule decides on
+	Skip                       // the step is skipped whole, and counted
+)
+
+// OnNonFinite chooses what happens with gradients that are not finite; Propagate by default. With Skip every gradient,
+// those of probes included, is looked through before anything is written.
+func OnNonFinite(what NonFinite) Option {
+	return func(s *settings) { s.skip = what == Skip }
+}
+
 // Match tells whether a parameter belongs to a group.
 type Match func(name string, shape []int) bool
 
@@ -45,7 +69,7 @@ type Match func(name string, shape []int) bool
 func Named(patterns ...string) Match {
 	return func(name string, _ []int) bool {
 		for _, p := range patterns {
-			if fits(p, name) {
+			if elem.Match(p, name) {
 				return true
 			}
 		}
@@ -63,25 +87,4 @@ func Rank(ranks ...int) Match {
 		}
 		return false
 	}
-}
-
-// fits puts each part of a pattern between stars at the first place where it stands, the last one at the end.
-func fits(pattern, name string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == name
-	}
-	name, ok := strings.CutPrefix(name, head)
-	if !ok {
-		return false
-	}
-	parts := strings.Split(rest, "*")
-	for _, part := range parts[:len(parts)-1] {
-		_, after, found := strings.Cut(name, part)
-		if !found {
-			return false
-		}
-		name = after
-	}
-	return strings.HasSuffix(name, parts[len(parts)-1])
 }

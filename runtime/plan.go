@@ -19,13 +19,23 @@ type Rule struct {
 	Hypers []Hyper
 	States []State
 
+	Givens     []Given
+	GivenSlots []int // by index: the slot of a step value
+
 	ModelSlots, GroupSlots, TensorSlots int // lengths of the frames
+
+	// Class tells by its name and its frame which class a tensor is of; nil when there is one class.
+	Class   func(name string, p []float64) int
+	Classes []Class
+	Scratch []Extent // of the arrays that live within a step
 
 	First []Stage // the step with t == 1
 	Later []Stage // every other step; often the same
 	Eval  []Stage // computes the point of evaluation into StreamEval; nil when that is x itself
 
 	ReadsGrad, ReadsLoss bool
+	Probes, Draws        bool // it asks the model again; it draws random values
+	StepDraws            []StepDraw
 
 	ElemBytes int // size of an element: 4 for float32, 8 for float64
 }
@@ -59,16 +69,42 @@ type Hyper struct {
 	Integer        bool
 }
 
+// Class is the tensors that go the same way through a rule's conditions on shape and name.
+type Class struct {
+	States  []bool // by state: its tensors keep it, if it is an array
+	Scratch []bool // by index: its tensors need it
+}
+
+// Given is a further input of the step, or with Load of the optimizer.
+type Given struct {
+	Name   string
+	Extent Extent
+	Load   bool
+}
+
+// StepDraw is a random step value, drawn when a step begins.
+type StepDraw struct {
+	Draw string // normal, uniform or rademacher
+	Site int
+	To   Slot
+}
+
 // Extent says how many of a value there are.
 type Extent uint8
 
-// The extents of the runtime.
+// The extents of the runtime. Those up to PerTensor are step values, the others arrays.
 const (
 	Const Extent = iota
 	PerModel
 	PerGroup
 	PerTensor
+	PerRow
+	PerCol
 	PerElem
+	PerRowRow
+	PerColCol
+	PerColRow
+	numExtents
 )
 
 // State is one persistent value of a rule.
@@ -76,22 +112,32 @@ type State struct {
 	Name   string
 	Extent Extent
 	Init   float64 // what it holds before the first step
-	Slot   int     // in the frame of its extent; unused for PerElem
+	Slot   int     // in the frame of its extent; unused for arrays
+
+	Format     string // of storage: "" is the element type, else bf16, f16, q8 or q8root
+	Stochastic bool   // rounded at random between the two neighbours, in proportion
 }
 
-// Stage is one thing that a step does; exactly one field is set. The stages of a step run in order.
+// Stage is one thing that a step does; exactly one of its functions and pointers is set. The stages of a step run in
+// order.
 type Stage struct {
+	Class  int                     // of Tensor, Pass and Array: whose tensors
 	Model  func(m []float64)       // step values once a model
 	Group  func(m, g []float64)    // once a group
 	Tensor func(m, g, p []float64) // once a tensor
 	Fold   *Fold
 	Pass   *Pass
+	Array  *Array
+	Order  *Order
+	Probe  *Probe
+	Rotate *Rotate
 }
 
 // Fold reduces a value of one frame into a coarser one, in the order in which parameters (or groups) were given.
 type Fold struct {
-	Kind     elem.Reduction
-	From, To Slot
+	Kind elem.Reduction
+	From []Slot // by class
+	To   Slot
 }
 
 // Slot is a place in a frame, or a constant.
@@ -101,19 +147,77 @@ type Slot struct {
 	Value  float64 // of Const
 }
 
-// Pass is one fused loop over the elements of every tensor.
+// Array is a whole-array operator.
+type Array struct {
+	New    any // func() func(out []T, in [][]T, dims []int, params []float64): makes one with temporaries of its own
+	In     []Place
+	Out    Place  // unused when To is set
+	To     *Slot  // of a step value
+	Dims   []Dims // of the result, then of the operands
+	Params []Slot
+	If     *Slot // it runs only where this is not 0; nil: always
+}
+
+// Dims are the axes of a matrix; a vector is a column, or a row as the first factor of a product.
+type Dims struct{ Rows, Cols Axis }
+
+// Axis is the length of an axis.
+type Axis uint8
+
+// The axes.
+const (
+	One Axis = iota
+	Rows
+	Cols
+)
+
+// Order is an order statistic: the K-th smallest value, or with Top the mask of the K largest.
+type Order struct {
+	Top bool
+	Per Extent
+	In  []Place // by class; of kind StreamNone for a class that has none
+	Out Place   // of Top, or of values per row or column
+	To  *Slot   // of other values
+	K   Slot
+	If  []*Slot // by class: tensors for which it is 0 are left out; nil: none
+}
+
+// Probe asks the model for its gradient and its loss at a point, or for its Hessian there times a vector.
+type Probe struct {
+	Point, Vector []Place // by class; Vector is nil unless it is the latter
+	Out           *Place  // the gradient or product
+	Loss          *Slot
+	If            *Slot // nil: always
+}
+
+// Rotate moves the arrays of states on: each takes the one before it, and the first that of the last.
+type Rotate struct {
+	States []int
+	If     *Slot // nil: always
+}
+
+// Pass is one fused loop over the elements (or rows, or columns, as Domain says) of every tensor of a class.
 type Pass struct {
+	Domain     Extent
 	Kernels    [NumEngines]Kernel // by Engine; nil where there is none
 	Streams    []Stream           // Args.Ptr in order
 	Scalars    []Slot             // Args.Vals in order, each rounded to the element type
 	Reductions []Reduction        // Args.Part in order
+	Collects   []Collect
 }
 
-// Stream is one array that a pass walks along.
+// Place is an array of each tensor.
+type Place struct {
+	Kind   StreamKind
+	Index  int // of the state, given, draw or scratch array
+	Extent Extent
+	Draw   string // normal, uniform or rademacher
+}
+
+// Stream is one array that a pass walks along. One per row or column in a pass over elements repeats along them.
 type Stream struct {
-	Kind  StreamKind
-	Index int // of the state
-	Write bool
+	Place
+	Read, Write bool
 }
 
 // StreamKind tells whose array a Stream is.
@@ -125,13 +229,25 @@ const (
 	StreamGrad
 	StreamState
 	StreamEval
+	StreamGiven
+	StreamScratch
+	StreamDraw    // random values, made as they are read
+	StreamCollect // values that a Collect reduces as they are written
+	StreamNone
 )
 
-// Reduction takes the kernel's partial results, one a block, to a slot: tensors combine their blocks, groups and the
-// model their tensors, always in index order and in float64.
+// Reduction takes the kernel's partial results, one a block, to a slot of the tensor's frame, combining them in index
+// order and in float64.
 type Reduction struct {
 	Kind elem.Reduction
 	To   Slot
+}
+
+// Collect reduces what a pass writes to a stream per row or column.
+type Collect struct {
+	Kind   elem.Reduction
+	Stream int
+	To     Place // scratch of extent PerRow or PerCol
 }
 
 // Kernel runs one pass over Args.N consecutive elements of one tensor. N is a multiple of elem.Block except at a tensor's end.
@@ -149,6 +265,9 @@ type Args struct {
 	Vals unsafe.Pointer // SplatBytes a scalar
 	Part unsafe.Pointer // float64: for each block of elem.Block elements one value a reduction, block-major
 	Ptr  [MaxStreams]unsafe.Pointer
+
+	window []float64 // memory of the worker for streams that are made piece by piece; assembly does not know it
+	words  []uint32
 }
 
 // Engine is a family of kernels.

@@ -117,7 +117,7 @@ func (p *workerPool) help() {
 	for {
 		j := p.join()
 		failed := j.try(a)
-		*a = Args{} // keep no user's memory alive
+		a.forget()
 		p.leave(j, failed)
 	}
 }

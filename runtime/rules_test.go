@@ -25,8 +25,9 @@ func adam[T Float]() *Rule {
 	}
 	group := func(i int) Slot { return Slot{Extent: PerGroup, Index: GroupHypers + i} }
 	pass := &Pass{
+		Domain:  PerElem,
 		Kernels: [NumEngines]Kernel{Go: kernel},
-		Streams: []Stream{{StreamX, 0, true}, {StreamGrad, 0, false}, {StreamState, 0, true}, {StreamState, 1, true}},
+		Streams: []Stream{updates(StreamX, 0), reads(StreamGrad, 0), updates(StreamState, 0), updates(StreamState, 1)},
 		Scalars: []Slot{group(0), group(1), group(2), group(3), group(4), group(5), {Value: 1}},
 	}
 	stages := []Stage{
@@ -45,6 +46,21 @@ func adam[T Float]() *Rule {
 		ModelSlots: ModelFree, GroupSlots: GroupHypers + 6, TensorSlots: TensorFree,
 		First: stages, Later: stages,
 	}
+}
+
+// reads, writes and updates are streams of elements.
+func reads(kind StreamKind, index int) Stream {
+	return Stream{Place: Place{Kind: kind, Index: index, Extent: PerElem}, Read: true}
+}
+
+func writes(kind StreamKind, index int) Stream {
+	return Stream{Place: Place{Kind: kind, Index: index, Extent: PerElem}, Write: true}
+}
+
+func updates(kind StreamKind, index int) Stream {
+	s := reads(kind, index)
+	s.Write = true
+	return s
 }
 
 func adamElement[T Float](x, g, m, v, lr, b1, b2, eps, c1, c2, one T) (nm, nv, nx T) {
@@ -82,7 +98,9 @@ const (
 	trustX = TensorFree + iota
 	trustM
 	trustRatio
-	trustMean // state
+	trustMean   // state
+	trustNormsq // of the gradient
+	trustMin
 	trustSlots
 )
 
@@ -100,6 +118,7 @@ func trust[T Float]() *Rule {
 		ModelSlots: trustModelSlots, GroupSlots: trustGroupSlots, TensorSlots: trustSlots,
 		First: trustStages[T](2), Later: trustStages[T](1),
 		Eval: []Stage{{Pass: &Pass{
+			Domain: PerElem,
 			Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 				x, avg, out := Slice[T](a, 0), Slice[T](a, 1), Slice[T](a, 2)
 				t := Scalar[T](a, 0)
@@ -107,7 +126,7 @@ func trust[T Float]() *Rule {
 					out[i] = avg[i] + T(x[i]/t)
 				}
 			}},
-			Streams: []Stream{{Kind: StreamX}, {Kind: StreamState, Index: 4}, {Kind: StreamEval, Write: true}},
+			Streams: []Stream{reads(StreamX, 0), reads(StreamState, 4), writes(StreamEval, 0)},
 			Scalars: []Slot{{Extent: PerModel, Index: ModelT}},
 		}}},
 	}
@@ -115,6 +134,7 @@ func trust[T Float]() *Rule {
 
 func trustStages[T Float](boost float64) []Stage {
 	norms := &Pass{
+		Domain: PerElem,
 		Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 			g, part := Slice[T](a, 0), Partials(a, 2)
 			for b := 0; b*elem.Block < len(g); b++ {
@@ -123,10 +143,11 @@ func trustStages[T Float](boost float64) []Stage {
 				part[2*b+1] = elem.ReduceBlock(elem.ReduceMin, block)
 			}
 		}},
-		Streams:    []Stream{{Kind: StreamGrad}},
-		Reductions: []Reduction{{elem.ReduceSum, Slot{Extent: PerModel, Index: trustModelNormsq}}, {elem.ReduceMin, Slot{Extent: PerGroup, Index: trustGroupMin}}},
+		Streams:    []Stream{reads(StreamGrad, 0)},
+		Reductions: []Reduction{{elem.ReduceSum, tensorSlot(trustNormsq)}, {elem.ReduceMin, tensorSlot(trustMin)}},
 	}
 	moments := &Pass{
+		Domain: PerElem,
 		Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 			x, g, m := Slice[T](a, 0), Slice[T](a, 1), Slice[T](a, 2)
 			part, scale := Partials(a, 2), Scalar[T](a, 0)
@@ -139,11 +160,12 @@ func trustStages[T Float](boost float64) []Stage {
 				part[2*b+1] = elem.ReduceBlock(elem.ReduceSum, squares(m[from:to]))
 			}
 		}},
-		Streams:    []Stream{{Kind: StreamX}, {Kind: StreamGrad}, {Kind: StreamState, Write: true}},
+		Streams:    []Stream{reads(StreamX, 0), reads(StreamGrad, 0), updates(StreamState, 0)},
 		Scalars:    []Slot{{Extent: PerModel, Index: trustModelLimit}},
-		Reductions: []Reduction{{elem.ReduceSum, Slot{Extent: PerTensor, Index: trustX}}, {elem.ReduceSum, Slot{Extent: PerTensor, Index: trustM}}},
+		Reductions: []Reduction{{elem.ReduceSum, tensorSlot(trustX)}, {elem.ReduceSum, tensorSlot(trustM)}},
 	}
 	update := &Pass{
+		Domain: PerElem,
 		Kernels: [NumEngines]Kernel{Go: func(a *Args) {
 			x, m, avg := Slice[T](a, 0), Slice[T](a, 1), Slice[T](a, 2)
 			lr, ratio, all, least, boost := Scalar[T](a, 0), Scalar[T](a, 1), Scalar[T](a, 2), Scalar[T](a, 3), Scalar[T](a, 4)
@@ -151,12 +173,14 @@ func trustStages[T Float](boost float64) []Stage {
 				x[i], avg[i] = trustElement(x[i], m[i], avg[i], lr, ratio, all, least, boost)
 			}
 		}},
-		Streams: []Stream{{Kind: StreamX, Write: true}, {Kind: StreamState, Index: 0}, {Kind: StreamState, Index: 4, Write: true}},
+		Streams: []Stream{updates(StreamX, 0), reads(StreamState, 0), updates(StreamState, 4)},
 		Scalars: []Slot{{Extent: PerGroup, Index: GroupHypers}, {Extent: PerTensor, Index: trustMean},
 			{Extent: PerModel, Index: trustModelAll}, {Extent: PerGroup, Index: trustGroupMin}, {Value: boost}},
 	}
 	return []Stage{
 		{Pass: norms},
+		{Fold: fold(elem.ReduceSum, Slot{Extent: PerModel, Index: trustModelNormsq}, tensorSlot(trustNormsq))},
+		{Fold: fold(elem.ReduceMin, Slot{Extent: PerGroup, Index: trustGroupMin}, tensorSlot(trustMin))},
 		{Model: func(m []float64) {
 			m[trustModelPeak] = max(m[trustModelPeak], math.Sqrt(m[trustModelNormsq]))
 			m[trustModelLimit] = m[ModelLoss] / (m[trustModelPeak] + m[ModelT])
@@ -166,13 +190,19 @@ func trustStages[T Float](boost float64) []Stage {
 			p[trustRatio] = math.Sqrt(p[trustX]) / (1 + math.Sqrt(p[trustM]) + p[TensorCols]/(1+p[TensorRows]))
 			p[trustMean] = 0.5*p[trustMean] + 0.5*p[trustRatio]
 		}},
-		{Fold: &Fold{elem.ReduceMax, Slot{Extent: PerTensor, Index: trustRatio}, Slot{Extent: PerGroup, Index: trustGroupMax}}},
+		{Fold: fold(elem.ReduceMax, Slot{Extent: PerGroup, Index: trustGroupMax}, tensorSlot(trustRatio))},
 		{Group: func(m, g []float64) {
 			g[trustGroupEMA] = 0.9*g[trustGroupEMA] + g[trustGroupMax]/(g[GroupTensors]+m[ModelGroups])
 		}},
-		{Fold: &Fold{elem.ReduceSum, Slot{Extent: PerGroup, Index: trustGroupEMA}, Slot{Extent: PerModel, Index: trustModelAll}}},
+		{Fold: fold(elem.ReduceSum, Slot{Extent: PerModel, Index: trustModelAll}, Slot{Extent: PerGroup, Index: trustGroupEMA})},
 		{Pass: update},
 	}
+}
+
+func tensorSlot(i int) Slot { return Slot{Extent: PerTensor, Index: i} }
+
+func fold(kind elem.Reduction, to Slot, from ...Slot) *Fold {
+	return &Fold{Kind: kind, From: from, To: to}
 }
 
 func squares[T Float](u []T) []T {

@@ -257,7 +257,7 @@ func roofOf(r *compiler.Rule) *compiler.Rule {
 // roofKernel reads what k reads and writes what k writes. A value written is its old one plus what is read only; so it
 // grows by a constant a step and no number becomes subnormal or infinite.
 func roofKernel(pool *ir.Pool, k *ir.Kernel) *ir.Kernel {
-	b := &roofBuilder{pool, &ir.Kernel{Streams: k.Streams}}
+	b := &roofBuilder{pool, &ir.Kernel{Domain: k.Domain, Streams: k.Streams}}
 	loads := map[int]ir.Operand{}
 	var only, all []ir.Operand
 	for i, s := range k.Streams {
@@ -272,7 +272,7 @@ func roofKernel(pool *ir.Pool, k *ir.Kernel) *ir.Kernel {
 	}
 	if len(k.Stores) == 0 {
 		value := b.sum(all)
-		b.k.Reductions = []ir.Reduction{{Kind: elem.ReduceSum, Value: value, Result: pool.Reduce(op.Must("sum"), b.value(value), ir.Tensor)}}
+		b.k.Reductions = []ir.Reduction{{Kind: elem.ReduceSum, Value: value, Result: pool.Reduce(op.Must("sum"), b.value(value), ir.Tensor, nil)}}
 		return b.k
 	}
 	if len(only) > 0 {

@@ -336,7 +336,7 @@ func (t *teller) lines(values []*ir.Value, k *ir.Kernel) []line {
 func (t *teller) isArray(k *ir.Kernel, name string) bool {
 	return slices.ContainsFunc(k.Stores, func(s ir.Store) bool {
 		st := k.Streams[s.Stream]
-		return st.Name == name || st.Kind == ir.StateStream && t.states[st.State] == name
+		return st.Name == name || st.Kind == ir.StateStream && t.states[st.Index] == name
 	})
 }
 
@@ -355,7 +355,7 @@ func (t *teller) written(k *ir.Kernel) []*ir.Value {
 		case ir.XStream:
 			out = append(out, t.p.X)
 		case ir.StateStream:
-			out = append(out, t.p.States[st.State].New)
+			out = append(out, t.p.States[st.Index].New)
 		case ir.EvalStream:
 			out = append(out, t.p.Eval)
 		}
@@ -403,7 +403,7 @@ func (t *teller) pass(s ir.Stage) stageInfo {
 	for _, st := range s.Kernel.Streams {
 		name := st.Name
 		if st.Kind == ir.StateStream {
-			name = t.states[st.State]
+			name = t.states[st.Index]
 		}
 		if st.Read {
 			info.Reads = append(info.Reads, name)

@@ -90,7 +90,7 @@ func vectored(o *op.Op) bool {
 			args[i] = pool.Call("gt", pool.Input("x"), pool.Input("g"))
 		}
 	}
-	for _, v := range ir.Reachable(pool.Expand(o.Expand, ir.Tensor, args...)) {
+	for _, v := range ir.Reachable(pool.Expand(o.Expand, ir.Tensor, nil, args...)) {
 		if v.Op != nil && v.Op != o && !vectored(v.Op) {
 			return false
 		}

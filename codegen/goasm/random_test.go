@@ -46,9 +46,9 @@ func (b *build) named(name string, v ir.Operand) ir.Operand {
 }
 
 func newBuild(streams, scalars []string) *build {
-	b := &build{k: &ir.Kernel{Name: "test"}}
+	b := &build{k: &ir.Kernel{Name: "test", Domain: ir.Elem}}
 	for _, s := range streams {
-		b.k.Streams = append(b.k.Streams, ir.Stream{Name: s})
+		b.k.Streams = append(b.k.Streams, ir.Stream{Place: ir.Place{Name: s, Extent: ir.Elem}})
 	}
 	for _, s := range scalars {
 		b.k.Scalars = append(b.k.Scalars, ir.Scalar{Name: s})

@@ -19,10 +19,19 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 	g.declare(g.typeDoc(typ, dt))
 	f.Type().Id(typ).Struct(jen.Op("*").Qual(runtimePath, "Optimizer").Types(elem))
 
+	g.givenType(typ, false, dt)
+	g.givenType(typ, true, dt)
 	g.declare(fmt.Sprintf("New%s makes an optimizer for params, whose data it updates in place. It allocates every state at once. Errors are\nthose of [optrt.New]: shapes, names, overlap, a hyperparameter outside its interval.", typ))
-	f.Func().Id("New"+typ).Params(jen.Id("params").Index().Qual(runtimePath, "Param").Types(elem), jen.Id("hyper").Id(hyper), jen.Id("opts").Op("...").Qual(runtimePath, "Option")).
-		Params(jen.Op("*").Id(typ), jen.Error()).Block(
-		jen.List(jen.Id("o"), jen.Err()).Op(":=").Qual(runtimePath, "New").Call(jen.Id(g.ruleVar(dt)), jen.Id("params"), jen.Id("hyper").Dot("values").Call(), jen.Id("opts").Op("...")),
+	params := []jen.Code{jen.Id("params").Index().Qual(runtimePath, "Param").Types(elem), jen.Id("hyper").Id(hyper)}
+	options := jen.Id("opts").Op("...")
+	if values := g.givenValues(true); len(values) > 0 {
+		params = append(params, jen.Id("loaded").Id(typ+"Loaded"))
+		options = jen.Append(jen.Id("opts").Index(jen.Empty(), jen.Len(jen.Id("opts")), jen.Len(jen.Id("opts"))),
+			jen.Qual(runtimePath, "Loaded").Call(jen.Add(g.givenList(values, "loaded", dt)).Op("..."))).Op("...")
+	}
+	params = append(params, jen.Id("opts").Op("...").Qual(runtimePath, "Option"))
+	f.Func().Id("New"+typ).Params(params...).Params(jen.Op("*").Id(typ), jen.Error()).Block(
+		jen.List(jen.Id("o"), jen.Err()).Op(":=").Qual(runtimePath, "New").Call(jen.Id(g.ruleVar(dt)), jen.Id("params"), jen.Id("hyper").Dot("values").Call(), options),
 		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
 		jen.Return(jen.Op("&").Id(typ).Values(jen.Id("o")), jen.Nil()))
 	g.step(typ, dt)
@@ -70,18 +79,95 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// step prints the typed Step: what it takes beside the gradients is what the rule needs.
 func (g *generator) step(typ string, dt target.DType) {
+	p := g.plan.Program
 	params := []jen.Code{jen.Id("grads").Index().Index().Id(dt.Go())}
-	args := []jen.Code{jen.Id("grads"), jen.Lit(0)}
-	doc := "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data; they are read, not\nchanged. After an error nothing has changed."
-	if g.plan.Program.Reads("loss") {
+	doc := "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data; they are read, not\nchanged."
+	var in []jen.Code
+	if p.Reads("loss") {
 		params = append(params, jen.Id("loss").Float64())
-		args[1] = jen.Id("loss")
-		doc = "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data, and loss the value of\nthe loss at the parameters. After an error nothing has changed."
+		in = append(in, field("Loss", jen.Id("loss")))
+		doc = "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data, and loss the value of\nthe loss at the parameters."
 	}
+	if probes(p) {
+		params = append(params, jen.Id("closure").Qual(runtimePath, "Closure").Types(jen.Id(dt.Go())))
+		in = append(in, field("Closure", jen.Id("closure")))
+		doc += " closure evaluates the model again at the parameters as they then are, on the batch\nof grads: see [optrt.Closure]."
+	}
+	if values := g.givenValues(false); len(values) > 0 {
+		params = append(params, jen.Id("given").Id(typ+"Given"))
+		in = append(in, field("Given", g.givenList(values, "given", dt)))
+	}
+	doc += " After an error nothing has changed."
+	call := jen.Id("o").Dot("Optimizer").Dot("StepWith").Call(jen.Id("grads"), jen.Qual(runtimePath, "Inputs").Types(jen.Id(dt.Go())).Values(in...))
 	g.declare(doc)
-	g.file.Func().Params(jen.Id("o").Op("*").Id(typ)).Id("Step").Params(params...).Error().Block(
-		jen.Return(jen.Id("o").Dot("Optimizer").Dot("Step").Call(args...)))
+	g.file.Func().Params(jen.Id("o").Op("*").Id(typ)).Id("Step").Params(params...).Error().Block(jen.Return(call))
+}
+
+func probes(p *ir.Program) bool { return hasKind(p, ir.Probe) }
+
+func hasKind(p *ir.Program, kind ir.Kind) bool {
+	for _, v := range ir.Reachable(append(p.Roots(), p.Eval)...) {
+		if v.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (g *generator) givenValues(load bool) []ir.GivenDecl {
+	var out []ir.GivenDecl
+	for _, d := range g.plan.Program.Givens {
+		if d.Load == load {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// givenType prints the struct that holds the further inputs of a step, or with load the constants of an optimizer.
+func (g *generator) givenType(typ string, load bool, dt target.DType) {
+	values := g.givenValues(load)
+	if len(values) == 0 {
+		return
+	}
+	name, doc := typ+"Given", "holds what a step is given beside the gradients."
+	if load {
+		name, doc = typ+"Loaded", "holds the constants that an optimizer is built with. Arrays are kept, not copied."
+	}
+	g.declare(name + " " + doc)
+	g.file.Type().Id(name).StructFunc(func(b *jen.Group) {
+		for _, d := range values {
+			if d.Doc != "" {
+				b.Add(comment(d.Doc))
+			}
+			f := b.Id(ir.GoName(d.Name))
+			switch {
+			case d.Extent.IsArray():
+				f.Index().Index().Id(dt.Go()).Comment("of each parameter, one value per " + d.Extent.String())
+			case d.Extent == ir.Model:
+				f.Float64()
+			default:
+				f.Index().Float64().Comment("one value per " + d.Extent.String())
+			}
+		}
+	})
+}
+
+func (g *generator) givenList(values []ir.GivenDecl, from string, dt target.DType) jen.Code {
+	return jen.Index().Qual(runtimePath, "GivenValue").Types(jen.Id(dt.Go())).ValuesFunc(func(b *jen.Group) {
+		for _, d := range values {
+			name := "Steps"
+			switch {
+			case d.Extent.IsArray():
+				name = "Arrays"
+			case d.Extent == ir.Model:
+				name = "Model"
+			}
+			b.Values(field(name, jen.Id(from).Dot(ir.GoName(d.Name))))
+		}
+	})
 }
 
 // setters prints typed access to the hyperparameters of a group.
@@ -142,15 +228,22 @@ func (g *generator) description(dt target.DType) {
 			}
 			v.Line()
 		})),
+	}
+	fields = append(fields, g.givenFields()...)
+	fields = append(fields,
 		line("ModelSlots", jen.Lit(g.frames.size[ir.Model])),
 		line("GroupSlots", jen.Lit(g.frames.size[ir.Group])),
 		line("TensorSlots", jen.Lit(g.frames.size[ir.Tensor])),
 		line("First", jen.Id(first)),
-		line("Later", jen.Id(steps)),
-	}
+		line("Later", jen.Id(steps)))
+	fields = append(fields, g.classFields()...)
 	if g.plan.Eval != nil {
 		fields = append(fields, line("Eval", g.stageList(g.plan.Eval, dt)))
 	}
+	if probes(p) {
+		fields = append(fields, line("Probes", jen.True()))
+	}
+	fields = append(fields, g.drawFields()...)
 	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g"))), line("ReadsLoss", jen.Lit(p.Reads("loss"))),
 		line("ElemBytes", jen.Lit(dt.Size())), jen.Line())
 	g.declare("")
@@ -163,8 +256,14 @@ func (g *generator) stateFields(i int) []jen.Code {
 	if s.Init != 0 {
 		f = append(f, field("Init", literal(s.Init)))
 	}
-	if s.Extent < ir.Elem {
+	if !s.Extent.IsArray() {
 		f = append(f, field("Slot", jen.Lit(g.frames.states[i].index)))
+	}
+	if s.As.Format != "" {
+		f = append(f, field("Format", jen.Lit(s.As.Format)))
+	}
+	if s.As.Stochastic {
+		f = append(f, field("Stochastic", jen.True()))
 	}
 	return f
 }
@@ -181,4 +280,126 @@ func hyperFields(h ir.HyperDecl) []jen.Code {
 		f = append(f, field("Integer", jen.True()))
 	}
 	return f
+}
+
+func (g *generator) givenFields() []jen.Code {
+	givens := g.plan.Program.Givens
+	if len(givens) == 0 {
+		return nil
+	}
+	return []jen.Code{
+		jen.Line().Add(field("Givens", jen.Index().Qual(runtimePath, "Given").ValuesFunc(func(v *jen.Group) {
+			for _, d := range givens {
+				f := []jen.Code{field("Name", jen.Lit(d.Name)), field("Extent", jen.Qual(runtimePath, extentNames[d.Extent]))}
+				if d.Load {
+					f = append(f, field("Load", jen.True()))
+				}
+				v.Values(f...)
+			}
+		}))),
+		jen.Line().Add(field("GivenSlots", jen.Index().Int().ValuesFunc(func(v *jen.Group) {
+			for i := range givens {
+				v.Lit(g.frames.givens[i].index)
+			}
+		}))),
+	}
+}
+
+func (g *generator) drawFields() []jen.Code {
+	if !hasKind(g.plan.Program, ir.Draw) && !stochastic(g.plan.Program) {
+		return nil
+	}
+	out := []jen.Code{jen.Line().Add(field("Draws", jen.True()))}
+	if len(g.frames.draws) == 0 {
+		return out
+	}
+	return append(out, jen.Line().Add(field("StepDraws", jen.Index().Qual(runtimePath, "StepDraw").ValuesFunc(func(v *jen.Group) {
+		for _, d := range g.frames.draws {
+			v.Values(field("Draw", jen.Lit(d.Name)), field("Site", jen.Lit(d.Index)), field("To", slotLiteral(g.frames.of(d))))
+		}
+	}))))
+}
+
+func stochastic(p *ir.Program) bool {
+	for _, s := range p.States {
+		if s.As.Stochastic {
+			return true
+		}
+	}
+	return false
+}
+
+// classFields tell the runtime which tensors go which way, and what those keep.
+func (g *generator) classFields() []jen.Code {
+	var out []jen.Code
+	if len(g.plan.Scratch) > 0 {
+		out = append(out, jen.Line().Add(field("Scratch", jen.Index().Qual(runtimePath, "Extent").ValuesFunc(func(v *jen.Group) {
+			for _, e := range g.plan.Scratch {
+				v.Qual(runtimePath, extentNames[e])
+			}
+		}))))
+	}
+	if len(g.plan.Classes) == 1 {
+		return out
+	}
+	bools := func(list []bool) jen.Code {
+		return jen.Index().Bool().ValuesFunc(func(v *jen.Group) {
+			for _, b := range list {
+				v.Lit(b)
+			}
+		})
+	}
+	return append(out, jen.Line().Add(field("Class", jen.Id(g.classFunc()))),
+		jen.Line().Add(field("Classes", jen.Index().Qual(runtimePath, "Class").ValuesFunc(func(v *jen.Group) {
+			for _, c := range g.plan.Classes {
+				v.Line().Values(field("States", bools(c.States)), field("Scratch", bools(c.Scratch)))
+			}
+			v.Line()
+		}))))
+}
+
+// classFunc prints the function that tells tensors apart, once for both element types.
+func (g *generator) classFunc() string {
+	name := lower(g.rule.Name) + "Class"
+	if g.classPrinted {
+		return name
+	}
+	g.classPrinted = true
+	var choose func(b *jen.Group, first, depth int)
+	choose = func(b *jen.Group, first, depth int) {
+		choices := g.plan.Classes[first].Choices
+		if depth == len(choices) {
+			b.Return(jen.Lit(first))
+			return
+		}
+		second := first + 1
+		for g.plan.Classes[second].Choices[depth].Is {
+			second++
+		}
+		b.If(g.static(choices[depth].Cond)).BlockFunc(func(b *jen.Group) { choose(b, first, depth+1) })
+		choose(b, second, depth+1)
+	}
+	g.later = append(g.later, comment(name+" tells which way a tensor goes through the rule's conditions on shape and name.").Line().
+		Func().Id(name).Params(jen.Id("name").String(), jen.Id("p").Index().Float64()).Int().BlockFunc(func(b *jen.Group) { choose(b, 0, 0) }))
+	return name
+}
+
+// static is a condition on shape and name in Go.
+func (g *generator) static(v *ir.Value) jen.Code {
+	switch v.Kind {
+	case ir.Named:
+		return jen.Qual(elemPath, "Match").Call(jen.Lit(v.Name), jen.Id("name"))
+	case ir.Apply:
+		args := make([]jen.Code, len(v.Args))
+		for i, a := range v.Args {
+			args[i] = jen.Parens(g.static(a))
+			if len(a.Args) == 0 {
+				args[i] = g.static(a)
+			}
+		}
+		return apply(v.Op, "float64", args)
+	case ir.Spread:
+		return g.static(v.Args[0])
+	}
+	return g.frames.of(v).read(v.Mask)
 }

@@ -21,8 +21,10 @@ type slot struct {
 type frames struct {
 	p      *ir.Program
 	slots  map[*ir.Value]slot
-	states []slot // by state; those of extent elem are arrays and unused here
-	size   [4]int // of the frames by extent
+	states []slot      // by state; those that are arrays are unused here
+	givens []slot      // by given, likewise
+	draws  []*ir.Value // the random step values
+	size   [4]int      // of the frames by extent
 }
 
 // newFrames places the states and every step value that crosses stages.
@@ -33,10 +35,23 @@ func newFrames(plan *ir.Plan) *frames {
 	f.size[ir.Tensor] = optrt.TensorFree
 	for _, s := range f.p.States {
 		at := slot{extent: s.Extent}
-		if s.Extent < ir.Elem {
+		if !s.Extent.IsArray() {
 			at = f.next(s.Extent)
 		}
 		f.states = append(f.states, at)
+	}
+	for _, g := range f.p.Givens {
+		at := slot{extent: g.Extent}
+		if !g.Extent.IsArray() {
+			at = f.next(g.Extent)
+		}
+		f.givens = append(f.givens, at)
+	}
+	for _, v := range ir.Reachable(append(f.p.Roots(), f.p.Eval)...) {
+		if v.Kind == ir.Draw && !v.Extent.IsArray() {
+			f.draws = append(f.draws, v)
+			f.slots[v] = f.next(v.Extent)
+		}
 	}
 	for _, stages := range [][]ir.Stage{plan.Later, plan.First, plan.Eval} {
 		for _, v := range crossing(stages) {
@@ -65,7 +80,7 @@ func crossing(stages []ir.Stage) []*ir.Value {
 	seen := map[*ir.Value]bool{}
 	read := func(v *ir.Value, stage int) {
 		h, local := home[v]
-		if len(v.Args) > 0 && !seen[v] && !(local && h == stage) {
+		if v != nil && !v.Extent.IsArray() && len(v.Args) > 0 && !seen[v] && !(local && h == stage) {
 			seen[v] = true
 			out = append(out, v)
 		}
@@ -77,9 +92,20 @@ func crossing(stages []ir.Stage) []*ir.Value {
 			}
 		}
 		if s.Fold != nil {
-			read(s.Fold.Args[0], i)
+			for _, v := range s.From {
+				read(v, i)
+			}
 			read(s.Fold, i)
 		}
+		if s.Array != nil {
+			read(s.Array, i)
+			for _, v := range s.Array.Args[s.Array.Op.Args:] {
+				read(v, i)
+			}
+		}
+		read(s.Probe, i)
+		read(s.Loss, i)
+		read(s.If, i)
 		if s.Kernel != nil {
 			for _, k := range s.Kernel.Scalars {
 				read(k.Value, i)
@@ -123,6 +149,8 @@ func (f *frames) of(v *ir.Value) slot {
 		return slot{extent: ir.Group, index: optrt.GroupHypers + v.Index}
 	case ir.Load:
 		return f.states[v.Index]
+	case ir.Given:
+		return f.givens[v.Index]
 	case ir.Size:
 		return sizeSlots[[2]ir.Extent{v.Of, v.Per}]
 	}

@@ -38,6 +38,8 @@ type generator struct {
 	frames    *frames
 	functions map[string]string // of step values: text to name
 	later     []jen.Code
+
+	classPrinted bool
 }
 
 // Emit prints the Go file of a request and lists the kernels that assembly may be written for, in order.
@@ -46,6 +48,7 @@ func Emit(req target.Request) ([]byte, []AsmKernel, error) {
 	file.HeaderComment(strings.TrimSuffix(Header(req, ""), "\n"))
 	file.ImportAlias(runtimePath, "optrt")
 	file.ImportName(elemPath, "elem")
+	file.ImportName(matrixPath, "matrix")
 	file.Comment("Runtime and generated code must agree.")
 	file.Const().Id("_").Op("=").Qual(runtimePath, "GeneratedBy1")
 	var kernels []AsmKernel

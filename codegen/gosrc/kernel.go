@@ -15,6 +15,7 @@ import (
 const (
 	runtimePath = "github.com/optc-lang/optc/runtime"
 	elemPath    = "github.com/optc-lang/optc/runtime/elem"
+	matrixPath  = "github.com/optc-lang/optc/runtime/matrix"
 )
 
 // kernel prints the portable form of k: one loop, an instruction a line, every product rounded explicitly, since the Go
@@ -178,7 +179,7 @@ func (g *generator) kernelFormula(k *ir.Kernel) string {
 	names, leaves := map[*ir.Value]string{}, map[*ir.Value]string{}
 	nameOf := func(s ir.Stream) string {
 		if s.Kind == ir.StateStream {
-			return short[s.State]
+			return short[s.Index]
 		}
 		return s.Name
 	}
@@ -203,7 +204,7 @@ func (g *generator) kernelFormula(k *ir.Kernel) string {
 	}
 	var lines []string
 	for _, e := range p.Equations(roots, names, leaves) {
-		if e.Extent == ir.Elem || names[e.Value] != "" {
+		if e.Extent.IsArray() || names[e.Value] != "" {
 			lines = append(lines, e.String())
 			continue
 		}

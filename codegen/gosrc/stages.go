@@ -2,13 +2,16 @@ package gosrc
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/dave/jennifer/jen"
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
 )
 
-var extentNames = map[ir.Extent]string{ir.Const: "Const", ir.Model: "PerModel", ir.Group: "PerGroup", ir.Tensor: "PerTensor", ir.Elem: "PerElem"}
+var extentNames = map[ir.Extent]string{ir.Const: "Const", ir.Model: "PerModel", ir.Group: "PerGroup", ir.Tensor: "PerTensor",
+	ir.Row: "PerRow", ir.Col: "PerCol", ir.Elem: "PerElem", ir.RowRow: "PerRowRow", ir.ColCol: "PerColCol", ir.ColRow: "PerColRow"}
 
 // stageList prints stages as a literal of the runtime's plan.
 func (g *generator) stageList(stages []ir.Stage, dt target.DType) jen.Code {
@@ -21,20 +24,183 @@ func (g *generator) stageList(stages []ir.Stage, dt target.DType) jen.Code {
 }
 
 func (g *generator) stage(s ir.Stage, dt target.DType) jen.Code {
+	fields := []jen.Code{g.what(s, dt)}
+	if s.Class > 0 {
+		fields = append([]jen.Code{field("Class", jen.Lit(s.Class))}, fields...)
+	}
+	return jen.List(fields...)
+}
+
+func (g *generator) what(s ir.Stage, dt target.DType) jen.Code {
+	pointer := func(typ string, fields []jen.Code) jen.Code {
+		return field(typ, jen.Op("&").Qual(runtimePath, typ).Values(fields...))
+	}
 	switch {
 	case s.Kernel != nil:
-		return field("Pass", jen.Op("&").Qual(runtimePath, "Pass").Values(g.pass(s.Kernel, dt)...))
+		return pointer("Pass", g.pass(s.Kernel, dt))
 	case s.Fold != nil:
-		return field("Fold", jen.Op("&").Qual(runtimePath, "Fold").Values(
+		return pointer("Fold", []jen.Code{
 			field("Kind", jen.Qual(elemPath, reduceNames[s.Fold.Op.Reduce])),
-			field("From", slotLiteral(g.frames.of(s.Fold.Args[0]))),
-			field("To", slotLiteral(g.frames.of(s.Fold)))))
+			field("From", jen.Index().Qual(runtimePath, "Slot").ValuesFunc(func(v *jen.Group) {
+				for _, from := range s.From {
+					v.Add(slotFields(g.frames.of(from)))
+				}
+			})),
+			field("To", slotLiteral(g.frames.of(s.Fold)))})
+	case s.Array != nil && s.Array.Op.Kind == op.Order:
+		return pointer("Order", g.order(s))
+	case s.Array != nil:
+		return pointer("Array", g.array(s, dt))
+	case s.Probe != nil:
+		return pointer("Probe", g.probe(s))
+	case len(s.Rotate) > 0:
+		return pointer("Rotate", append([]jen.Code{field("States", jen.Index().Int().ValuesFunc(func(v *jen.Group) {
+			for _, i := range s.Rotate {
+				v.Lit(i)
+			}
+		}))}, g.cond("If", s.If)...))
 	}
 	name := map[ir.Extent]string{ir.Model: "Model", ir.Group: "Group", ir.Tensor: "Tensor"}[s.Extent]
 	return field(name, jen.Id(g.stepValues(s)))
 }
 
-var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream: "StreamGrad", ir.StateStream: "StreamState", ir.EvalStream: "StreamEval"}
+// cond is a condition's slot as a field, or nothing.
+func (g *generator) cond(name string, v *ir.Value) []jen.Code {
+	if v == nil {
+		return nil
+	}
+	return []jen.Code{field(name, jen.Op("&").Add(slotLiteral(g.frames.of(v))))}
+}
+
+// array describes a whole-array operator.
+func (g *generator) array(s ir.Stage, dt target.DType) []jen.Code {
+	v := s.Array
+	name := strings.TrimSuffix(strings.TrimPrefix(v.Op.Go, "matrix."), "[$T]")
+	fields := []jen.Code{
+		field("New", jen.Qual(matrixPath, "Runner").Call(jen.Qual(matrixPath, name).Types(jen.Id(dt.Go())))),
+		field("In", places(s.In[s.Class])),
+	}
+	if v.Extent.IsArray() {
+		fields = append(fields, field("Out", placeLiteral(s.Out)))
+	} else {
+		fields = append(fields, field("To", jen.Op("&").Add(slotLiteral(g.frames.of(v)))))
+	}
+	fields = append(fields, field("Dims", jen.Index().Qual(runtimePath, "Dims").ValuesFunc(func(list *jen.Group) {
+		list.Add(dims(v.Extent, v.Op.Name == "matmul" && v.Args[0].Extent <= ir.Col))
+		for i, a := range v.Args[:v.Op.Args] {
+			list.Add(dims(a.Extent, v.Op.Name == "matmul" && i == 0))
+		}
+	})))
+	if n := len(v.Op.Params); n > 0 {
+		fields = append(fields, field("Params", jen.Index().Qual(runtimePath, "Slot").ValuesFunc(func(list *jen.Group) {
+			for _, a := range v.Args[v.Op.Args : v.Op.Args+n] {
+				list.Add(slotFields(g.frames.of(a)))
+			}
+		})))
+	}
+	return append(fields, g.cond("If", s.If)...)
+}
+
+var axisNames = map[ir.Extent][2]string{ir.Row: {"Rows", "One"}, ir.Col: {"Cols", "One"}, ir.Elem: {"Rows", "Cols"},
+	ir.RowRow: {"Rows", "Rows"}, ir.ColCol: {"Cols", "Cols"}, ir.ColRow: {"Cols", "Rows"}}
+
+// dims are the axes of an operand; a vector may be laid down as a row.
+func dims(e ir.Extent, down bool) jen.Code {
+	axes, ok := axisNames[e]
+	if !ok {
+		axes = [2]string{"One", "One"}
+	}
+	if down && e <= ir.Col {
+		axes[0], axes[1] = axes[1], axes[0]
+	}
+	return jen.Values(jen.Qual(runtimePath, axes[0]), jen.Qual(runtimePath, axes[1]))
+}
+
+// order describes an order statistic.
+func (g *generator) order(s ir.Stage) []jen.Code {
+	v := s.Array
+	in := make([]ir.Place, len(s.In))
+	for class := range s.In {
+		in[class].Kind = none
+		if len(s.In[class]) > 0 {
+			in[class] = s.In[class][0]
+		}
+	}
+	fields := []jen.Code{field("Per", jen.Qual(runtimePath, extentNames[v.Per])), field("In", places(in)), field("K", slotLiteral(g.frames.of(v.Args[1])))}
+	if v.Mask {
+		fields = append(fields, field("Top", jen.True()))
+	}
+	if v.Extent.IsArray() {
+		fields = append(fields, field("Out", placeLiteral(s.Out)))
+	} else {
+		fields = append(fields, field("To", jen.Op("&").Add(slotLiteral(g.frames.of(v)))))
+	}
+	return append(fields, field("If", jen.Index().Op("*").Qual(runtimePath, "Slot").ValuesFunc(func(list *jen.Group) {
+		for range s.In {
+			if s.If == nil {
+				list.Nil()
+			} else {
+				list.Op("&").Add(slotLiteral(g.frames.of(s.If)))
+			}
+		}
+	})))
+}
+
+// none stands for a class that an order statistic has no values of.
+const none ir.StreamKind = 255
+
+// probe describes a question to the model.
+func (g *generator) probe(s ir.Stage) []jen.Code {
+	var points, vectors []ir.Place
+	for _, in := range s.In {
+		points = append(points, in[0])
+		if s.Probe.Name == "hvp" {
+			vectors = append(vectors, in[1])
+		}
+	}
+	fields := []jen.Code{field("Point", places(points))}
+	if len(vectors) > 0 {
+		fields = append(fields, field("Vector", places(vectors)))
+	}
+	if s.Probe.Extent.IsArray() {
+		fields = append(fields, field("Out", jen.Op("&").Add(placeLiteral(s.Out))))
+	}
+	if s.Loss != nil {
+		if _, ok := g.frames.slots[s.Loss]; ok {
+			fields = append(fields, field("Loss", jen.Op("&").Add(slotLiteral(g.frames.of(s.Loss)))))
+		}
+	}
+	return append(fields, g.cond("If", s.If)...)
+}
+
+func places(ps []ir.Place) jen.Code {
+	return jen.Index().Qual(runtimePath, "Place").ValuesFunc(func(v *jen.Group) {
+		for _, p := range ps {
+			v.Values(placeFields(p)...)
+		}
+	})
+}
+
+func placeLiteral(p ir.Place) jen.Code {
+	return jen.Qual(runtimePath, "Place").Values(placeFields(p)...)
+}
+
+func placeFields(p ir.Place) []jen.Code {
+	f := []jen.Code{field("Kind", jen.Qual(runtimePath, streamKinds[p.Kind]))}
+	switch p.Kind {
+	case none:
+		return f
+	case ir.DrawStream:
+		f = append(f, field("Draw", jen.Lit(p.Name)))
+	}
+	if p.Kind == ir.StateStream || p.Kind == ir.GivenStream || p.Kind == ir.ScratchStream || p.Kind == ir.DrawStream {
+		f = append(f, field("Index", jen.Lit(p.Index)))
+	}
+	return append(f, field("Extent", jen.Qual(runtimePath, extentNames[p.Extent])))
+}
+
+var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream: "StreamGrad", ir.StateStream: "StreamState", ir.EvalStream: "StreamEval",
+	ir.GivenStream: "StreamGiven", ir.ScratchStream: "StreamScratch", ir.DrawStream: "StreamDraw", ir.CollectStream: "StreamCollect", none: "StreamNone"}
 
 // pass is the fields of a pass, a line each.
 func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
@@ -43,18 +209,20 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 		return jen.Index().Qual(runtimePath, typ).ValuesFunc(fill)
 	}
 	fields := []jen.Code{
+		line("Domain", jen.Qual(runtimePath, extentNames[k.Domain])),
 		line("Kernels", jen.Id(g.symbol(k, dt)+"Kernels")),
 		line("Streams", list("Stream", func(v *jen.Group) {
 			for _, s := range k.Streams {
-				f := []jen.Code{field("Kind", jen.Qual(runtimePath, streamKinds[s.Kind]))}
-				if s.Kind == ir.StateStream {
-					f = append(f, field("Index", jen.Lit(s.State)))
+				f := []jen.Code{field("Place", placeLiteral(s.Place))}
+				if s.Read {
+					f = append(f, field("Read", jen.True()))
 				}
 				if s.Write {
 					f = append(f, field("Write", jen.True()))
 				}
-				v.Values(f...)
+				v.Line().Values(f...)
 			}
+			v.Line()
 		})),
 	}
 	if len(k.Scalars) > 0 {
@@ -69,6 +237,14 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 		fields = append(fields, line("Reductions", list("Reduction", func(v *jen.Group) {
 			for _, r := range k.Reductions {
 				v.Line().Values(field("Kind", jen.Qual(elemPath, reduceNames[r.Kind])), field("To", slotLiteral(g.frames.of(r.Result))))
+			}
+			v.Line()
+		})))
+	}
+	if len(k.Collects) > 0 {
+		fields = append(fields, line("Collects", list("Collect", func(v *jen.Group) {
+			for _, c := range k.Collects {
+				v.Line().Values(field("Kind", jen.Qual(elemPath, reduceNames[c.Kind])), field("Stream", jen.Lit(c.Stream)), field("To", placeLiteral(c.To)))
 			}
 			v.Line()
 		})))

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,8 +28,14 @@ func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
 	if d, ok := c.unit.lookup(f.decl.in, name); ok {
 		return c.invoke(f, e, &callee{decl: d, bound: map[string]*bound{}}, "")
 	}
-	if op.IsLater(name) || name == "named" {
+	switch {
+	case op.IsLater(name):
 		c.later(f, e.Fn.Span, name)
+		return nil
+	case name == "named":
+		return c.named(f, e)
+	case name == "push":
+		c.errorf(f, e.Span, "write `S <- push(S, value)`", "push gives an array its next value, and is a statement of its own")
 		return nil
 	}
 	if shapeOf[name] || name == "numel" {
@@ -51,9 +58,34 @@ func (c *checker) shape(f *frame, e *lang.Call) *ir.Value {
 		return nil
 	}
 	if e.Fn.Name == "numel" {
-		return c.pool.Size(c.pool.Input("x"), ir.Tensor)
+		return c.pool.Size(c.pool.Input("x"), ir.Tensor, nil)
 	}
 	return c.pool.Input(e.Fn.Name)
+}
+
+// named is the mask of the tensors whose name matches one of the patterns.
+func (c *checker) named(f *frame, e *lang.Call) *ir.Value {
+	if !c.plain(f, e) {
+		return nil
+	}
+	var v *ir.Value
+	for _, a := range e.Args {
+		text, ok := a.(*lang.Text)
+		if !ok {
+			c.errorf(f, a.Where(), "as in `named(\"*.bias\")`", "named takes patterns in quotes")
+			return nil
+		}
+		one := c.pool.Named(text.Value)
+		if v == nil {
+			v = one
+		} else {
+			v = c.pool.Call("or", v, one)
+		}
+	}
+	if v == nil {
+		c.errorf(f, e.Span, "as in `named(\"*.bias\")`", "named takes patterns in quotes")
+	}
+	return v
 }
 
 // plain refuses `per`, a prime and parameters.
@@ -88,8 +120,13 @@ func (c *checker) reals(f *frame, es []lang.Expr) ([]*ir.Value, bool) {
 
 // operator applies a row of the table.
 func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
-	if (o.Name == "min" || o.Name == "max") && len(e.Args) != 2 {
+	switch {
+	case (o.Name == "min" || o.Name == "max") && len(e.Args) != 2:
 		return c.minMax(f, e, o)
+	case o.Name == "eye":
+		return c.eye(f, e)
+	case o.Kind == op.Draw:
+		return c.draw(f, e)
 	}
 	args := make([]*ir.Value, len(e.Args))
 	ok := true
@@ -111,8 +148,11 @@ func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 	if !ok {
 		return nil
 	}
-	if o.Kind == op.Reduction {
+	switch o.Kind {
+	case op.Reduction:
 		return c.reduction(f, e, o, args)
+	case op.Array, op.Order:
+		return c.array(f, e, o, args)
 	}
 	if !c.plain(f, e) {
 		return nil
@@ -174,26 +214,143 @@ func (c *checker) reduction(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) 
 		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
 		return nil
 	}
-	per := ir.Tensor
+	per, ok := c.reductionPer(f, e)
+	if !ok {
+		return nil
+	}
+	if o.Expand == "" {
+		return c.pool.Reduce(o, args[0], per, c.guard)
+	}
+	v := c.pool.Expand(o.Expand, per, c.guard, args...)
+	if v.Label == "" {
+		v.Label = o.Name
+	}
+	return v
+}
+
+// reductionPer is what a reduction or order statistic runs over.
+func (c *checker) reductionPer(f *frame, e *lang.Call) (ir.Extent, bool) {
+	if e.Per == nil {
+		return ir.Tensor, true
+	}
+	p := c.per(f, e.Per)
+	switch {
+	case p == nil:
+		return 0, false
+	case *p == ir.Elem || p.IsMatrix():
+		c.errorf(f, e.Per.Span, "", "a reduction per %s reduces nothing", *p)
+		return 0, false
+	}
+	return *p, true
+}
+
+// array builds a whole-array operator or an order statistic.
+func (c *checker) array(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.Value {
+	per := ir.Const
+	switch {
+	case e.Prime:
+		c.later(f, e.Fn.Span, "the derivative of "+o.Name)
+		return nil
+	case o.Kind == op.Order:
+		var ok bool
+		if per, ok = c.reductionPer(f, e); !ok {
+			return nil
+		}
+	case e.Per != nil:
+		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
+		return nil
+	}
+	params, ok := c.params(f, e, o)
+	if !ok {
+		return nil
+	}
+	args = append(args, params...)
+	if o.Expand != "" {
+		v := c.pool.Expand(o.Expand, per, c.guardNow(f), args...)
+		if v.Label == "" {
+			v.Label = o.Name
+		}
+		return v
+	}
+	return c.pool.Array(o, per, c.guardNow(f), args...)
+}
+
+// params are an operator's parameters after the semicolon, by position or by name.
+func (c *checker) params(f *frame, e *lang.Call, o *op.Op) ([]*ir.Value, bool) {
+	var known []string
+	for _, p := range o.Params {
+		known = append(known, p.Name)
+	}
+	out := make([]*ir.Value, len(o.Params))
+	for i, a := range e.Params {
+		at := i
+		if a.Name.Name != "" {
+			at = slices.Index(known, a.Name.Name)
+		}
+		switch {
+		case at < 0:
+			c.errorf(f, a.Name.Span, didYouMean(a.Name.Name, known), "%s has no parameter %s", o.Name, a.Name.Name)
+			return nil, false
+		case at >= len(known):
+			c.errorf(f, a.Value.Where(), "", "%s has %s, not %d", o.Name, count(len(known), "parameter"), len(e.Params))
+			return nil, false
+		case out[at] != nil:
+			c.errorf(f, a.Value.Where(), "", "%s is given twice", known[at])
+			return nil, false
+		}
+		if out[at] = c.real(f, a.Value); out[at] == nil {
+			return nil, false
+		}
+	}
+	for i, p := range o.Params {
+		switch {
+		case out[i] != nil:
+		case math.IsNaN(p.Default):
+			c.errorf(f, e.Span, "give it after `;`, as in `; "+p.Name+" = ...`", "%s needs its parameter %s", o.Name, p.Name)
+			return nil, false
+		default:
+			out[i] = c.pool.Number(p.Default)
+		}
+	}
+	return out, true
+}
+
+// eye is the identity matrix of the rows or the columns.
+func (c *checker) eye(f *frame, e *lang.Call) *ir.Value {
+	if c.plain(f, e) && len(e.Args) == 1 {
+		switch {
+		case names(e.Args[0], "row"):
+			return c.pool.Eye(ir.RowRow)
+		case names(e.Args[0], "col"):
+			return c.pool.Eye(ir.ColCol)
+		}
+		c.errorf(f, e.Span, "", "the identity matrix is eye(row) or eye(col)")
+	} else if len(e.Args) != 1 {
+		c.errorf(f, e.Span, "", "the identity matrix is eye(row) or eye(col)")
+	}
+	return nil
+}
+
+// draw is a random value; each place in the unrolled rule draws its own.
+func (c *checker) draw(f *frame, e *lang.Call) *ir.Value {
+	switch {
+	case len(e.Args) > 0:
+		c.errorf(f, e.Span, "as in `"+e.Fn.Name+"()` or `"+e.Fn.Name+"(per tensor)`", "%s takes no argument", e.Fn.Name)
+		return nil
+	case len(e.Params) > 0:
+		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+		return nil
+	}
+	per := ir.Elem
 	if e.Per != nil {
 		p := c.per(f, e.Per)
 		if p == nil {
 			return nil
 		}
-		if *p == ir.Elem {
-			c.errorf(f, e.Per.Span, "", "a reduction per elem reduces nothing")
-			return nil
-		}
 		per = *p
 	}
-	if o.Expand == "" {
-		return c.pool.Reduce(o, args[0], per)
-	}
-	v := c.pool.Expand(o.Expand, per, args...)
-	if v.Label == "" {
-		v.Label = o.Name
-	}
-	return v
+	c.draws++
+	return c.pool.Draw(e.Fn.Name, c.draws-1, per)
 }
 
 // invoke calls a fn or rule; option is the caller's option that holds it, or "".
@@ -246,7 +403,7 @@ func (c *checker) enter(f *frame, to *callee, at lang.Span) (*frame, bool) {
 	}
 	c.active = append(c.active, activeCall{key, to.text(false)})
 	n := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
-		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path, guards: c.guards}
+		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path, guards: c.guards, branches: c.branches}
 	if f.caller != nil {
 		f.calls[name]++
 		n.path = strings.TrimPrefix(f.path+"."+name, ".")

@@ -117,15 +117,23 @@ func (c *checker) hoist(own *frame, s *lang.Hyper, h ir.HyperDecl, name string) 
 		c.errorf(own, s.Name.Span, fmt.Sprintf("pass one of them: `%s = ...`", name), "two hyperparameters of different rules are both named %s", name)
 		return nil
 	}
-	spelled := ir.GoName(name)
-	if other, ok := c.spelled[spelled]; ok {
-		c.errorf(own, s.Name.Span, "choose another name", "%s and %s are both spelled %s in Go", other, name, spelled)
+	if !c.spell(own, s.Name, name) {
 		return nil
 	}
-	c.spelled[spelled] = name
 	c.prog.Hypers = append(c.prog.Hypers, h)
 	c.hoisted[name] = hoist{s, len(c.prog.Hypers) - 1}
 	return c.pool.Hyper(len(c.prog.Hypers) - 1)
+}
+
+// spell takes the Go name of a hyperparameter or given, which no other may have.
+func (c *checker) spell(f *frame, at lang.Ident, name string) bool {
+	spelled := ir.GoName(name)
+	if other, ok := c.spelled[spelled]; ok {
+		c.errorf(f, at.Span, "choose another name", "%s and %s are both spelled %s in Go", other, name, spelled)
+		return false
+	}
+	c.spelled[spelled] = name
+	return true
 }
 
 func (f *frame) take(name string) *bound {

@@ -23,7 +23,7 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	if !ok || d.rule == nil {
 		return nil, lang.Diagnostics{{File: u.Root, Message: fmt.Sprintf("there is no rule %s", name), Hint: didYouMean(name, u.Rules())}}
 	}
-	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, paths: map[string]bool{}, spelled: map[string]string{}, labelled: map[*ir.Value]int{}}
+	c := &checker{unit: u, pool: ir.NewPool(), prog: &ir.Program{Name: name, Doc: d.rule.Doc}, hoisted: map[string]hoist{}, paths: map[string]bool{}, spelled: map[string]string{}, labelled: map[*ir.Value]int{}, sites: map[*ir.Value]site{}}
 	defer func() {
 		if r := recover(); r != nil {
 			if r != tooMuch {
@@ -68,11 +68,17 @@ type checker struct {
 	spelled    map[string]string // hyperparameters by their Go names
 	active     []activeCall      // calls being inlined, for cycles
 	steps      int
-	open       int               // expressions within one another; bounds the stack
-	derivs     []site            // where each derivative is asked for
-	labelled   map[*ir.Value]int // the depth of the body that named a value
-	conditions []condition       // of every `when` at run time
-	guards     int               // how many of them stand around what is being elaborated
+	open       int                // expressions within one another; bounds the stack
+	derivs     []site             // where each derivative is asked for
+	labelled   map[*ir.Value]int  // the depth of the body that named a value
+	conditions []condition        // of every `when` that is decided after compilation
+	guards     int                // how many of those decided at run time stand around what is being elaborated
+	branches   int                // how many of any kind
+	guard      *ir.Value          // their conjunction, nil for none
+	sites      map[*ir.Value]site // where each value was first written
+	probes     []site
+	narrow     []narrowState
+	draws      int
 	eval       *evalPoint
 	evalDepth  int
 }
@@ -84,6 +90,12 @@ type variable struct {
 	per   *ir.Extent // asserted
 	where lang.Span
 	file  string
+}
+
+// narrowState is a state with a storage format.
+type narrowState struct {
+	index int
+	site
 }
 
 type site struct {
@@ -119,8 +131,11 @@ type frame struct {
 	states   map[string]int // the states that the body declares, by name
 	site     lang.Span      // of the call, in the caller's file
 	guards   int            // around the call
-	loops    int            // around the statement being elaborated
-	count    *ir.Value      // its t, once asked for
+	branches int
+	loops    int       // around the statement being elaborated
+	initial  bool      // a state's first value is being elaborated
+	left     *ir.Value // whether the loop around it was left by `until`; nil when it has none
+	count    *ir.Value // its t, once asked for
 }
 
 // binding is what a name stands for.
@@ -131,6 +146,7 @@ type binding struct {
 	callee     *callee
 	choice     string
 	choices    []string
+	array      int  // of an array: its size; its elements are bound as NAME[0], NAME[1], ...
 	bad        bool // its declaration had an error, which was reported
 	assignWhat string
 }
@@ -223,12 +239,17 @@ func sortedKeys[V any](m map[string]V) []string {
 // block elaborates statements; names declared in it end with it when scoped.
 func (c *checker) block(f *frame, stmts []lang.Stmt, scoped bool) {
 	before := maps.Clone(f.names)
-	for _, s := range stmts {
+	for i, s := range stmts {
 		if f.returned {
 			c.errorf(f, s.Where(), "", "nothing after `return` is ever reached")
 			break
 		}
+		left := f.left
 		c.stmt(f, s, !scoped)
+		if f.left != left && i+1 < len(stmts) {
+			c.unlessLeft(f, stmts[i+1:])
+			break
+		}
 	}
 	if scoped {
 		for n := range f.names {
@@ -272,22 +293,26 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 			c.evalStmt(f, s)
 		}
 	case *lang.Return:
-		if c.guarded(f) || f.loops > 0 {
-			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a loop or in a `when` that is decided at run time")
+		if c.branches > f.branches || f.loops > 0 {
+			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a loop or in a `when` that is not decided when the rule is compiled")
 			return
 		}
 		f.result = c.expr(f, s.Value)
 		f.returned = true
 	case *lang.Given:
-		c.later(f, s.Span, "`given`")
-		c.declareName(f, s.Name, &binding{variable: -1, bad: true})
+		if ruleOnly("given") {
+			c.given(f, s)
+		}
 	case *lang.Probe:
-		c.later(f, s.Span, "`probe`")
-		c.declareName(f, s.Name, &binding{variable: -1, bad: true})
+		if inRule {
+			c.probe(f, s)
+		} else {
+			ruleOnly("probe")
+		}
 	case *lang.Repeat:
 		c.repeat(f, s)
 	case *lang.Until:
-		c.later(f, s.Span, "`until`")
+		c.until(f, s)
 	}
 }
 
@@ -332,38 +357,52 @@ func (c *checker) forbidden(f *frame, name string) string {
 var stepInput = map[string]bool{"x": true, "g": true, "loss": true}
 
 func (c *checker) bind(f *frame, s *lang.Bind) {
+	if s.Size != nil {
+		c.bindArray(f, s)
+		return
+	}
 	b := &binding{variable: -1, bad: true}
 	defer c.declareName(f, s.Name, b)
-	if s.Size != nil {
-		c.later(f, s.Name.Span, "an array")
-		return
-	}
-	if s.As != nil {
-		c.later(f, s.As.Span, "a storage format")
-		return
-	}
-	init := c.expr(f, s.Value)
-	if s.State {
-		init = c.toReal(init)
-	}
 	per := c.per(f, s.Per)
-	if init == nil {
-		return
-	}
-	b.bad = false
-	b.variable = c.newVariable(f, s.Name, per)
 	if !s.State {
+		init := c.expr(f, s.Value)
+		if init == nil || !c.noStorage(f, s) {
+			return
+		}
+		b.bad = false
+		b.variable = c.newVariable(f, s.Name, per)
 		b.value = c.hold(f, init, b.variable, s.Name.Name)
 		return
 	}
-	if c.guarded(f) || f.loops > 0 {
-		b.bad = true
-		c.errorf(f, s.Span, "declare it above", "a `state` stands at the top level of a body or in a `when` that is decided when the rule is compiled, not in a loop")
+	init, ok := c.initial(f, s)
+	if !ok {
 		return
 	}
+	b.bad = false
 	b.real = true
-	b.value = c.newState(f, s.Name.Name, init, b.variable)
+	b.variable = c.newVariable(f, s.Name, per)
+	b.value = c.newState(f, s.Name.Name, init, b.variable, s.As)
 	f.states[s.Name.Name] = len(c.prog.States) - 1
+}
+
+// initial is the value that a state has in the first step, where it stands.
+func (c *checker) initial(f *frame, s *lang.Bind) (*ir.Value, bool) {
+	outer := f.initial
+	f.initial = true
+	init := c.toReal(c.expr(f, s.Value))
+	f.initial = outer
+	if init != nil && (c.guarded(f) || f.loops > 0) {
+		c.errorf(f, s.Span, "declare it above", "a `state` stands at the top level of a body or in a `when` that is decided when the optimizer is built, not in a loop")
+		return nil, false
+	}
+	return init, init != nil
+}
+
+func (c *checker) noStorage(f *frame, s *lang.Bind) bool {
+	if s.As != nil {
+		c.errorf(f, s.As.Span, "", "a storage format belongs to a state: a let is not kept")
+	}
+	return s.As == nil
 }
 
 func (c *checker) newVariable(f *frame, id lang.Ident, per *ir.Extent) int {
@@ -389,21 +428,28 @@ func (c *checker) hold(f *frame, v *ir.Value, variable int, label string) *ir.Va
 }
 
 // newState adds a state whose value is, where it stands, init in the first step and what was kept in every other.
-func (c *checker) newState(f *frame, name string, init *ir.Value, variable int) *ir.Value {
-	c.vars[variable].least = max(c.vars[variable].least, ir.Model)
+func (c *checker) newState(f *frame, name string, init *ir.Value, variable int, as *lang.Storage) *ir.Value {
+	c.vars[variable].least = ir.Join(c.vars[variable].least, ir.Model)
 	st := ir.State{Name: c.unique(strings.TrimPrefix(f.path+"."+name, "."))}
+	if as != nil {
+		st.As = ir.Storage{Format: as.Format, Stochastic: as.Stochastic}
+		c.narrow = append(c.narrow, narrowState{len(c.prog.States), site{as.Span, f.decl.file}})
+	}
 	if init.Kind == ir.Number {
 		st.Init = init.Num
 		_, load := c.addState(st, variable)
 		c.pool.Hold(init, variable)
 		return load
 	}
-	first := c.pool.Call("eq", c.now(f), c.pool.Number(1))
+	first := c.firstRun(f)
 	i, load := c.addState(st, variable) // after what now may have added
 	v := c.pool.Call("where", first, c.pool.Hold(init, variable), load)
 	c.prog.States[i].New = v
 	return v
 }
+
+// firstRun is the mask of the first run of a body.
+func (c *checker) firstRun(f *frame) *ir.Value { return c.pool.Call("eq", c.now(f), c.pool.Number(1)) }
 
 // addState appends a state and returns its index and its value at the start of a step.
 func (c *checker) addState(st ir.State, variable int) (int, *ir.Value) {
@@ -431,35 +477,34 @@ func (c *checker) per(f *frame, e *lang.Extent) *ir.Extent {
 	if e == nil {
 		return nil
 	}
-	if len(e.Names) == 1 {
-		if x, ok := ir.ParseExtent(e.Names[0]); ok {
-			return &x
-		}
-		if e.Names[0] != "row" && e.Names[0] != "col" {
-			c.errorf(f, e.Span, "", "%s is not an extent: model, group, tensor or elem", e.Names[0])
-			return nil
-		}
+	if x, ok := ir.ParseExtent(e.Names...); ok {
+		return &x
 	}
-	c.later(f, e.Span, "the extent "+strings.Join(e.Names, ","))
+	c.errorf(f, e.Span, "", "%s is not an extent: model, group, tensor, row, col, elem, [row,row], [col,col] or [col,row]", strings.Join(e.Names, ","))
 	return nil
 }
 
 func (c *checker) assign(f *frame, s *lang.Assign) {
-	if s.Index != nil {
-		c.later(f, s.Span, "an array")
+	name := s.Name.Name
+	b, ok := f.names[name]
+	if ok && b.array > 0 {
+		c.assignArray(f, s, b)
 		return
 	}
-	b, ok := f.names[s.Name.Name]
 	v := c.expr(f, s.Value)
 	if !ok {
-		c.errorf(f, s.Name.Span, orElse(didYouMean(s.Name.Name, f.assignable()), "declare it with `let` or `state`"), "nothing named %s can be given a value here", s.Name.Name)
+		c.errorf(f, s.Name.Span, orElse(didYouMean(name, f.assignable()), "declare it with `let` or `state`"), "nothing named %s can be given a value here", name)
 		return
 	}
 	if b.bad {
 		return
 	}
+	if s.Index != nil {
+		c.errorf(f, s.Name.Span, "", "%s is not an array", name)
+		return
+	}
 	if b.variable < 0 {
-		c.errorf(f, s.Name.Span, "only x, g, a let, a state or a fn's variable takes `<-`", "%s %s", s.Name.Name, orElse(b.assignWhat, "cannot be given a value"))
+		c.errorf(f, s.Name.Span, "only x, g, a let, a state or a fn's variable takes `<-`", "%s %s", name, orElse(b.assignWhat, "cannot be given a value"))
 		return
 	}
 	if v == nil {
@@ -468,7 +513,7 @@ func (c *checker) assign(f *frame, s *lang.Assign) {
 	if b.real {
 		v = c.toReal(v)
 	}
-	c.give(f, s.Name.Name, v)
+	c.give(f, name, v)
 }
 
 func orElse(a, b string) string {
@@ -481,7 +526,7 @@ func orElse(a, b string) string {
 func (f *frame) assignable() []string {
 	var names []string
 	for n, b := range f.names {
-		if b.variable >= 0 {
+		if (b.variable >= 0 || b.array > 0) && !strings.Contains(n, "[") {
 			names = append(names, n)
 		}
 	}

@@ -139,13 +139,13 @@ func unitCases() []unitCase {
 		{"exploding", root(doubling(60)), "r", check.Settings{}, "the rule expands to more than 100000 values"},
 		{"deep calls", root(nest(300)), "r", check.Settings{}, "calls are nested more than 256 deep"},
 		{"calls as deep as may be", root(nest(250)), "r", check.Settings{}, ""},
-		{"too many states", root("rule r {\n" + many61() + "}"), "r", check.Settings{}, "a rule keeps at most 60 states per element"},
+		{"too many states", root("rule r {\n" + manyStates() + "}"), "r", check.Settings{}, "a rule keeps at most 600 states that are arrays"},
 	}
 }
 
-func many61() string {
+func manyStates() string {
 	var b strings.Builder
-	for i := range 61 {
+	for i := range 601 {
 		fmt.Fprintf(&b, "state s%d = 0\ns%d <- s%d + g*%d\nx <- x - s%d\n", i, i, i, i, i)
 	}
 	return b.String()

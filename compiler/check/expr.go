@@ -59,6 +59,9 @@ func (c *checker) expr(f *frame, e lang.Expr) *ir.Value {
 	c.step(f, e.Where())
 	v := c.node(f, e)
 	c.open--
+	if _, ok := c.sites[v]; !ok && v != nil {
+		c.sites[v] = site{e.Where(), f.decl.file}
+	}
 	return v
 }
 
@@ -77,9 +80,11 @@ func (c *checker) node(f *frame, e lang.Expr) *ir.Value {
 	case *lang.Text:
 		c.errorf(f, e.Span, "", "a text stands only in named(...)")
 	case *lang.Transpose:
-		c.later(f, e.Span, "the transpose of a matrix")
+		if v := c.real(f, e.X); v != nil {
+			return c.pool.Array(op.Must("transpose"), ir.Const, c.guardNow(f), v)
+		}
 	case *lang.Index:
-		c.later(f, e.Span, "an array")
+		return c.index(f, e)
 	}
 	return nil
 }
@@ -97,6 +102,9 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 			return nil
 		case b.choice != "":
 			c.errorf(f, e.Span, "", "option %s is a choice: compare it, as in `%s == %s`", e.Name, e.Name, b.choices[0])
+			return nil
+		case b.array > 0:
+			c.errorf(f, e.Span, "name one of its elements, as in `"+e.Name+"[0]`", "%s is an array, not a value", e.Name)
 			return nil
 		}
 		return b.value
@@ -167,10 +175,6 @@ func (c *checker) binary(f *frame, e *lang.Binary) *ir.Value {
 	if v, ok := c.choiceTest(f, e); ok {
 		return v
 	}
-	if e.Op == "@" {
-		c.later(f, e.OpSpan, "the matrix product `@`")
-		return nil
-	}
 	o, _ := op.Infix(e.Op, 2)
 	side := c.real
 	if o.MaskArgs != 0 {
@@ -180,8 +184,11 @@ func (c *checker) binary(f *frame, e *lang.Binary) *ir.Value {
 	if a == nil || b == nil {
 		return nil
 	}
-	if o.Name == "pow" {
+	switch {
+	case o.Name == "pow":
 		return c.power(a, b)
+	case o.Kind == op.Array:
+		return c.pool.Array(o, ir.Const, c.guardNow(f), a, b)
 	}
 	return c.pool.Apply(o, a, b)
 }

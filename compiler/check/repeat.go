@@ -32,14 +32,16 @@ func (c *checker) repeat(f *frame, s *lang.Repeat) {
 		step = -1
 	}
 	f.loops++
-	defer func() { f.loops-- }()
+	outer := f.left
+	f.left = c.pool.Bool(false)
+	defer func() { f.loops, f.left = f.loops-1, outer }()
 	for i := first; (last-i)*step >= 0; i += step {
 		c.step(f, s.Span)
 		if s.Var.Name != "" && !c.declareName(f, s.Var, &binding{variable: -1, value: c.pool.Number(i), assignWhat: "counts the turns of a loop"}) {
 			return
 		}
 		errors := c.diags.Errors()
-		c.block(f, s.Body, true)
+		c.unlessLeft(f, s.Body)
 		delete(f.names, s.Var.Name)
 		if c.diags.Errors() > errors {
 			return // the other turns would say the same

@@ -2,8 +2,11 @@ package check
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -14,15 +17,24 @@ func (c *checker) resolve() *ir.Program {
 		least[i] = v.least
 	}
 	vars := c.pool.ResolveExtents(least, c.varOf)
+	c.clashes(vars)
 	for i, v := range c.vars {
-		if v.per != nil && vars[i] > *v.per {
+		if v.per != nil && !v.per.Holds(vars[i]) && vars[i] != ir.Clash {
 			c.report(v.file, v.where, fmt.Sprintf("write `per %s`, or reduce what it is given", vars[i]),
 				"%s is declared per %s, but a value per %s is assigned to it", v.name, *v.per, vars[i])
 		}
 	}
 	for _, w := range c.conditions {
-		if w.value.Extent == ir.Elem {
-			c.report(w.file, w.where, "for elements write `where(mask, a, b)`", "`when` decides for a whole tensor or more, and this condition has a value per element")
+		switch e := w.value.Extent; {
+		case w.until && e > ir.Model && e != ir.Clash:
+			c.report(w.file, w.where, "reduce it, as in `all(mask per model)`", "`until` decides for the whole model, and this condition has a value per %s", e)
+		case e.IsArray() && e != ir.Clash:
+			c.report(w.file, w.where, "for elements write `where(mask, a, b)`", "`when` decides for a whole tensor or more, and this condition has a value per %s", e)
+		}
+	}
+	for _, n := range c.narrow {
+		if e := vars[c.varOf[n.index]]; e != ir.Elem {
+			c.report(n.file, n.where, "", "a storage format is for states per elem, and %s is per %s", c.prog.States[n.index].Name, e)
 		}
 	}
 	if c.diags.HasErrors() {
@@ -32,11 +44,11 @@ func (c *checker) resolve() *ir.Program {
 	arrays := 0
 	for i, v := range c.varOf {
 		states[i] = vars[v]
-		if states[i] != ir.Elem {
+		if !states[i].IsArray() {
 			continue
 		}
 		if arrays++; arrays > maxArrays {
-			c.report(c.vars[v].file, c.vars[v].where, "", "a rule keeps at most %d states per element", maxArrays)
+			c.report(c.vars[v].file, c.vars[v].where, "", "a rule keeps at most %d states that are arrays", maxArrays)
 			return nil
 		}
 	}
@@ -51,6 +63,71 @@ func (c *checker) resolve() *ir.Program {
 	return p
 }
 
+// clashes reports the first operation on values that do not go together.
+func (c *checker) clashes(vars []ir.Extent) {
+	for _, v := range c.pool.Values {
+		at, known := c.sites[v]
+		switch {
+		case v.Kind == ir.Hold && v.Extent == ir.Clash && v.Args[0].Extent != ir.Clash && c.vars[v.Index].where.Start.Line > 0:
+			w := c.vars[v.Index]
+			c.report(w.file, w.where, "", "%s is given values per %s and of an extent that does not join it", w.name, v.Args[0].Extent)
+			return
+		case !known:
+			continue
+		case v.Extent == ir.Clash && !slices.ContainsFunc(v.Args, func(a *ir.Value) bool { return a.Extent == ir.Clash }):
+			c.report(at.file, at.where, clashHint(v), "%s", clashText(v))
+			return
+		case v.Kind == ir.Array && v.Op.Name != "eye" && slices.ContainsFunc(v.Args[:v.Op.Args], func(a *ir.Value) bool { return !a.Extent.IsArray() }):
+			c.report(at.file, at.where, "", "%s works on arrays, and this has a value per %s", opName(v), extents(v))
+			return
+		case v.Kind == ir.Array && slices.ContainsFunc(v.Args[v.Op.Args:], func(a *ir.Value) bool { return a.Extent.IsArray() }):
+			c.report(at.file, at.where, "", "the parameters of %s are step values: one a tensor or coarser", opName(v))
+			return
+		}
+	}
+}
+
+func opName(v *ir.Value) string {
+	if v.Op.Name == "transpose" {
+		return "the transpose"
+	}
+	if v.Op.Infix != "" {
+		return "`" + v.Op.Infix + "`"
+	}
+	return v.Op.Name
+}
+
+func extents(v *ir.Value) string {
+	var parts []string
+	for i, a := range v.Args {
+		if v.Kind == ir.Array && i >= v.Op.Args {
+			break
+		}
+		parts = append(parts, a.Extent.String())
+	}
+	return strings.Join(parts, " and ")
+}
+
+func clashText(v *ir.Value) string {
+	switch v.Kind {
+	case ir.Reduce, ir.Size:
+		return fmt.Sprintf("a value per %s cannot be reduced per %s", extents(v), v.Per)
+	case ir.Array:
+		if v.Op.Kind == op.Order {
+			return fmt.Sprintf("a value per %s has no %s per %s", extents(v), v.Op.Name, v.Per)
+		}
+		return fmt.Sprintf("%s does not take values per %s", opName(v), extents(v))
+	}
+	return fmt.Sprintf("values per %s do not go together", extents(v))
+}
+
+func clashHint(v *ir.Value) string {
+	if v.Kind == ir.Apply {
+		return "only `@`, `'`, diag, outer and reductions lead from one extent to another"
+	}
+	return ""
+}
+
 // checkDerivatives refuses what the differentiation of elementwise functions does not cover.
 func (c *checker) checkDerivatives(p *ir.Program) {
 	for _, d := range ir.Reachable(append(p.Roots(), p.Eval)...) {
@@ -59,7 +136,7 @@ func (c *checker) checkDerivatives(p *ir.Program) {
 		}
 		y, v := d.Args[0], d.Args[1]
 		site := c.derivs[v.Index]
-		if y.Extent > v.Extent {
+		if !v.Extent.Holds(y.Extent) {
 			c.report(site.file, site.where, "", "a derivative in a value per %s of one per %s needs a reduction, which this version of optc does not derive yet", v.Extent, y.Extent)
 			continue
 		}
@@ -68,8 +145,8 @@ func (c *checker) checkDerivatives(p *ir.Program) {
 			for _, a := range n.Args {
 				depends[n] = depends[n] || depends[a] && n != v
 			}
-			if depends[n] && (n.Kind == ir.Reduce || n.Kind == ir.Spread) {
-				c.report(site.file, site.where, "", "the derivative of a reduction is part of the language, but this version of optc does not build it yet")
+			if depends[n] && (n.Kind == ir.Reduce || n.Kind == ir.Spread || n.Kind == ir.Array || n.Kind == ir.Probe) {
+				c.report(site.file, site.where, "", "the derivative of a reduction or of a whole-array operator is part of the language, but this version of optc does not build it yet")
 				break
 			}
 		}
@@ -85,6 +162,10 @@ func (c *checker) evalAfter(p *ir.Program) *ir.Value {
 			lost = "the old value of state " + p.States[v.Index].Name
 		case v.Kind == ir.Input && (v.Name == "g" || v.Name == "loss"):
 			lost = v.Name
+		case v.Kind == ir.Probe || v.Kind == ir.Given && !p.Givens[v.Index].Load:
+			lost = "what the step was given"
+		case v.Kind == ir.Draw:
+			lost = "a random value"
 		case v.Kind == ir.Input && v.Name == "x" && p.X != v:
 			lost = "the old x"
 		}

@@ -20,7 +20,7 @@ const (
 	maxDepth  = 256       // calls within calls
 	maxValues = 100_000   // values after expansion
 	maxSteps  = 1_000_000 // expressions visited while expanding
-	maxArrays = 60        // states per element: a pass walks along 64 arrays at most
+	maxArrays = 600       // states that are arrays
 )
 
 // Unit is a root file with all that it imports and the library in scope.

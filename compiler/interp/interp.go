@@ -1,5 +1,6 @@
 // Package interp runs a program on numbers, one operator at a time over whole tensors: slow and obviously right. It is
-// the oracle of every generated kernel, which must give the same bits.
+// the oracle of every generated kernel, which must give the same bits. A value is computed when it is first asked for, so
+// that a branch that is not taken asks the model nothing and inverts no matrix.
 package interp
 
 import (
@@ -7,10 +8,12 @@ import (
 
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/runtime/elem"
+	"github.com/optc-lang/optc/runtime/matrix"
 )
 
 // Tensor is one parameter.
 type Tensor struct {
+	Name  string
 	Shape []int
 	Group int
 }
@@ -19,211 +22,297 @@ type Tensor struct {
 type Machine[T elem.Float] struct {
 	Params [][]T       // updated in place by Step
 	Hypers [][]float64 // of each group, in the program's order
+	Given  []Given[T]  // by the program's Givens
 	T      int         // steps taken
+	Seed   uint64      // of random values
+
+	// Closure is the model: its gradient and loss at x on the batch of the step. Rules that probe need it.
+	Closure func(x [][]T) (grads [][]T, loss float64, err error)
 
 	prog    *ir.Program
 	tensors []Tensor
+	filled  []int // groups with tensors
 	states  []value[T]
 	loss    float64
 	grads   [][]T
+	memo    map[*ir.Value]*value[T]
+	work    matrix.Work[T]
 }
 
-// value is a result: scalars (one a model, group or tensor) or elements.
-type value[T elem.Float] struct {
-	scalar []float64
-	elems  [][]T
+// Given is the value of one further input: step values, or an array a tensor.
+type Given[T elem.Float] struct {
+	Steps  []float64
+	Arrays [][]T
 }
+
+// value is a result: one step value a unit (model, group or tensor), or an array a tensor. known tells which are there.
+type value[T elem.Float] struct {
+	steps  []float64
+	arrays [][]T
+	known  []bool
+}
+
+// unit is for whom a value is asked: a tensor, with its group. For the value of a group, tensor is -1; for the model's,
+// neither matters.
+type unit struct{ group, tensor int }
 
 // New makes a machine for the program at its initial state. Every group has the default hyperparameters.
 func New[T elem.Float](p *ir.Program, tensors []Tensor, groups int) *Machine[T] {
 	m := &Machine[T]{prog: p, tensors: tensors}
+	has := make([]bool, groups)
 	for _, t := range tensors {
-		m.Params = append(m.Params, make([]T, numel(t.Shape)))
+		m.Params = append(m.Params, make([]T, count(ir.Elem, t.Shape)))
+		has[t.Group] = true
 	}
-	for range groups {
+	for g := range groups {
 		var h []float64
 		for _, d := range p.Hypers {
 			h = append(h, d.Default)
 		}
 		m.Hypers = append(m.Hypers, h)
+		if has[g] {
+			m.filled = append(m.filled, g)
+		}
 	}
 	for _, s := range p.States {
-		m.states = append(m.states, m.fill(s.Extent, s.Init))
+		m.states = append(m.states, m.fill(s))
 	}
+	m.Given = make([]Given[T], len(p.Givens))
 	return m
 }
 
-func numel(shape []int) int {
-	n := 1
-	for _, d := range shape {
-		n *= d
+// count is how many values of an array extent a tensor has.
+func count(e ir.Extent, shape []int) int {
+	rows, cols := int(Shape("rows", shape)), int(Shape("cols", shape))
+	switch e {
+	case ir.Row:
+		return rows
+	case ir.Col:
+		return cols
+	case ir.RowRow:
+		return rows * rows
+	case ir.ColCol:
+		return cols * cols
 	}
-	return n
+	return rows * cols
 }
 
-func (m *Machine[T]) fill(e ir.Extent, v float64) value[T] {
-	if e == ir.Elem {
-		var out value[T]
-		for i := range m.tensors {
-			u := make([]T, len(m.Params[i]))
+// fill is a state's value before the first step.
+func (m *Machine[T]) fill(s ir.State) value[T] {
+	var out value[T]
+	for range m.units(s.Extent) {
+		out.steps = append(out.steps, s.Init)
+	}
+	if s.Extent.IsArray() {
+		out.steps = nil
+		for _, t := range m.tensors {
+			u := make([]T, count(s.Extent, t.Shape))
 			for j := range u {
-				u[j] = T(v)
+				u[j] = T(s.Init)
 			}
-			out.elems = append(out.elems, u)
+			out.arrays = append(out.arrays, u)
 		}
-		return out
 	}
-	s := make([]float64, m.count(e))
-	for i := range s {
-		s[i] = v
-	}
-	return value[T]{scalar: s}
+	return out
 }
 
-// count is how many values of extent e there are.
-func (m *Machine[T]) count(e ir.Extent) int {
-	switch e {
-	case ir.Group:
+// units is how many units an extent has.
+func (m *Machine[T]) units(e ir.Extent) int {
+	switch {
+	case e <= ir.Model:
+		return 1
+	case e == ir.Group:
 		return len(m.Hypers)
-	case ir.Tensor:
-		return len(m.tensors)
 	}
-	return 1
+	return len(m.tensors)
 }
 
-// index is which value of extent e belongs to tensor i.
-func (m *Machine[T]) index(e ir.Extent, i int) int {
-	switch e {
-	case ir.Group:
-		return m.tensors[i].Group
-	case ir.Tensor:
-		return i
+func index(e ir.Extent, u unit) int {
+	switch {
+	case e <= ir.Model:
+		return 0
+	case e == ir.Group:
+		return u.group
 	}
-	return 0
+	return u.tensor
 }
 
-// Step takes one step. grads has one slice a parameter.
-func (m *Machine[T]) Step(grads [][]T, loss float64) {
+// failure carries an error of the closure to Step.
+type failure struct{ error }
+
+// Step takes one step. grads has one slice a parameter. After an error of the closure nothing has changed.
+func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
+	defer func() {
+		m.memo = nil
+		if r := recover(); r != nil {
+			f, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			m.T--
+			err = f.error
+		}
+	}()
 	m.T++
-	m.grads, m.loss = grads, loss
-	values := m.run(m.prog.Roots())
+	m.grads, m.loss, m.memo = grads, loss, map[*ir.Value]*value[T]{}
 	next := make([]value[T], len(m.states))
 	for i, s := range m.prog.States {
-		next[i] = m.widen(values[s.New], s.New.Extent, s.Extent) // a copy: it may be the old x
+		next[i] = m.all(s.New, s.Extent)
 	}
-	x := values[m.prog.X]
+	x := m.all(m.prog.X, ir.Elem)
+	for i, s := range m.prog.States {
+		m.narrow(i, s, next[i])
+	}
 	for i := range m.tensors {
-		copy(m.Params[i], x.elems[i])
+		copy(m.Params[i], x.arrays[i])
 	}
 	m.states = next
+	return nil
 }
 
-// State is the value of state i: its scalars, or its elements.
-func (m *Machine[T]) State(i int) ([]float64, [][]T) { return m.states[i].scalar, m.states[i].elems }
+// all is a copy of v at extent e for every unit.
+func (m *Machine[T]) all(v *ir.Value, e ir.Extent) value[T] {
+	var out value[T]
+	for i := range m.units(e) {
+		switch {
+		case e.IsArray():
+			out.arrays = append(out.arrays, m.widen(v, e, i))
+		case e == ir.Group:
+			out.steps = append(out.steps, m.step(v, unit{group: i, tensor: -1}))
+		default:
+			out.steps = append(out.steps, m.step(v, m.unitOf(e, i)))
+		}
+	}
+	return out
+}
 
-// SetState overwrites state i, whose extent is Elem, of tensor k.
-func (m *Machine[T]) SetState(i, k int, v []T) { copy(m.states[i].elems[k], v) }
+func (m *Machine[T]) unitOf(e ir.Extent, i int) unit {
+	if e <= ir.Model {
+		return unit{-1, -1}
+	}
+	return unit{m.tensors[i].Group, i}
+}
 
-// SetScalar overwrites value k of state i, whose extent is coarser than Elem.
-func (m *Machine[T]) SetScalar(i, k int, v float64) { m.states[i].scalar[k] = v }
+// State is the value of state i: its step values, or its arrays.
+func (m *Machine[T]) State(i int) ([]float64, [][]T) { return m.states[i].steps, m.states[i].arrays }
+
+// SetState overwrites state i, an array, of tensor k.
+func (m *Machine[T]) SetState(i, k int, v []T) { copy(m.states[i].arrays[k], v) }
+
+// SetScalar overwrites value k of state i, a step value.
+func (m *Machine[T]) SetScalar(i, k int, v float64) { m.states[i].steps[k] = v }
 
 // EvalParams is the point at which the model is to be evaluated.
 func (m *Machine[T]) EvalParams() [][]T {
 	if m.prog.Eval == nil || m.T == 0 {
 		return m.Params
 	}
-	return m.run([]*ir.Value{m.prog.Eval})[m.prog.Eval].elems
+	m.memo = map[*ir.Value]*value[T]{}
+	defer func() { m.memo = nil }()
+	return m.all(m.prog.Eval, ir.Elem).arrays
 }
 
-// widen copies v and repeats a coarse value at extent to.
-func (m *Machine[T]) widen(v value[T], from, to ir.Extent) value[T] {
-	if to == ir.Elem {
-		out := m.fill(to, 0)
-		for i := range m.tensors {
-			for j := range out.elems[i] {
-				out.elems[i][j] = m.elem(v, from, i, j)
-			}
-		}
-		return out
+// slot is where v's value for unit i is remembered.
+func (m *Machine[T]) slot(v *ir.Value) *value[T] {
+	s := m.memo[v]
+	if s == nil {
+		n := m.units(v.Extent)
+		s = &value[T]{steps: make([]float64, n), arrays: make([][]T, n), known: make([]bool, n)}
+		m.memo[v] = s
 	}
-	out := m.fill(to, 0)
-	for k := range out.scalar {
-		out.scalar[k] = v.scalar[m.coarser(from, to, k)]
+	return s
+}
+
+// step is v, a step value, for a unit.
+func (m *Machine[T]) step(v *ir.Value, u unit) float64 {
+	s, i := m.slot(v), index(v.Extent, u)
+	if !s.known[i] {
+		s.steps[i] = m.evalStep(v, u)
+		s.known[i] = true
+	}
+	return s.steps[i]
+}
+
+// array is v, an array, for tensor i. It is not to be written.
+func (m *Machine[T]) array(v *ir.Value, i int) []T {
+	s := m.slot(v)
+	if !s.known[i] {
+		s.arrays[i] = m.evalArray(v, i)
+		s.known[i] = true
+	}
+	return s.arrays[i]
+}
+
+// widen is a copy of v at the array extent e for tensor i.
+func (m *Machine[T]) widen(v *ir.Value, e ir.Extent, i int) []T {
+	at := m.at(v, e, i)
+	out := make([]T, count(e, m.tensors[i].Shape))
+	for j := range out {
+		out[j] = at(j)
 	}
 	return out
 }
 
-// coarser is which value of extent from the value k of extent to reads.
-func (m *Machine[T]) coarser(from, to ir.Extent, k int) int {
+// at reads v of tensor i as if it were of the array extent e; a step value is rounded to T.
+func (m *Machine[T]) at(v *ir.Value, e ir.Extent, i int) func(j int) T {
+	if !v.Extent.IsArray() {
+		s := T(m.step(v, m.unitOf(ir.Tensor, i)))
+		return func(int) T { return s }
+	}
+	array, cols := m.array(v, i), int(Shape("cols", m.tensors[i].Shape))
 	switch {
-	case from == to:
-		return k
-	case from <= ir.Model:
-		return 0
+	case v.Extent == e:
+		return func(j int) T { return array[j] }
+	case v.Extent == ir.Row:
+		return func(j int) T { return array[j/cols] }
 	}
-	return m.index(from, k) // from is Group, to is Tensor
+	return func(j int) T { return array[j%cols] }
 }
 
-// elem is element j of tensor i; a coarser value is rounded to T.
-func (m *Machine[T]) elem(v value[T], e ir.Extent, i, j int) T {
-	if e == ir.Elem {
-		return v.elems[i][j]
-	}
-	return T(v.scalar[m.index(e, i)])
-}
-
-func (m *Machine[T]) run(roots []*ir.Value) map[*ir.Value]value[T] {
-	values := map[*ir.Value]value[T]{}
-	for _, v := range ir.Reachable(roots...) {
-		values[v] = m.eval(v, values)
-	}
-	return values
-}
-
-func (m *Machine[T]) eval(v *ir.Value, values map[*ir.Value]value[T]) value[T] {
+func (m *Machine[T]) evalStep(v *ir.Value, u unit) float64 {
 	switch v.Kind {
 	case ir.Number:
-		return value[T]{scalar: []float64{v.Num}}
+		return v.Num
 	case ir.Input:
-		return m.input(v.Name)
+		return m.inputStep(v.Name, u)
 	case ir.Hyper:
-		out := value[T]{}
-		for _, h := range m.Hypers {
-			out.scalar = append(out.scalar, h[v.Index])
-		}
-		return out
+		return m.Hypers[u.group][v.Index]
 	case ir.Load:
-		return m.states[v.Index]
-	case ir.Spread:
-		return m.widen(values[v.Args[0]], v.Args[0].Extent, v.Extent)
+		return m.states[v.Index].steps[index(v.Extent, u)]
+	case ir.Given:
+		return m.Given[v.Index].Steps[index(v.Extent, u)]
+	case ir.Named:
+		if elem.Match(v.Name, m.tensors[u.tensor].Name) {
+			return 1
+		}
+		return 0
+	case ir.Spread, ir.Var:
+		return m.step(v.Args[0], u)
 	case ir.Apply:
-		return m.apply(v, values)
+		return m.applyStep(v, u)
 	case ir.Reduce:
-		return m.reduce(v, values[v.Args[0]])
+		return m.reduceStep(v, u)
 	case ir.Size:
-		return m.size(v)
-	case ir.Var:
-		return values[v.Args[0]]
+		return m.size(v, u)
+	case ir.Array:
+		return m.arrayStep(v, u)
+	case ir.Draw:
+		return m.drawStep(v, u)
+	case ir.Probe:
+		_, loss := m.probe(v)
+		return loss
 	}
-	panic(fmt.Sprintf("interp: value of kind %d", v.Kind))
+	panic(fmt.Sprintf("interp: step value of kind %d", v.Kind))
 }
 
-func (m *Machine[T]) input(name string) value[T] {
+func (m *Machine[T]) inputStep(name string, u unit) float64 {
 	switch name {
-	case "x":
-		return value[T]{elems: m.Params}
-	case "g":
-		return value[T]{elems: m.grads}
 	case "t":
-		return value[T]{scalar: []float64{float64(m.T)}}
+		return float64(m.T)
 	case "loss":
-		return value[T]{scalar: []float64{m.loss}}
+		return m.loss
 	}
-	var out value[T]
-	for _, t := range m.tensors {
-		out.scalar = append(out.scalar, Shape(name, t.Shape))
-	}
-	return out
+	return Shape(name, m.tensors[u.tensor].Shape)
 }
 
 // Shape is rank, rows or cols of a shape: the first dimension is the rows of a tensor of rank 2 or more, the rest its
@@ -248,31 +337,70 @@ func Shape(name string, shape []int) float64 {
 	return float64(cols)
 }
 
-func (m *Machine[T]) apply(v *ir.Value, values map[*ir.Value]value[T]) value[T] {
-	operands := make([]value[T], len(v.Args))
+func (m *Machine[T]) applyStep(v *ir.Value, u unit) float64 {
+	if v.Op.Name == "where" {
+		return m.step(m.taken(v, u), u)
+	}
+	args := make([]float64, len(v.Args))
 	for n, a := range v.Args {
-		operands[n] = values[a]
+		args[n] = m.step(a, u)
 	}
-	if v.Extent < ir.Elem {
-		out := m.fill(v.Extent, 0)
-		args := make([]float64, len(v.Args))
-		for k := range out.scalar {
-			for n, a := range v.Args {
-				args[n] = operands[n].scalar[m.coarser(a.Extent, v.Extent, k)]
-			}
-			out.scalar[k] = v.Op.Eval(args)
+	return v.Op.Eval(args)
+}
+
+// taken is the branch of a where whose condition is a step value.
+func (m *Machine[T]) taken(v *ir.Value, u unit) *ir.Value {
+	if m.step(v.Args[0], u) != 0 {
+		return v.Args[1]
+	}
+	return v.Args[2]
+}
+
+func (m *Machine[T]) evalArray(v *ir.Value, i int) []T {
+	switch v.Kind {
+	case ir.Input:
+		if v.Name == "g" {
+			return m.grads[i]
 		}
+		return m.Params[i]
+	case ir.Load:
+		return m.states[v.Index].arrays[i]
+	case ir.Given:
+		return m.Given[v.Index].Arrays[i]
+	case ir.Spread, ir.Var:
+		return m.widen(v.Args[0], v.Extent, i)
+	case ir.Apply:
+		return m.applyArray(v, i)
+	case ir.Reduce:
+		return m.reduceArray(v, i)
+	case ir.Array:
+		return m.arrayArray(v, i)
+	case ir.Draw:
+		out := make([]T, count(v.Extent, m.tensors[i].Shape))
+		m.draw(v, i, out)
 		return out
+	case ir.Probe:
+		grads, _ := m.probe(v)
+		return grads[i]
 	}
-	out := m.fill(ir.Elem, 0)
+	panic(fmt.Sprintf("interp: array of kind %d", v.Kind))
+}
+
+func (m *Machine[T]) applyArray(v *ir.Value, i int) []T {
+	if v.Op.Name == "where" && !v.Args[0].Extent.IsArray() {
+		return m.widen(m.taken(v, m.unitOf(ir.Tensor, i)), v.Extent, i)
+	}
+	operands := make([]func(int) T, len(v.Args))
+	for n, a := range v.Args {
+		operands[n] = m.at(a, v.Extent, i)
+	}
+	out := make([]T, count(v.Extent, m.tensors[i].Shape))
 	args := make([]T, len(v.Args))
-	for i := range m.tensors {
-		for j := range out.elems[i] {
-			for n, a := range v.Args {
-				args[n] = m.elem(operands[n], a.Extent, i, j)
-			}
-			out.elems[i][j] = evalIn(v, args)
+	for j := range out {
+		for n, at := range operands {
+			args[n] = at(j)
 		}
+		out[j] = evalIn(v, args)
 	}
 	return out
 }
@@ -288,46 +416,65 @@ func evalIn[T elem.Float](v *ir.Value, args []T) T {
 	panic("interp: element type")
 }
 
-// reduce combines elements by the fixed tree, then tensors (or coarser values) in order in float64.
-func (m *Machine[T]) reduce(v *ir.Value, arg value[T]) value[T] {
-	kind := v.Op.Reduce
-	from := v.Args[0].Extent
-	if from == ir.Elem {
-		tensors := value[T]{}
-		for i := range m.tensors {
-			tensors.scalar = append(tensors.scalar, elem.Reduce(kind, arg.elems[i]))
+// reduceStep combines an array by the fixed tree, then tensors (or coarser values) in order in float64.
+func (m *Machine[T]) reduceStep(v *ir.Value, u unit) float64 {
+	kind, arg := v.Op.Reduce, v.Args[0]
+	each := func(i int) float64 {
+		if arg.Extent.IsArray() {
+			return elem.Reduce(kind, m.array(arg, i))
 		}
-		arg, from = tensors, ir.Tensor
+		return m.step(arg, m.unitOf(ir.Tensor, i))
 	}
-	if from == v.Per {
-		return arg
+	if v.Extent == ir.Tensor {
+		return each(u.tensor)
 	}
-	out := m.fill(v.Per, elem.Identity(kind))
-	for k, s := range arg.scalar {
-		to := 0
-		if v.Per == ir.Group {
-			to = m.index(ir.Group, k)
+	sum := elem.Identity(kind)
+	if arg.Extent == ir.Group {
+		for _, g := range m.filled {
+			sum = elem.Combine(kind, sum, m.step(arg, unit{g, -1}))
 		}
-		out.scalar[to] = elem.Combine(kind, out.scalar[to], s)
+		return sum
 	}
-	return out
+	for i, t := range m.tensors {
+		if v.Extent <= ir.Model || t.Group == u.group {
+			sum = elem.Combine(kind, sum, each(i))
+		}
+	}
+	return sum
+}
+
+// reduceArray reduces elements per row or per column.
+func (m *Machine[T]) reduceArray(v *ir.Value, i int) []T {
+	shape := m.tensors[i].Shape
+	out := make([]float64, count(v.Extent, shape))
+	rows, cols := int(Shape("rows", shape)), int(Shape("cols", shape))
+	if v.Extent == ir.Row {
+		elem.ReduceRows(v.Op.Reduce, out, m.array(v.Args[0], i), cols)
+	} else {
+		elem.ReduceCols(v.Op.Reduce, out, m.array(v.Args[0], i), rows)
+	}
+	rounded := make([]T, len(out))
+	for k, s := range out {
+		rounded[k] = T(s)
+	}
+	return rounded
 }
 
 // size counts values of extent v.Of per v.Per.
-func (m *Machine[T]) size(v *ir.Value) value[T] {
-	out := m.fill(v.Per, 0)
-	add := func(i int, n float64) { out.scalar[m.index(v.Per, i)] += n }
-	switch v.Of {
-	case ir.Elem:
-		for i := range m.tensors {
-			add(i, float64(len(m.Params[i])))
-		}
-	case ir.Tensor:
-		for i := range m.tensors {
-			add(i, 1)
-		}
-	case ir.Group:
-		out.scalar[0] = float64(len(m.Hypers))
+func (m *Machine[T]) size(v *ir.Value, u unit) float64 {
+	if v.Of == ir.Group {
+		return float64(len(m.filled))
 	}
-	return out
+	n := 0
+	for i, t := range m.tensors {
+		if v.Per == ir.Tensor && i != u.tensor || v.Per == ir.Group && t.Group != u.group {
+			continue
+		}
+		if v.Of == ir.Tensor {
+			n++
+		} else {
+			n += len(m.Params[i])
+		}
+	}
+	return float64(n)
 }

@@ -27,9 +27,10 @@ func ParseFormula(text string) Formula {
 	return f
 }
 
-// Expand builds the formula text on args (named a, b, c), its reductions per the given extent.
-func (p *Pool) Expand(text string, per Extent, args ...*Value) *Value {
-	b := builder{p, per, map[string]*Value{}}
+// Expand builds the formula text on args (named a, b, c), its reductions per the given extent and under a guard, which
+// may be nil.
+func (p *Pool) Expand(text string, per Extent, guard *Value, args ...*Value) *Value {
+	b := builder{p, per, guard, map[string]*Value{}}
 	for i, a := range args {
 		b.names[string(rune('a'+i))] = a
 	}
@@ -38,12 +39,13 @@ func (p *Pool) Expand(text string, per Extent, args ...*Value) *Value {
 
 // Build builds a formula with the given meaning of its names.
 func (p *Pool) Build(f Formula, names map[string]*Value) *Value {
-	return builder{p, Tensor, names}.expr(f.Expr)
+	return builder{p, Tensor, nil, names}.expr(f.Expr)
 }
 
 type builder struct {
 	pool  *Pool
 	per   Extent
+	guard *Value
 	names map[string]*Value
 }
 
@@ -79,9 +81,11 @@ func (b builder) call(e *lang.Call) *Value {
 	o := op.Must(e.Fn.Name)
 	switch {
 	case o.Kind == op.Size:
-		return b.pool.Size(args[0], b.per)
+		return b.pool.Size(args[0], b.per, b.guard)
 	case o.Kind == op.Reduction && o.Expand == "":
-		return b.pool.Reduce(o, args[0], b.per)
+		return b.pool.Reduce(o, args[0], b.per, b.guard)
+	case o.Kind == op.Order:
+		return b.pool.Array(o, b.per, b.guard, args...)
 	}
 	return b.pool.Apply(o, args...)
 }

@@ -14,32 +14,6 @@ import (
 	"github.com/optc-lang/optc/compiler/op"
 )
 
-// Extent says how many of a value there are.
-type Extent uint8
-
-// The extents, coarse to fine: each joins with the next to the finer one.
-const (
-	Const Extent = iota
-	Model
-	Group
-	Tensor
-	Elem
-)
-
-var extentNames = [...]string{"const", "model", "group", "tensor", "elem"}
-
-func (e Extent) String() string { return extentNames[e] }
-
-// ParseExtent finds an extent by the name that follows `per`.
-func ParseExtent(name string) (Extent, bool) {
-	for i, n := range extentNames {
-		if n == name && i > 0 {
-			return Extent(i), true
-		}
-	}
-	return 0, false
-}
-
 // Kind tells what a Value is.
 type Kind uint8
 
@@ -56,6 +30,11 @@ const (
 	Spread             // Args[0] repeated at a finer extent, rounded to the element type
 	Var                // Args[0] as the variable of a derivative
 	Deriv              // the derivative of Args[0] in the Var Args[1]
+	Array              // Op of whole arrays: Op.Args arrays, then its parameters, then perhaps a guard; order statistics are Per
+	Probe              // Name (grad, loss, hvp) of the model at Args[0] (hvp: along Args[1]), then perhaps a guard
+	Draw               // the random value Name (normal, uniform, rademacher) of call site Index, Per
+	Given              // the further input Index of the step
+	Named              // whether the tensor's name matches the pattern Name
 	numKinds
 )
 
@@ -85,6 +64,7 @@ type Program struct {
 	Name   string
 	Doc    string
 	Hypers []HyperDecl
+	Givens []GivenDecl
 	States []State
 	X      *Value // the new parameter
 	Eval   *Value // where the model is to be evaluated, in terms of x and states after the step; nil when that is x
@@ -148,6 +128,45 @@ type State struct {
 	Extent Extent
 	Init   float64 // what it holds before the first step
 	New    *Value  // what it holds after a step
+	As     Storage // how it is kept between steps
+}
+
+// Storage is how an array state is kept between steps; it is rounded once, when the step ends.
+type Storage struct {
+	Format     string // "" for the element type, else bf16, f16 or q8
+	Stochastic bool   // rounded up or down at random, in proportion
+}
+
+func (s Storage) String() string {
+	if s.Stochastic {
+		return s.Format + " sr"
+	}
+	return s.Format
+}
+
+// GivenDecl is a further input of the step, or with Load of the optimizer.
+type GivenDecl struct {
+	Name   string
+	Doc    string
+	Extent Extent
+	Load   bool
+}
+
+// Guard is the mask under which a whole-array operator or a probe is computed at all; nil when always.
+func (v *Value) Guard() *Value {
+	n := len(v.Args)
+	switch {
+	case v.Kind == Array:
+		n = v.Op.Args + len(v.Op.Params)
+	case v.Kind == Probe && v.Name == "hvp":
+		n = 2
+	case v.Kind == Probe:
+		n = 1
+	}
+	if n < len(v.Args) {
+		return v.Args[n]
+	}
+	return nil
 }
 
 // Roots lists the values that a step must compute.

@@ -57,7 +57,7 @@ func TestHashConsing(t *testing.T) {
 	equal("folded", p.Call("mul", p.Number(3), p.Number(2)), p.Number(6))
 	equal("a folded comparison", p.Call("lt", p.Number(3), p.Number(2)), p.Bool(false))
 	equal("a folded choice of masks", p.Call("where", p.Bool(true), p.Bool(false), p.Bool(true)), p.Bool(false))
-	other("reductions", p.Reduce(op.Must("sum"), x, ir.Tensor), p.Reduce(op.Must("sum"), x, ir.Model))
+	other("reductions", p.Reduce(op.Must("sum"), x, ir.Tensor, nil), p.Reduce(op.Must("sum"), x, ir.Model, nil))
 	equal("a spread of an element", p.Spread(x, ir.Elem), x)
 	t1 := p.Input("t")
 	other("spreads", p.Spread(t1, ir.Group), p.Spread(t1, ir.Elem))

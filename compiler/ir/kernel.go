@@ -5,6 +5,7 @@ import "github.com/optc-lang/optc/runtime/elem"
 // Kernel is one fused loop over the elements of a tensor, in static single assignment: what every code generator reads.
 // For each element, all Instrs run in order, then all Stores; Reductions take in values as they pass.
 type Kernel struct {
+	Domain     Extent // what it loops over: the elements of a tensor, its rows, its columns, or a square of either
 	Name       string // unique within its package, a Go identifier
 	Digest     string // of what it does, 8 hexadecimal digits
 	Streams    []Stream
@@ -12,13 +13,13 @@ type Kernel struct {
 	Instrs     []Instr
 	Stores     []Store
 	Reductions []Reduction
+	Collects   []Collect
 }
 
-// Stream is one array that the loop walks along.
+// Stream is one array that the loop walks along. One of extent Row or Col in a kernel over elements repeats along the
+// rows or columns: the runtime spreads it out piece by piece.
 type Stream struct {
-	Kind        StreamKind
-	State       int // index into Program.States when Kind is StateStream
-	Name        string
+	Place
 	Read, Write bool
 }
 
@@ -31,7 +32,19 @@ const (
 	GradStream
 	StateStream
 	EvalStream
+	GivenStream
+	ScratchStream
+	DrawStream    // random values of site Index; Name is the distribution
+	CollectStream // values that a Collect takes as they are written
 )
+
+// Collect reduces what is written to a stream per row or per column.
+type Collect struct {
+	Kind   elem.Reduction
+	Stream int
+	To     Place  // of extent Row or Col
+	Result *Value // the Reduce
+}
 
 // Scalar is a value coarser than an element (or a constant), rounded once to the element type and the same all along the loop.
 type Scalar struct {

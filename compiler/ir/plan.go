@@ -3,6 +3,8 @@ package ir
 // Plan is a program as a sequence of stages: what code is generated from.
 type Plan struct {
 	Program *Program
+	Classes []Class   // of tensors, told apart by shape and name; at least one
+	Scratch []Extent  // of the arrays that live within a step, by index
 	Kernels []*Kernel // each once
 	First   []Stage   // the step with t == 1
 	Later   []Stage   // every other step
@@ -10,14 +12,46 @@ type Plan struct {
 	Eval    []Stage   // nil when the model is evaluated at x
 }
 
-// Stage is one thing that a step does; exactly one of Values, Fold, Kernel and Keep is set. Stages run in order.
+// Class is the tensors for which the conditions on shape and name come out alike.
+type Class struct {
+	Choices []Choice // in the order in which they are made; none in the only class
+	States  []bool   // by state: the class keeps it (array states alone)
+	Scratch []bool   // by index
+
+}
+
+// Choice is what a condition comes out as.
+type Choice struct {
+	Cond *Value
+	Is   bool
+}
+
+// Stage is one thing that a step does; exactly one of Values, Fold, Kernel, Array, Probe, Keep and Rotate is set. Stages
+// run in order.
 type Stage struct {
-	Extent Extent   // of Values and Keep: once a model, group or tensor
-	Values []*Value // step values, operands first
-	Fold   *Value   // a Reduce of a step value
-	Kernel *Kernel  // its Reductions' results are step values afterwards
-	Keep   []int    // states that take their new value, all at once
-	New    []*Value // of Keep: what each takes; the first step's differs from Program's
+	Class  int       // of Values, Keep per tensor, Kernel and Array: whose tensors
+	Extent Extent    // of Values and Keep: once a model, group or tensor
+	Values []*Value  // step values, operands first
+	Fold   *Value    // a Reduce of a step value
+	From   []*Value  // of Fold: what it folds, by class
+	Kernel *Kernel   // its Reductions' results are step values afterwards
+	Array  *Value    // a whole-array operator or an order statistic
+	Probe  *Value    // asks the model; its gradient and loss are there afterwards
+	In     [][]Place // of Array and Probe: the arrays of its operands, by class
+	Out    Place     // of Array and Probe, if it gives an array
+	Loss   *Value    // of Probe: the probe of the loss at the same point; nil if none is asked for
+	If     *Value    // of Array, Probe and Rotate: they are left out where it does not hold; nil when always
+	Keep   []int     // states that take their new value, all at once
+	New    []*Value  // of Keep: what each takes; the first step's differs from Program's
+	Rotate []int     // states whose arrays move on: each takes the one before it, the first that of the last
+}
+
+// Place is an array of each tensor: where a value is in memory.
+type Place struct {
+	Kind   StreamKind
+	Index  int // of the state, given, draw site or scratch array
+	Extent Extent
+	Name   string
 }
 
 // Cost is what a step asks of the machine.

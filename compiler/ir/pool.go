@@ -2,6 +2,7 @@ package ir
 
 import (
 	"math"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/op"
 )
@@ -11,6 +12,7 @@ type Pool struct {
 	Values []*Value
 	intern map[key]*Value
 	states []Extent // extents of the states, once resolved
+	givens []Extent // of the givens
 }
 
 type key struct {
@@ -21,7 +23,7 @@ type key struct {
 	index   int
 	per, of Extent
 	mask    bool
-	args    [3]int32
+	args    [8]int32
 }
 
 // NewPool makes an empty pool.
@@ -99,20 +101,68 @@ func numbers(args []*Value) ([]float64, bool) {
 	return nums, true
 }
 
-// Reduce folds the values that arg has, one result per extent. o is sum, reduce_min or reduce_max.
-func (p *Pool) Reduce(o *op.Op, arg *Value, per Extent) *Value {
-	return p.make(Value{Kind: Reduce, Op: o, Args: []*Value{arg}, Per: per})
+// Array is a whole-array operator on arrays and parameters; guard may be nil.
+func (p *Pool) Array(o *op.Op, per Extent, guard *Value, args ...*Value) *Value {
+	return p.make(Value{Kind: Array, Op: o, Args: guarded(guard, args...), Per: per, Mask: o.Mask})
+}
+
+// Eye is the identity matrix of extent e.
+func (p *Pool) Eye(e Extent) *Value { return p.make(Value{Kind: Array, Op: op.Must("eye"), Of: e}) }
+
+// Probe is what the model gives at a point; guard may be nil.
+func (p *Pool) Probe(kind string, guard *Value, args ...*Value) *Value {
+	return p.make(Value{Kind: Probe, Name: kind, Args: guarded(guard, args...)})
+}
+
+// Draw is a random value; each site's are its own.
+func (p *Pool) Draw(kind string, site int, per Extent) *Value {
+	return p.make(Value{Kind: Draw, Name: kind, Index: site, Per: per})
+}
+
+// Given is input i beyond x and g.
+func (p *Pool) Given(i int) *Value { return p.make(Value{Kind: Given, Index: i}) }
+
+// SetGivens tells the extents of the givens.
+func (p *Pool) SetGivens(extents []Extent) { p.givens = extents }
+
+// Named is the mask of the tensors whose name matches a pattern.
+func (p *Pool) Named(pattern string) *Value {
+	return p.make(Value{Kind: Named, Name: pattern, Mask: true})
+}
+
+// Reduce folds the values that arg has, one result per extent: those of the tensors for which guard holds, unless it is
+// nil. o is sum, reduce_min or reduce_max. Guards are there until extents are resolved.
+func (p *Pool) Reduce(o *op.Op, arg *Value, per Extent, guard *Value) *Value {
+	return p.make(Value{Kind: Reduce, Op: o, Args: guarded(guard, arg), Per: per})
 }
 
 // Size is the number of values that a reduction of arg would run over.
-func (p *Pool) Size(arg *Value, per Extent) *Value {
-	return p.make(Value{Kind: Size, Args: []*Value{arg}, Per: per})
+func (p *Pool) Size(arg *Value, per Extent, guard *Value) *Value {
+	return p.make(Value{Kind: Size, Args: guarded(guard, arg), Per: per})
+}
+
+func guarded(guard *Value, args ...*Value) []*Value {
+	if guard == nil || guard.Kind == Number && guard.Num != 0 {
+		return args
+	}
+	return append(args, guard)
 }
 
 // Count is the number of values of extent of per extent per.
 func (p *Pool) Count(of, per Extent) *Value {
-	if of <= per {
+	if per.Holds(of) {
 		return p.Number(1)
+	}
+	switch {
+	case of == Row && per >= Tensor || of == Elem && per == Col:
+		return p.Input("rows")
+	case of == Col && per >= Tensor || of == Elem && per == Row:
+		return p.Input("cols")
+	case of.IsMatrix() && per == Tensor:
+		first, second, _ := strings.Cut(axes[of], ",")
+		return p.Call("mul", p.Input(first+"s"), p.Input(second+"s"))
+	case of.IsArray() && of != Elem:
+		return p.Reduce(op.Must("sum"), p.Count(of, Tensor), per, nil)
 	}
 	return p.make(Value{Kind: Size, Of: of, Per: per})
 }
@@ -124,7 +174,7 @@ func (p *Pool) Hold(v *Value, index int) *Value {
 
 // Spread is v at the finer extent e.
 func (p *Pool) Spread(v *Value, e Extent) *Value {
-	if v.Extent >= e {
+	if v.Extent.Holds(e) {
 		return v
 	}
 	return p.make(Value{Kind: Spread, Args: []*Value{v}, Mask: v.Mask, Extent: e})
@@ -150,6 +200,12 @@ func (p *Pool) extent(v *Value) Extent {
 		return Inputs[v.Name]
 	case Hyper:
 		return Group
+	case Named:
+		return Tensor
+	case Draw:
+		return v.Per
+	case Given:
+		return p.givens[v.Index]
 	case Load:
 		if v.Index < len(p.states) {
 			return p.states[v.Index]
@@ -158,18 +214,41 @@ func (p *Pool) extent(v *Value) Extent {
 	case Spread:
 		return v.Extent
 	case Reduce:
-		return min(v.Per, v.Args[0].Extent)
+		return Meet(v.Args[0].Extent, v.Per)
 	case Size:
 		if len(v.Args) > 0 {
-			return min(v.Per, v.Args[0].Extent)
+			return Meet(v.Args[0].Extent, v.Per)
 		}
 		return v.Per
+	case Probe:
+		if v.Name == "loss" {
+			return Model
+		}
+		return Elem
+	case Array:
+		return p.arrayExtent(v)
 	}
 	e := Const
 	for _, a := range v.Args {
-		e = max(e, a.Extent)
+		e = Join(e, a.Extent)
 	}
 	return e
+}
+
+func (p *Pool) arrayExtent(v *Value) Extent {
+	switch {
+	case v.Op.Name == "eye":
+		return v.Of
+	case v.Op.Kind == op.Order && v.Op.Mask:
+		return v.Args[0].Extent
+	case v.Op.Kind == op.Order:
+		return Meet(v.Args[0].Extent, v.Per)
+	}
+	var args []Extent
+	for _, a := range v.Args[:v.Op.Args] {
+		args = append(args, a.Extent)
+	}
+	return arrayExtent(v.Op, args)
 }
 
 // ResolveExtents finds the smallest extents that agree with every assignment: a least fixed point. vars are lower
@@ -198,16 +277,16 @@ func (p *Pool) ResolveExtents(vars []Extent, varOfState []int) []Extent {
 		e := p.extent(v)
 		switch v.Kind {
 		case Hold:
-			if e > vars[v.Index] {
-				vars[v.Index] = e
+			if !vars[v.Index].Holds(e) {
+				vars[v.Index] = Join(vars[v.Index], e)
 				queue = append(append(queue, loads[v.Index]...), holds[v.Index]...)
 			}
 			e = vars[v.Index]
 		case Load:
 			e = vars[varOfState[v.Index]]
 		}
-		if e > v.Extent {
-			v.Extent = e
+		if !v.Extent.Holds(e) {
+			v.Extent = Join(v.Extent, e)
 			queue = append(queue, users[v.ID]...)
 		}
 	}

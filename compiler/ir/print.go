@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/optc-lang/optc/compiler/op"
 )
 
 // String prints the program, a line a value, operands first: the text of dumps and golden files.
@@ -15,8 +17,11 @@ func (p *Program) String() string {
 	for i, h := range p.Hypers {
 		fmt.Fprintf(&b, "hyper %d %s = %v in %s\n", i, h.Name, h.Default, h.Interval())
 	}
+	for i, g := range p.Givens {
+		fmt.Fprintf(&b, "given %d %s %s%s\n", i, g.Name, g.Extent, loadWord(g))
+	}
 	for i, s := range p.States {
-		fmt.Fprintf(&b, "state %d %s %s = %v\n", i, s.Name, s.Extent, s.Init)
+		fmt.Fprintf(&b, "state %d %s %s%s = %v\n", i, s.Name, s.Extent, asWord(s.As), s.Init)
 	}
 	number := map[*Value]int{}
 	for _, v := range Reachable(append(p.Roots(), p.Eval)...) {
@@ -37,6 +42,20 @@ func (p *Program) String() string {
 	return b.String()
 }
 
+func loadWord(g GivenDecl) string {
+	if g.Load {
+		return " = load"
+	}
+	return ""
+}
+
+func asWord(s Storage) string {
+	if s.Format == "" {
+		return ""
+	}
+	return " as " + s.String()
+}
+
 func maskWord(v *Value) string {
 	if v.Mask {
 		return " mask"
@@ -55,6 +74,10 @@ func (p *Program) node(v *Value, number map[*Value]int) string {
 		return v.Op.Name + "(" + list + ")"
 	case Reduce:
 		return fmt.Sprintf("%s(%s per %s)", v.Op.Name, list, v.Per)
+	case Array:
+		return fmt.Sprintf("%s(%s%s)", v.Op.Name, list, perWord(v))
+	case Probe:
+		return fmt.Sprintf("probe %s(%s)", v.Name, list)
 	case Hold:
 		return fmt.Sprintf("hold%d(%s)", v.Index, list)
 	case Spread:
@@ -65,6 +88,14 @@ func (p *Program) node(v *Value, number map[*Value]int) string {
 		return "deriv(" + list + ")"
 	}
 	return p.Leaf(v)
+}
+
+// perWord is the `per E` of an order statistic that is not over the tensor.
+func perWord(v *Value) string {
+	if v.Op.Kind != op.Order || v.Per == Tensor {
+		return ""
+	}
+	return " per " + v.Per.String()
 }
 
 // Leaf is the text of a value without operands.
@@ -86,6 +117,14 @@ func (p *Program) Leaf(v *Value) string {
 		return p.States[v.Index].Name
 	case Size:
 		return fmt.Sprintf("size(%s per %s)", v.Of, v.Per)
+	case Given:
+		return p.Givens[v.Index].Name
+	case Named:
+		return fmt.Sprintf("named(%q)", v.Name)
+	case Draw:
+		return fmt.Sprintf("%s(per %s)#%d", v.Name, v.Per, v.Index)
+	case Array:
+		return fmt.Sprintf("eye(%s)", axes[v.Of][4:])
 	}
 	return "?"
 }
@@ -273,7 +312,7 @@ func invent(v *Value, names *Names) string {
 	switch {
 	case v.Label != "":
 		return names.Fresh(v.Label)
-	case v.Extent == Elem:
+	case v.Extent.IsArray():
 		return names.Invent("u")
 	}
 	return names.Invent("c")
@@ -352,6 +391,15 @@ func (w *writer) expr(v *Value) (string, int) {
 		return name + "(" + arg + " per " + v.Per.String() + ")", 10
 	case Spread, Var, Hold:
 		return w.expr(v.Args[0])
+	case Array:
+		return w.array(v)
+	case Probe:
+		return "probe(" + v.Name + " at " + w.text(v.Args[0]) + ")", 10
+	case Draw:
+		if v.Per == Elem {
+			return v.Name + "()", 10
+		}
+		return v.Name + "(per " + v.Per.String() + ")", 10
 	case Apply:
 		return w.apply(v)
 	case Size:
@@ -362,6 +410,30 @@ func (w *writer) expr(v *Value) (string, int) {
 		}
 	}
 	return w.p.Leaf(v), 10
+}
+
+// array is a whole-array operator: its guard is not said.
+func (w *writer) array(v *Value) (string, int) {
+	switch v.Op.Name {
+	case "eye":
+		return w.p.Leaf(v), 10
+	case "matmul":
+		return w.within(v.Args[0], 6) + "@" + w.within(v.Args[1], 7), 6
+	case "transpose":
+		return w.within(v.Args[0], 9) + "'", 9
+	}
+	var args, params []string
+	for _, a := range v.Args[:v.Op.Args] {
+		args = append(args, w.text(a))
+	}
+	for i, q := range v.Op.Params {
+		params = append(params, q.Name+" = "+w.text(v.Args[v.Op.Args+i]))
+	}
+	text := strings.Join(args, ", ") + perWord(v)
+	if len(params) > 0 {
+		text += "; " + strings.Join(params, ", ")
+	}
+	return v.Op.Name + "(" + text + ")", 10
 }
 
 func (w *writer) apply(v *Value) (string, int) {

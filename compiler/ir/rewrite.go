@@ -1,6 +1,11 @@
 package ir
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/runtime/elem"
+)
 
 // Rewriter rebuilds graphs bottom up. Make is called for every value with its rebuilt operands and returns what takes
 // its place; results are remembered, so a value is rebuilt once.
@@ -70,10 +75,10 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 	case Apply:
 		return p.Apply(v.Op, args...)
 	case Reduce:
-		if args[0].Extent <= v.Per {
+		if v.Per.Holds(args[0].Extent) {
 			return args[0]
 		}
-		return p.Reduce(v.Op, args[0], v.Per)
+		return p.Reduce(v.Op, args[0], v.Per, guardOf(args, 1))
 	case Size:
 		if len(args) > 0 {
 			return p.Count(args[0].Extent, v.Per)
@@ -81,6 +86,18 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 		return p.Count(v.Of, v.Per)
 	case Spread:
 		return p.Spread(args[0], v.Extent)
+	case Array:
+		if v.Op.Name == "eye" {
+			return p.Eye(v.Of)
+		}
+		n := v.Op.Args + len(v.Op.Params)
+		return p.Array(v.Op, v.Per, guardOf(args, n), args[:n]...)
+	case Probe:
+		n := len(v.Args)
+		if v.Guard() != nil {
+			n--
+		}
+		return p.Probe(v.Name, guardOf(args, n), args[:n]...)
 	}
 	c := *v
 	c.Args = args
@@ -88,13 +105,45 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 	return p.make(c)
 }
 
+func guardOf(args []*Value, n int) *Value {
+	if n < len(args) {
+		return args[n]
+	}
+	return nil
+}
+
+// resolveGuarded is a Reduce or Size whose guard tells tensors apart: those it does not hold for add nothing.
+func (p *Pool) resolveGuarded(v *Value, args []*Value) *Value {
+	var each *Value
+	o := op.Must("sum")
+	if v.Kind == Reduce {
+		o = v.Op
+		each = args[0]
+		if !Tensor.Holds(each.Extent) {
+			each = p.Reduce(o, each, Tensor, nil)
+		}
+	} else {
+		each = p.Count(args[0].Extent, Tensor)
+	}
+	return p.Reduce(o, p.Call("where", args[1], each, p.Number(elem.Identity(o.Reduce))), v.Per, nil)
+}
+
 // Resolve makes the program whose extents are final: holds become spreads or nothing, and sizes counts.
 func (p *Program) Resolve(states []Extent, vars []Extent) *Program {
 	to := NewPool()
 	to.states = states
+	for _, g := range p.Givens {
+		to.givens = append(to.givens, g.Extent)
+	}
 	r := &Rewriter{To: to, Make: func(v *Value, args []*Value) *Value {
 		if v.Kind == Hold {
 			return to.Spread(args[0], vars[v.Index])
+		}
+		if (v.Kind == Reduce || v.Kind == Size) && len(args) > 1 {
+			if !v.Per.Holds(args[1].Extent) && Tensor.Holds(args[1].Extent) {
+				return to.resolveGuarded(v, args)
+			}
+			args = args[:1]
 		}
 		return to.Copy(v, args)
 	}}
@@ -118,6 +167,7 @@ func (r *Rewriter) Replace(v, by *Value) {
 // KeepStates makes the program without the states that are not live. None of them may be read by what is.
 func (p *Program) KeepStates(live []bool) *Program {
 	to := NewPool()
+	to.givens = p.Pool.givens
 	index := make([]int, len(p.States))
 	var states []State
 	for i, s := range p.States {

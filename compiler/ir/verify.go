@@ -14,7 +14,7 @@ func (p *Program) Verify() error {
 		}
 	}
 	for _, s := range p.States {
-		if s.New.Extent > s.Extent {
+		if !s.Extent.Holds(s.New.Extent) {
 			return fmt.Errorf("rule %s: state %s is %s, its new value %s", p.Name, s.Name, s.Extent, s.New.Extent)
 		}
 		if s.New.Mask {
@@ -37,6 +37,14 @@ func (p *Program) verify(v *Value) error {
 		if len(v.Args) != 1 || v.Args[0].Mask {
 			return fmt.Errorf("%s of a mask or of %d values", v.Op.Name, len(v.Args))
 		}
+	case Array:
+		if n := len(v.Args) - v.Op.Args - len(v.Op.Params); n != 0 && (n != 1 || v.Guard() == nil || !v.Guard().Mask) {
+			return fmt.Errorf("%s has %d operands", v.Op.Name, len(v.Args))
+		}
+	case Given:
+		if v.Index >= len(p.Givens) {
+			return fmt.Errorf("no given %d", v.Index)
+		}
 	case Hyper:
 		if v.Index >= len(p.Hypers) {
 			return fmt.Errorf("no hyper %d", v.Index)
@@ -49,6 +57,9 @@ func (p *Program) verify(v *Value) error {
 		if _, ok := Inputs[v.Name]; !ok {
 			return fmt.Errorf("no input %s", v.Name)
 		}
+	}
+	if v.Extent == Clash {
+		return fmt.Errorf("operands that do not join")
 	}
 	if e := p.Pool.extent(v); e != v.Extent {
 		return fmt.Errorf("extent %s, operands say %s", v.Extent, e)

@@ -5,7 +5,10 @@
 // arguments and y is the result; the passes parse them.
 package op
 
-import "github.com/optc-lang/optc/runtime/elem"
+import (
+	"github.com/optc-lang/optc/runtime/elem"
+	"github.com/optc-lang/optc/runtime/matrix"
+)
 
 // Op is one row of the table.
 type Op struct {
@@ -26,6 +29,14 @@ type Op struct {
 
 	// Reduce is what a Reduction without an expansion folds by.
 	Reduce elem.Reduction
+
+	// Shape says which axes the arrays of an Array operator have, as in "a,b b,c -> a,c": row and col stand for the letters,
+	// alike ones for alike letters. Forms are separated by " | "; a result "tensor" is a step value.
+	Shape  string
+	Params []Param // after the semicolon
+	// Array32 and Array64 compute an Array operator.
+	Array32 matrix.Func[float32]
+	Array64 matrix.Func[float64]
 
 	// Diff is the derivative in each argument; "" stands for a derivative that is zero almost everywhere.
 	Diff []string
@@ -48,7 +59,16 @@ const (
 	Elementwise Kind = iota // join of the arguments' extents
 	Reduction               // `per E`, over the values that its argument has
 	Size                    // the number of values that a reduction would run over
+	Array                   // whole arrays in, a whole array out: Shape says which
+	Order                   // an order statistic, `per E`; a mask of the argument's extent, or one value per E
+	Draw                    // a random value, `per E`
 )
+
+// Param is a parameter of an Array or Order operator: a step value.
+type Param struct {
+	Name    string
+	Default float64 // NaN: it must be given
+}
 
 // Lookup finds a row by name.
 func Lookup(name string) (*Op, bool) {

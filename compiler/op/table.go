@@ -1,7 +1,10 @@
 package op
 
 import (
+	"math"
+
 	"github.com/optc-lang/optc/runtime/elem"
+	"github.com/optc-lang/optc/runtime/matrix"
 )
 
 // Table is every operator of the language. ADD AN OPERATOR HERE: its row is its documentation, its meaning, its
@@ -160,7 +163,55 @@ var Table = []Op{
 	{Name: "count", Doc: "how many of a mask are set", Kind: Reduction, Args: 1, MaskArgs: 1, Expand: "sum(real(a))", LaTeX: `\#($a)`},
 	{Name: "any", Doc: "whether one of a mask is set", Kind: Reduction, Args: 1, MaskArgs: 1, Mask: true, Expand: "reduce_max(real(a)) > 0", LaTeX: `\exists ($a)`},
 	{Name: "all", Doc: "whether every one of a mask is set", Kind: Reduction, Args: 1, MaskArgs: 1, Mask: true, Expand: "reduce_min(real(a)) > 0", LaTeX: `\forall ($a)`},
+
+	// order statistics, over the tensor unless `per E`: NaNs last, -0 before +0
+	{Name: "kth", Doc: "k-th smallest value; NaN if there is none", Kind: Order, Args: 1, Params: need("k"), LaTeX: `{$a}_{($b)}`},
+	{Name: "topk", Doc: "mask of exactly the k largest, ties to the lower index", Kind: Order, Args: 1, Params: need("k"), Mask: true, LaTeX: `\operatorname{top}_{$b}($a)`},
+	{Name: "median", Doc: "middle value, the mean of the middle two for an even count", Kind: Order, Args: 1,
+		Expand: "(kth(a, floor((size(a) + 1)/2)) + kth(a, ceil((size(a) + 1)/2)))/2", LaTeX: `\operatorname{median} $a`},
+	{Name: "quantile", Doc: "value at share q of the sorted values, interpolated", Kind: Order, Args: 1, Params: need("q"),
+		Expand: "where(floor(b*(size(a) - 1)) == b*(size(a) - 1), kth(a, 1 + b*(size(a) - 1)), kth(a, 1 + floor(b*(size(a) - 1))) + " +
+			"(b*(size(a) - 1) - floor(b*(size(a) - 1)))*(kth(a, 2 + floor(b*(size(a) - 1))) - kth(a, 1 + floor(b*(size(a) - 1)))))",
+		LaTeX: `Q_{$b}($a)`},
+
+	// matrices: x is seen as one, its first dimension the rows, the others the columns; what fails is NaN
+	{Name: "matmul", Infix: "@", Doc: "matrix product", Kind: Array, Args: 2, Shape: "a,b b,c -> a,c | a,b b -> a | a a,b -> b",
+		Array32: matrix.Mul[float32], Array64: matrix.Mul[float64], Go: "matrix.Mul[$T]", LaTeX: "$a $b"},
+	{Name: "transpose", Internal: true, Doc: "transpose, written A'", Kind: Array, Args: 1, Shape: "a,b -> b,a",
+		Array32: matrix.Transpose[float32], Array64: matrix.Transpose[float64], Go: "matrix.Transpose[$T]", LaTeX: `{$a}^\top`},
+	{Name: "diag", Doc: "diagonal of a square matrix, or the diagonal matrix of a row or col value", Kind: Array, Args: 1, Shape: "a,a -> a | a -> a,a",
+		Array32: matrix.Diag[float32], Array64: matrix.Diag[float64], Go: "matrix.Diag[$T]", LaTeX: `\operatorname{diag} $a`},
+	{Name: "trace", Doc: "sum of a square matrix's diagonal", Kind: Array, Args: 1, Shape: "a,a -> tensor",
+		Array32: matrix.Trace[float32], Array64: matrix.Trace[float64], Go: "matrix.Trace[$T]", LaTeX: `\operatorname{tr} $a`},
+	{Name: "outer", Doc: "matrix of all products of two row or col values", Kind: Array, Args: 2, Shape: "a b -> a,b",
+		Array32: matrix.Outer[float32], Array64: matrix.Outer[float64], Go: "matrix.Outer[$T]", LaTeX: `$a {$b}^\top`},
+	{Name: "eye", Doc: "identity matrix, eye(row) or eye(col)", Kind: Array,
+		Array32: matrix.Eye[float32], Array64: matrix.Eye[float64], Go: "matrix.Eye[$T]", LaTeX: "I"},
+	{Name: "inv", Doc: "inverse", Kind: Array, Args: 1, Shape: "a,a -> a,a",
+		Array32: matrix.Inv[float32], Array64: matrix.Inv[float64], Go: "matrix.Inv[$T]", LaTeX: `{$a}^{-1}`},
+	{Name: "solve", Doc: "solve(A, B) is the X with A@X = B", Kind: Array, Args: 2, Shape: "a,a a,b -> a,b | a,a a -> a",
+		Array32: matrix.Solve[float32], Array64: matrix.Solve[float64], Go: "matrix.Solve[$T]", LaTeX: `{$a}^{-1} $b`},
+	{Name: "cholesky", Doc: "lower triangular L with L@L' = A", Kind: Array, Args: 1, Shape: "a,a -> a,a",
+		Array32: matrix.Cholesky[float32], Array64: matrix.Cholesky[float64], Go: "matrix.Cholesky[$T]", LaTeX: `\operatorname{chol} $a`},
+	{Name: "qr", Doc: "Q of the QR decomposition whose R has no negative diagonal", Kind: Array, Args: 1, Shape: "a,a -> a,a",
+		Array32: matrix.QR[float32], Array64: matrix.QR[float64], Go: "matrix.QR[$T]", LaTeX: `\operatorname{qr} $a`},
+	{Name: "eigvecs", Doc: "eigenvectors of a symmetric matrix as columns, ascending, the largest entry of each positive", Kind: Array, Args: 1, Shape: "a,a -> a,a",
+		Array32: matrix.EigVecs[float32], Array64: matrix.EigVecs[float64], Go: "matrix.EigVecs[$T]", LaTeX: `\operatorname{eigvecs} $a`},
+	{Name: "inv_root", Doc: "(A + ridge*I)^(-1/p) of a symmetric positive A", Kind: Array, Args: 1, Params: []Param{{"p", math.NaN()}, {"ridge", 0}}, Shape: "a,a -> a,a",
+		Array32: matrix.InvRoot[float32], Array64: matrix.InvRoot[float64], Go: "matrix.InvRoot[$T]", LaTeX: `($a + $c I)^{-1/$b}`},
+	{Name: "orthogonalize", Doc: "nearest semi-orthogonal matrix, by so many Newton-Schulz steps", Kind: Array, Args: 1, Params: []Param{{"steps", 5}}, Shape: "a,b -> a,b",
+		Array32: matrix.Orthogonalize[float32], Array64: matrix.Orthogonalize[float64], Go: "matrix.Orthogonalize[$T]", LaTeX: `\operatorname{NS}_{$b}($a)`},
+	{Name: "svd_shrink", Doc: "the matrix with every singular value smaller by tau, at least 0", Kind: Array, Args: 1, Params: need("tau"), Shape: "a,b -> a,b",
+		Array32: matrix.SVDShrink[float32], Array64: matrix.SVDShrink[float64], Go: "matrix.SVDShrink[$T]", LaTeX: `\mathcal{D}_{$b}($a)`},
+
+	// random values, addressed by (seed, step, tensor, element, call site): the same for any number of threads
+	{Name: "normal", Doc: "standard normal", Kind: Draw, LaTeX: `\mathcal{N}(0, 1)`},
+	{Name: "uniform", Doc: "uniform in [0, 1)", Kind: Draw, LaTeX: `\mathcal{U}[0, 1)`},
+	{Name: "rademacher", Doc: "-1 or 1 with equal chances", Kind: Draw, LaTeX: `\mathcal{U}\{\pm 1\}`},
 }
+
+// need is a parameter without a default.
+func need(name string) []Param { return []Param{{name, math.NaN()}} }
 
 func where[T elem.Float](m, a, b T) T {
 	if m != 0 {
@@ -190,9 +241,7 @@ func bit[T elem.Float](b bool) T {
 
 // laterNames are calls of the language that this version refuses by name, so that the message can say so.
 var laterNames = []string{
-	"kth", "quantile", "median", "topk", "diag", "trace", "outer", "eye", "inv", "solve", "cholesky", "qr", "eigvecs",
-	"inv_root", "orthogonalize", "svd_shrink", "normal", "uniform", "rademacher", "prox", "project", "lmo", "mirror",
-	"hypergrad", "push",
+	"prox", "project", "lmo", "mirror", "hypergrad",
 }
 
 // IsLater reports whether name is an operator of the language that this version does not build yet.

@@ -40,7 +40,7 @@ x <- x - lr*where(nx > 0 and nu > 0, nx/nu, 1)*u`, 2, 40, 40},
 		{"dog", hypers + `state x0 = x; state far = eps*(1 + norm(x per model)); state sum_sq = eps
 far <- max(far, norm(x - x0 per model)); sum_sq <- sum_sq + normsq(g per model); x <- x - far/sqrt(sum_sq)*g`, 2, 24, 24},
 	} {
-		plan := pass.Schedule(run(t, checked(t, shared+"rule r {\n"+c.body+"\n}\n", check.Settings{}), pass.Program))
+		plan := schedule(run(t, checked(t, shared+"rule r {\n"+c.body+"\n}\n", check.Settings{}), pass.Program))
 		later, first := pass.CostOf(plan.Later), pass.CostOf(plan.First)
 		if later.Passes != c.passes || later.Bytes(4) != c.bytes || first.Bytes(4) != c.first {
 			t.Errorf("%s: %d passes, %d bytes (%d in the first step), want %d, %d and %d\n%s", c.name,
@@ -84,7 +84,7 @@ func TestExpandLeavesNothing(t *testing.T) {
 		}
 	}
 	s := newScene(3, p)
-	comparePlan[float32](t, p, pass.Schedule(q), s, 2)
+	comparePlan[float32](t, p, schedule(q), s, 2)
 }
 
 // TestDeepChainsSchedule compiles a chain that no recursive pass would survive.
@@ -95,7 +95,7 @@ func TestDeepChainsSchedule(t *testing.T) {
 		v = pool.Call([]string{"sin", "neg", "exp"}[i%3], pool.Call("add", v, pool.Input("g")))
 	}
 	p := run(t, &ir.Program{Name: "r", X: v, Pool: pool}, pass.Program)
-	if cost := pass.CostOf(pass.Schedule(p).Later); cost.Passes != 1 || cost.Bytes(4) != 12 {
+	if cost := pass.CostOf(schedule(p).Later); cost.Passes != 1 || cost.Bytes(4) != 12 {
 		t.Errorf("%+v", cost)
 	}
 }

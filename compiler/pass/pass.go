@@ -18,6 +18,7 @@ var Program = []Pass{
 	{"diff", "a derivative is an expression: nothing after this pass knows f'", Diff},
 	{"simplify", "exact rewrites keep every bit and make equal values the same value", Simplify},
 	{"dce", "a state that nothing reads costs memory and two streams", DropStates},
+	{"split", "a reduction over many tensors is one a tensor and then one over those: a pass knows tensors alone", Split},
 	{"expand", "operators that are said in simpler ones are unrolled, so that a target needs the simplest alone", Expand},
 }
 
@@ -38,7 +39,18 @@ func Run(p *ir.Program, passes []Pass, after func(Pass, *ir.Program) error) (*ir
 func Expand(p *ir.Program) *ir.Program {
 	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
 		if v.Kind == ir.Apply && v.Op.Expand != "" {
-			return p.Pool.Expand(v.Op.Expand, ir.Tensor, args...)
+			return p.Pool.Expand(v.Op.Expand, ir.Tensor, nil, args...)
+		}
+		return p.Pool.Copy(v, args)
+	}}
+	return r.Program(p)
+}
+
+// Split makes of a reduction of arrays per group or model one per tensor and one of its results. The bits are the same.
+func Split(p *ir.Program) *ir.Program {
+	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		if v.Kind == ir.Reduce && v.Per < ir.Tensor && args[0].Extent.IsArray() {
+			return p.Pool.Reduce(v.Op, p.Pool.Reduce(v.Op, args[0], ir.Tensor, nil), v.Per, nil)
 		}
 		return p.Pool.Copy(v, args)
 	}}

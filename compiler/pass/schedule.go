@@ -1,11 +1,6 @@
 package pass
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-	"strings"
-
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 )
@@ -14,12 +9,15 @@ import (
 const MaxWork = 250_000
 
 // Work is what Schedule would have to do, in units of MaxWork.
-func Work(p *ir.Program) int { return newCut(p, p.Roots()).passes * len(ir.Reachable(p.Roots()...)) }
+func Work(p *ir.Program, classes []ir.Class) int {
+	return newCut(p, classes, p.Roots()).passes * len(ir.Reachable(p.Roots()...)) * len(classes)
+}
 
 // Schedule cuts the program, whose Work is within MaxWork, into stages: step values by extent, and the fewest passes over
-// memory. A reduction is a barrier: what depends on it runs in a later pass.
-func Schedule(p *ir.Program) *ir.Plan {
-	s := &scheduler{plan: &ir.Plan{Program: p}, names: map[string]string{}}
+// memory for each class of tensors. What needs all of an array (a reduction, a whole-array operator, a probe) is a
+// barrier: what depends on it runs in a later pass.
+func Schedule(p *ir.Program, classes []ir.Class) *ir.Plan {
+	s := &scheduler{plan: &ir.Plan{Program: p, Classes: classes}, names: map[string]string{}}
 	first, later := First(p, true), First(p, false)
 	s.plan.Later = s.step(later, "")
 	s.plan.Same = sameRoots(first, later)
@@ -30,6 +28,8 @@ func Schedule(p *ir.Program) *ir.Plan {
 	if p.Eval != nil {
 		s.plan.Eval = s.eval(p) // not specialised: it may be asked for after the first step too
 	}
+	s.keepStates(first, later)
+	s.keepScratch()
 	return s.plan
 }
 
@@ -48,118 +48,391 @@ type scheduler struct {
 	names map[string]string // of kernels by what they do
 }
 
-// store is an array that takes a new value in some pass.
-type store struct {
-	stream ir.Stream
-	value  *ir.Value
-	pass   int
+// cut is the work of scheduling one step: the values by the passes that must have run before.
+type cut struct {
+	p       *ir.Program
+	roots   []*ir.Value
+	special []*specializer // by class
+	classes []*classCut
+	level   map[*ir.Value]int
+	passes  int
+	probes  int // passes up to which nothing that lasts may be written: a probe follows
+	asked   int // passes after which the step's gradient may be gone: a probe precedes
+	order   []*ir.Value
 }
 
-// cut is the work of scheduling one step.
-type cut struct {
-	p      *ir.Program
+// classCut is what is done for the tensors of one class.
+type classCut struct {
+	c      *cut
+	index  int
 	roots  []*ir.Value
-	level  map[*ir.Value]int // the passes that must have run before
+	order  []*ir.Value // all that its roots need, operands first
 	stores []store
-	passes int
+
+	reduces map[at][]*ir.Value // the reductions of each pass and domain
+	barrier []*ir.Value        // whole-array operators and probes
+	byValue map[*ir.Value][]int
+	byPlace map[array][]int
 }
+
+// at is a pass over a domain.
+type at struct {
+	pass   int
+	domain ir.Extent
+}
+
+// array is a place without its name.
+type array struct {
+	kind  ir.StreamKind
+	index int
+}
+
+// store is an array that takes a value in some pass; in none if pass is off.
+type store struct {
+	place   ir.Place
+	value   *ir.Value
+	pass    int
+	lasting bool // it outlives the step
+}
+
+const off = -1
 
 func (s *scheduler) step(p *ir.Program, suffix string) []ir.Stage {
-	c := newCut(p, p.Roots())
-	if p.X != p.Pool.Input("x") {
-		c.stores = append(c.stores, store{stream: ir.Stream{Kind: ir.XStream, Name: "x"}, value: p.X})
+	c := newCut(p, s.plan.Classes, p.Roots())
+	rotations := c.rotations()
+	for _, cc := range c.classes {
+		cc.lastingStores(rotations)
+		cc.place()
 	}
-	for i, st := range p.States {
-		if st.Extent == ir.Elem && st.New != p.Pool.Load(i) {
-			c.stores = append(c.stores, store{stream: ir.Stream{Kind: ir.StateStream, State: i, Name: st.Name}, value: st.New})
-		}
-	}
-	c.place()
 	stages := s.stages(c, suffix)
-	return append(stages, keep(p)...)
+	for _, r := range rotations {
+		stages = append(stages, ir.Stage{Rotate: r.states, If: r.cond})
+	}
+	return append(stages, c.keep()...)
 }
 
 func (s *scheduler) eval(p *ir.Program) []ir.Stage {
-	c := newCut(p, []*ir.Value{p.Eval})
-	c.stores = []store{{stream: ir.Stream{Kind: ir.EvalStream, Name: "eval"}, value: p.Eval}}
-	c.place()
+	c := newCut(p, s.plan.Classes, []*ir.Value{p.Eval})
+	for i, cc := range c.classes {
+		cc.add(ir.Place{Kind: ir.EvalStream, Extent: ir.Elem, Name: "eval"}, c.special[i].of(p.Eval), true)
+		cc.place()
+	}
 	return s.stages(c, "Eval")
 }
 
-func newCut(p *ir.Program, roots []*ir.Value) *cut {
-	c := &cut{p: p, roots: roots, level: map[*ir.Value]int{}}
-	for _, v := range ir.Reachable(roots...) {
-		l := 0
-		for _, a := range v.Args {
-			l = max(l, c.level[a])
-		}
-		if elementReduce(v) {
-			c.passes = max(c.passes, l+1)
-			l++
-		}
-		c.level[v] = l
+func newCut(p *ir.Program, classes []ir.Class, roots []*ir.Value) *cut {
+	c := &cut{p: p, roots: roots, level: map[*ir.Value]int{}, order: ir.Reachable(roots...), asked: -1}
+	for i, class := range classes {
+		c.special = append(c.special, newSpecializer(p, class.Choices))
+		c.classes = append(c.classes, &classCut{c: c, index: i})
 	}
+	for _, v := range c.order {
+		if isShared(v) {
+			c.levelOf(v)
+		}
+	}
+	for i, cc := range c.classes {
+		for _, v := range roots {
+			if !isShared(v) {
+				cc.roots = append(cc.roots, c.special[i].of(v))
+			}
+		}
+		for _, v := range c.order {
+			if isShared(v) {
+				for n := range v.Args {
+					cc.roots = append(cc.roots, c.arg(v, n, i))
+				}
+			}
+		}
+		cc.order = ir.Reachable(cc.roots...)
+		cc.reduces, cc.byValue, cc.byPlace = map[at][]*ir.Value{}, map[*ir.Value][]int{}, map[array][]int{}
+		for _, v := range cc.order {
+			l := c.levelOf(v)
+			c.passes = max(c.passes, l)
+			if arrayReduce(v) {
+				k := at{l - 1, v.Args[0].Extent}
+				cc.reduces[k] = append(cc.reduces[k], v)
+			}
+			if v.Kind == ir.Array || v.Kind == ir.Probe {
+				cc.barrier = append(cc.barrier, v)
+			}
+		}
+	}
+	for _, v := range c.order {
+		if v.Kind == ir.Probe {
+			c.probes = max(c.probes, c.level[v])
+			if c.asked < 0 || c.level[v] < c.asked {
+				c.asked = c.level[v]
+			}
+		}
+	}
+	c.passes = max(c.passes, 1)
 	return c
 }
 
-// elementReduce reports whether v is a reduction that a pass computes.
-func elementReduce(v *ir.Value) bool { return v.Kind == ir.Reduce && v.Args[0].Extent == ir.Elem }
+// arg is operand n of a shared value for a class.
+func (c *cut) arg(v *ir.Value, n, class int) *ir.Value {
+	if isShared(v.Args[n]) {
+		return v.Args[n]
+	}
+	return c.special[class].of(v.Args[n])
+}
 
-// place decides in which pass each array takes its new value: an early store lets later passes read the new value
-// instead of computing it again, at the price of the old one. The choice that moves the fewest bytes wins.
-func (c *cut) place() {
-	for _, s := range c.stores {
-		c.passes = max(c.passes, c.level[s.value]+1)
+// levelOf is how many passes must have run before v can be computed.
+func (c *cut) levelOf(v *ir.Value) int {
+	if l, ok := c.level[v]; ok {
+		return l
 	}
-	for i := range c.stores {
-		c.stores[i].pass = c.passes - 1
+	l := 0
+	for n := range v.Args {
+		if !isShared(v) {
+			l = max(l, c.levelAfter(v, v.Args[n]))
+			continue
+		}
+		for class := range c.classes {
+			l = max(l, c.levelAfter(v, c.arg(v, n, class)))
+		}
 	}
-	best, _ := c.cost()
-	for improved := true; improved; {
-		improved = false
-		for i := range c.stores {
-			old := c.stores[i].pass
-			for p := c.level[c.stores[i].value]; p < c.passes; p++ {
-				c.stores[i].pass = p
-				if cost, ok := c.cost(); ok && cost < best {
-					best, old, improved = cost, p, true
+	if v.Kind == ir.Probe {
+		l = max(l, 1) // a pass before it may save what it takes away
+	}
+	c.level[v] = l
+	return l
+}
+
+// levelAfter is the level from which on v has its operand: one that is reduced or read whole must have been through a pass.
+func (c *cut) levelAfter(v, operand *ir.Value) int {
+	l := c.levelOf(operand)
+	switch {
+	case !operand.Extent.IsArray():
+	case v.Kind == ir.Reduce:
+		l++
+	case (v.Kind == ir.Array || v.Kind == ir.Probe) && !inMemory(operand):
+		l++
+	}
+	return l
+}
+
+// inMemory reports whether a value is an array from the start, or once it is computed at all.
+func inMemory(v *ir.Value) bool {
+	if !v.Extent.IsArray() {
+		return false
+	}
+	switch v.Kind {
+	case ir.Input, ir.Load, ir.Given, ir.Array, ir.Probe:
+		return true
+	}
+	return v.Kind == ir.Reduce
+}
+
+// arrayReduce reports whether v is a reduction that a pass computes.
+func arrayReduce(v *ir.Value) bool { return v.Kind == ir.Reduce && v.Args[0].Extent.IsArray() }
+
+// add plans a store at the end.
+func (cc *classCut) add(place ir.Place, v *ir.Value, lasting bool) {
+	cc.append(store{place: place, value: v, pass: off, lasting: lasting})
+	cc.c.passes = max(cc.c.passes, cc.c.levelOf(v)+1)
+}
+
+func (cc *classCut) append(s store) {
+	n, p := len(cc.stores), array{s.place.Kind, s.place.Index}
+	cc.stores = append(cc.stores, s)
+	cc.byValue[s.value] = append(cc.byValue[s.value], n)
+	cc.byPlace[p] = append(cc.byPlace[p], n)
+}
+
+// rotation is an array of states that moves on as a whole: S <- push(S, v).
+type rotation struct {
+	states []int
+	cond   *ir.Value // nil: always
+}
+
+// rotations finds the states that take each other's values.
+func (c *cut) rotations() []rotation {
+	var out []rotation
+	taken := map[int]bool{}
+	for last := range c.p.States {
+		r := rotation{states: []int{last}}
+		for i := last; !taken[i]; i = r.states[0] {
+			from, cond := c.moved(i)
+			if from < 0 || len(r.states) > 1 && cond != r.cond || c.p.States[from].As != c.p.States[i].As {
+				break
+			}
+			r.states, r.cond = append([]int{from}, r.states...), cond
+		}
+		if n := len(r.states); n > 1 && c.startsRing(r) && !c.feeds(last) {
+			out = append(out, r)
+			for _, i := range r.states {
+				taken[i] = true
+			}
+		}
+	}
+	return out
+}
+
+// moved tells which state's old value state i takes, -1 if none, and when.
+func (c *cut) moved(i int) (int, *ir.Value) {
+	s := c.p.States[i]
+	v := s.New
+	var cond *ir.Value
+	if v.Kind == ir.Apply && v.Op.Name == "where" && v.Args[0].Extent <= ir.Model && v.Args[2] == c.p.Pool.Load(i) {
+		cond, v = v.Args[0], v.Args[1]
+	}
+	if !s.Extent.IsArray() || v.Kind != ir.Load || v.Index == i || c.p.States[v.Index].Extent != s.Extent {
+		return -1, nil
+	}
+	return v.Index, cond
+}
+
+// feeds reports whether another state takes the old value of state i.
+func (c *cut) feeds(i int) bool {
+	for k := range c.p.States {
+		if from, _ := c.moved(k); from == i {
+			return true
+		}
+	}
+	return false
+}
+
+// startsRing reports whether the first state of a rotation takes a new value under the rotation's condition alone.
+func (c *cut) startsRing(r rotation) bool {
+	if r.cond == nil {
+		return true
+	}
+	v := c.p.States[r.states[0]].New
+	return v.Kind == ir.Apply && v.Op.Name == "where" && v.Args[0] == r.cond && v.Args[2] == c.p.Pool.Load(r.states[0])
+}
+
+// lastingStores plans what outlives the step: x and the states that are arrays. Of a rotation only the newest value is
+// written, over the oldest.
+func (cc *classCut) lastingStores(rotations []rotation) {
+	c := cc.c
+	of := c.special[cc.index].of
+	if x := of(c.p.X); x != c.p.Pool.Input("x") {
+		cc.add(ir.Place{Kind: ir.XStream, Extent: ir.Elem, Name: "x"}, x, true)
+	}
+	newest := map[int]int{} // by the state that is oldest
+	moved := map[int]bool{}
+	for _, r := range rotations {
+		newest[r.states[len(r.states)-1]] = r.states[0]
+		for _, i := range r.states {
+			moved[i] = true
+		}
+	}
+	for i, st := range c.p.States {
+		v := st.New
+		if n, ok := newest[i]; ok {
+			v = c.p.States[n].New
+			if v.Kind == ir.Apply && v.Op.Name == "where" && v.Args[2] == c.p.Pool.Load(n) {
+				v = c.p.Pool.Apply(v.Op, v.Args[0], v.Args[1], c.p.Pool.Load(i))
+			}
+		} else if moved[i] {
+			continue
+		}
+		if v = of(v); st.Extent.IsArray() && v != c.p.Pool.Load(i) {
+			cc.add(statePlace(c.p, i), c.p.Pool.Spread(v, st.Extent), true)
+		}
+	}
+}
+
+func statePlace(p *ir.Program, i int) ir.Place {
+	return ir.Place{Kind: ir.StateStream, Index: i, Extent: p.States[i].Extent, Name: p.States[i].Name}
+}
+
+// keep writes the new values of the states that live in frames.
+func (c *cut) keep() []ir.Stage {
+	var out []ir.Stage
+	for e := ir.Model; e <= ir.Tensor; e++ {
+		for class := range c.classes {
+			if e < ir.Tensor && class > 0 {
+				continue
+			}
+			st := ir.Stage{Extent: e, Class: class}
+			for i, s := range c.p.States {
+				v := s.New
+				if s.Extent != e {
+					continue
+				}
+				if e == ir.Tensor {
+					v = c.special[class].of(v)
+				}
+				if v != c.p.Pool.Load(i) {
+					st.Keep, st.New = append(st.Keep, i), append(st.New, v)
 				}
 			}
-			c.stores[i].pass = old
+			if len(st.Keep) > 0 {
+				out = append(out, st)
+			}
+		}
+	}
+	return out
+}
+
+// keepStates tells which array states the tensors of each class have: those that are written or read for them.
+func (s *scheduler) keepStates(steps ...*ir.Program) {
+	for n := range s.plan.Classes {
+		class := &s.plan.Classes[n]
+		class.States = make([]bool, len(s.plan.Program.States))
+		for _, p := range append(steps, s.plan.Program) {
+			markStates(class.States, p, newSpecializer(p, class.Choices))
 		}
 	}
 }
 
-// cost counts arrays read and written over all passes, and by less the operations; false if a pass needs a value that
-// an earlier one has overwritten.
-func (c *cut) cost() (int, bool) {
-	total := 0
-	for k := range c.passes {
-		b := c.build(k)
-		if b == nil {
-			return 0, false
+// markStates marks the states with whose old value a class does more than keep it, and those that it changes.
+func markStates(states []bool, p *ir.Program, s *specializer) {
+	mark := func(v *ir.Value) {
+		if v.Kind == ir.Load {
+			states[v.Index] = true
 		}
-		k := costOf(b)
-		total += (k.Reads+k.Writes)*1000 + k.Flops
 	}
-	return total, true
+	for _, v := range ir.Reachable(s.roots(p)...) {
+		for _, a := range v.Args {
+			mark(a)
+		}
+	}
+	mark(s.of(p.X))
+	if p.Eval != nil {
+		mark(s.of(p.Eval))
+	}
+	for i, st := range p.States {
+		if v := s.of(st.New); v != p.Pool.Load(i) {
+			states[i] = true
+			mark(v)
+		}
+	}
 }
 
-// CostOf sums the passes of a sequence of stages.
+// CostOf sums the passes over elements of a sequence of stages; of the classes of tensors, that of the dearest.
 func CostOf(stages []ir.Stage) ir.Cost {
-	var sum ir.Cost
+	var sums []ir.Cost
 	for _, s := range stages {
-		if s.Kernel != nil {
-			k := costOf(s.Kernel)
-			sum = ir.Cost{Passes: sum.Passes + 1, Reads: sum.Reads + k.Reads, Writes: sum.Writes + k.Writes, Flops: sum.Flops + k.Flops}
+		if s.Kernel == nil || s.Kernel.Domain != ir.Elem {
+			continue
+		}
+		for len(sums) <= s.Class {
+			sums = append(sums, ir.Cost{})
+		}
+		k := costOf(s.Kernel)
+		sum := &sums[s.Class]
+		*sum = ir.Cost{Passes: sum.Passes + 1, Reads: sum.Reads + k.Reads, Writes: sum.Writes + k.Writes, Flops: sum.Flops + k.Flops}
+	}
+	var most ir.Cost
+	for _, s := range sums {
+		if s.Bytes(1000)+s.Flops > most.Bytes(1000)+most.Flops {
+			most = s
 		}
 	}
-	return sum
+	return most
 }
 
+// costOf counts the arrays of full size that a kernel reads and writes.
 func costOf(k *ir.Kernel) ir.Cost {
-	c := ir.Cost{Passes: 1, Flops: len(k.Reductions)}
+	c := ir.Cost{Passes: 1, Flops: len(k.Reductions) + len(k.Collects)}
 	for _, s := range k.Streams {
+		if s.Extent != k.Domain || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
+			continue
+		}
 		if s.Read {
 			c.Reads++
 		}
@@ -173,271 +446,4 @@ func costOf(k *ir.Kernel) ir.Cost {
 		}
 	}
 	return c
-}
-
-// build makes the kernel of pass n; nil if it needs an overwritten value.
-func (c *cut) build(n int) *ir.Kernel {
-	b := &kernelBuilder{c: c, pass: n, k: &ir.Kernel{}, done: map[*ir.Value]ir.Operand{}, scalars: map[*ir.Value]int{}}
-	for _, v := range ir.Reachable(c.roots...) {
-		if elementReduce(v) && c.level[v] == n+1 {
-			b.k.Reductions = append(b.k.Reductions, ir.Reduction{Kind: v.Op.Reduce, Value: b.operand(v.Args[0]), Result: v})
-		}
-	}
-	for _, s := range c.stores {
-		if s.pass == n {
-			value := b.operand(s.value)
-			b.k.Stores = append(b.k.Stores, ir.Store{Stream: b.stream(s.stream, false), Value: value})
-		}
-	}
-	if b.lost {
-		return nil
-	}
-	return b.k
-}
-
-type kernelBuilder struct {
-	c       *cut
-	pass    int
-	k       *ir.Kernel
-	done    map[*ir.Value]ir.Operand
-	scalars map[*ir.Value]int
-	lost    bool
-}
-
-// operand makes v and what it needs. Operands are made iteratively: a long chain must not exhaust the stack.
-func (b *kernelBuilder) operand(root *ir.Value) ir.Operand {
-	stack := []*ir.Value{root}
-	for len(stack) > 0 {
-		v := stack[len(stack)-1]
-		if _, ok := b.done[v]; ok {
-			stack = stack[:len(stack)-1]
-			continue
-		}
-		ready := true
-		if b.leaf(v) == nil && v.Extent == ir.Elem {
-			for i := len(v.Args) - 1; i >= 0; i-- {
-				if _, ok := b.done[v.Args[i]]; !ok {
-					stack = append(stack, v.Args[i])
-					ready = false
-				}
-			}
-		}
-		if ready {
-			b.done[v] = b.make(v)
-			stack = stack[:len(stack)-1]
-		}
-	}
-	return b.done[root]
-}
-
-// leaf is the array from which this pass reads v, if it does: an input, a state, or what an earlier pass stored.
-func (b *kernelBuilder) leaf(v *ir.Value) *ir.Stream {
-	for _, s := range b.c.stores {
-		if s.value == v && s.pass < b.pass && v.Extent == ir.Elem {
-			return &s.stream
-		}
-	}
-	switch {
-	case v.Kind == ir.Load && v.Extent == ir.Elem:
-		return &ir.Stream{Kind: ir.StateStream, State: v.Index, Name: b.c.p.States[v.Index].Name}
-	case v.Kind == ir.Input && v.Name == "x":
-		return &ir.Stream{Kind: ir.XStream, Name: "x"}
-	case v.Kind == ir.Input && v.Name == "g":
-		return &ir.Stream{Kind: ir.GradStream, Name: "g"}
-	}
-	return nil
-}
-
-func (b *kernelBuilder) make(v *ir.Value) ir.Operand {
-	if v.Extent < ir.Elem {
-		return ir.Operand{Scalar: true, Index: b.scalar(v)}
-	}
-	if s := b.leaf(v); s != nil {
-		b.lost = b.lost || b.overwritten(v, s)
-		return b.instr(ir.Instr{Op: "load", Stream: b.stream(*s, true), Name: s.Name, Value: v})
-	}
-	if v.Kind == ir.Spread {
-		return b.done[v.Args[0]]
-	}
-	in := ir.Instr{Op: v.Op.Name, Mask: v.Mask, Name: v.Label, Value: v}
-	for i, a := range v.Args {
-		arg := b.done[a]
-		if v.Op.MaskArgs&(1<<i) != 0 {
-			arg = b.maskOf(arg)
-		}
-		in.Args = append(in.Args, arg)
-	}
-	return b.instr(in)
-}
-
-// maskOf turns a scalar 0 or 1 into a mask over elements.
-func (b *kernelBuilder) maskOf(a ir.Operand) ir.Operand {
-	if !a.Scalar {
-		return a
-	}
-	zero := ir.Operand{Scalar: true, Index: b.scalar(b.c.p.Pool.Number(0))}
-	return b.instr(ir.Instr{Op: "ne", Args: []ir.Operand{a, zero}, Mask: true})
-}
-
-// overwritten reports whether an earlier pass has put something else into the array that v is read from.
-func (b *kernelBuilder) overwritten(v *ir.Value, from *ir.Stream) bool {
-	for _, s := range b.c.stores {
-		if s.stream == *from && s.value != v && s.pass < b.pass {
-			return true
-		}
-	}
-	return false
-}
-
-func (b *kernelBuilder) instr(in ir.Instr) ir.Operand {
-	b.k.Instrs = append(b.k.Instrs, in)
-	return ir.Operand{Index: len(b.k.Instrs) - 1}
-}
-
-func (b *kernelBuilder) scalar(v *ir.Value) int {
-	if i, ok := b.scalars[v]; ok {
-		return i
-	}
-	name := v.Label
-	if len(v.Args) == 0 {
-		name = b.c.p.Leaf(v)
-	}
-	b.k.Scalars = append(b.k.Scalars, ir.Scalar{Value: v, Name: name})
-	b.scalars[v] = len(b.k.Scalars) - 1
-	return len(b.k.Scalars) - 1
-}
-
-func (b *kernelBuilder) stream(s ir.Stream, read bool) int {
-	i := 0
-	for ; i < len(b.k.Streams); i++ {
-		if have := b.k.Streams[i]; have.Kind == s.Kind && have.State == s.State {
-			break
-		}
-	}
-	if i == len(b.k.Streams) {
-		b.k.Streams = append(b.k.Streams, s)
-	}
-	if read {
-		b.k.Streams[i].Read = true
-	} else {
-		b.k.Streams[i].Write = true
-	}
-	return i
-}
-
-// stages orders step values and passes: before a pass, all step values that it or a later one may need by then.
-func (s *scheduler) stages(c *cut, suffix string) []ir.Stage {
-	var out []ir.Stage
-	done := map[*ir.Value]bool{}
-	for k := 0; k <= c.passes; k++ {
-		out = append(out, c.scalarStages(k, done)...)
-		if k == c.passes {
-			break
-		}
-		kernel := c.build(k)
-		if len(kernel.Stores)+len(kernel.Reductions) == 0 {
-			continue
-		}
-		s.name(kernel, suffix, k)
-		for _, r := range kernel.Reductions {
-			done[r.Result] = true
-		}
-		out = append(out, ir.Stage{Kernel: kernel})
-	}
-	return out
-}
-
-// name gives a kernel the name of an equal one, or a new one.
-func (s *scheduler) name(k *ir.Kernel, suffix string, pass int) {
-	sig := signature(k)
-	if n, ok := s.names[sig]; ok {
-		k.Name, k.Digest = n, digest(sig)
-		return
-	}
-	k.Name = fmt.Sprintf("%s%s%d", s.plan.Program.Name, suffix, pass)
-	k.Digest = digest(sig)
-	s.names[sig] = k.Name
-	s.plan.Kernels = append(s.plan.Kernels, k)
-}
-
-func digest(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return hex.EncodeToString(sum[:4])
-}
-
-// signature says what a kernel does, whatever its scalars are.
-func signature(k *ir.Kernel) string {
-	var b strings.Builder
-	for _, s := range k.Streams {
-		fmt.Fprint(&b, s.Kind, s.State, s.Read, s.Write, ";")
-	}
-	for _, i := range k.Instrs {
-		fmt.Fprint(&b, i.Op, i.Stream, i.Args, ";")
-	}
-	fmt.Fprint(&b, k.Stores, len(k.Scalars))
-	for _, r := range k.Reductions {
-		fmt.Fprint(&b, r.Kind, r.Value, ";")
-	}
-	return b.String()
-}
-
-// scalarStages computes the step values that may run before pass k and have not. In a round, the values of the model
-// come first, then those of groups and tensors, which may read them, then folds, which the next round may read.
-func (c *cut) scalarStages(k int, done map[*ir.Value]bool) []ir.Stage {
-	round := map[*ir.Value]int{}
-	var rounds [][ir.Tensor + 2][]*ir.Value
-	for _, v := range ir.Reachable(c.roots...) {
-		if v.Extent >= ir.Elem || len(v.Args) == 0 || elementReduce(v) || c.level[v] > k || done[v] {
-			continue
-		}
-		for _, a := range v.Args {
-			after := round[a]
-			if a.Kind == ir.Reduce && !done[a] {
-				after++
-			}
-			round[v] = max(round[v], after)
-		}
-		for len(rounds) <= round[v] {
-			rounds = append(rounds, [ir.Tensor + 2][]*ir.Value{})
-		}
-		class := v.Extent
-		if v.Kind == ir.Reduce {
-			class = ir.Tensor + 1
-		}
-		rounds[round[v]][class] = append(rounds[round[v]][class], v)
-	}
-	var out []ir.Stage
-	for _, r := range rounds {
-		for e := ir.Model; e <= ir.Tensor; e++ {
-			if len(r[e]) > 0 {
-				out = append(out, ir.Stage{Extent: e, Values: r[e]})
-			}
-		}
-		for _, v := range r[ir.Tensor+1] {
-			out = append(out, ir.Stage{Fold: v})
-		}
-	}
-	for v := range round {
-		done[v] = true
-	}
-	return out
-}
-
-// keep writes the new values of the states that live in frames.
-func keep(p *ir.Program) []ir.Stage {
-	var out []ir.Stage
-	for e := ir.Model; e <= ir.Tensor; e++ {
-		var states []int
-		var values []*ir.Value
-		for i, s := range p.States {
-			if s.Extent == e && s.New != p.Pool.Load(i) {
-				states = append(states, i)
-				values = append(values, s.New)
-			}
-		}
-		if len(states) > 0 {
-			out = append(out, ir.Stage{Extent: e, Keep: states, New: values})
-		}
-	}
-	return out
 }

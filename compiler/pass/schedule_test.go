@@ -169,7 +169,7 @@ func TestPlansOfRandomRules(t *testing.T) {
 				}
 			}()
 			p := run(t, checked(t, text, check.Settings{}), pass.Program[:1])
-			plan := pass.Schedule(run(t, p, pass.Program[1:]))
+			plan := schedule(run(t, p, pass.Program[1:]))
 			verifyPlan(t, plan)
 			s := newScene(seed, p)
 			comparePlan[float32](t, p, plan, s, 3)
@@ -243,7 +243,7 @@ func TestPlansOfCorners(t *testing.T) {
 		"a state of a group from another's old": "rule r { state a per model = 1\n state b per group = 0\n b <- a\n a <- a + loss\n x <- x - b*g }",
 	} {
 		p := run(t, checked(t, text, check.Settings{}), pass.Program[:1])
-		plan := pass.Schedule(run(t, p, pass.Program[1:]))
+		plan := schedule(run(t, p, pass.Program[1:]))
 		t.Run(name, func(t *testing.T) {
 			verifyPlan(t, plan)
 			for seed := range uint64(4) {

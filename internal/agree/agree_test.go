@@ -38,8 +38,10 @@ func scaled[T optrt.Float](wrong string) *optrt.Rule {
 			}
 		}
 	}
+	elements := func(kind optrt.StreamKind) optrt.Place { return optrt.Place{Kind: kind, Extent: optrt.PerElem} }
 	pass := &optrt.Pass{
-		Streams: []optrt.Stream{{Kind: optrt.StreamX, Write: true}, {Kind: optrt.StreamGrad}},
+		Domain:  optrt.PerElem,
+		Streams: []optrt.Stream{{Place: elements(optrt.StreamX), Read: true, Write: true}, {Place: elements(optrt.StreamGrad), Read: true}},
 		Scalars: []optrt.Slot{{Extent: optrt.PerGroup, Index: optrt.GroupHypers}},
 	}
 	pass.Kernels[optrt.Go], pass.Kernels[optrt.AVX2] = portable, fast

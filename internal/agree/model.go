@@ -6,9 +6,11 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/internal/randrule"
 	optrt "github.com/optc-lang/optc/runtime"
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // regime says what the numbers of a model are like.
@@ -35,10 +37,12 @@ type model[T optrt.Float] struct {
 type step[T optrt.Float] struct {
 	grads  [][]T
 	loss   float64
+	slopes [][]T // of the model that a closure is: grad = slopes*x + grads
+	given  []interp.Given[T]
 	hypers [2][]float64 // of the groups, from this step on
 }
 
-func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hypers []ir.HyperDecl) *model[T] {
+func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hypers []ir.HyperDecl, givens ...ir.GivenDecl) *model[T] {
 	r := rand.New(rand.NewPCG(seed, uint64(g)))
 	lengths = slices.Clone(lengths)
 	r.Shuffle(len(lengths), func(i, j int) { lengths[i], lengths[j] = lengths[j], lengths[i] })
@@ -55,6 +59,14 @@ func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hy
 		s := step[T]{loss: float64(numbers[T](r, g, 1)[0])}
 		for _, n := range lengths {
 			s.grads = append(s.grads, numbers[T](r, g, n))
+			s.slopes = append(s.slopes, numbers[T](r, plain, n))
+		}
+		for i, d := range givens {
+			v := m.drawGiven(r, g, d)
+			if d.Load && t > 0 {
+				v = m.steps[0].given[i]
+			}
+			s.given = append(s.given, v)
 		}
 		for i := range s.hypers {
 			if s.hypers[i] = hyperValues(r, hypers); t > 0 && r.IntN(2) == 0 {
@@ -64,6 +76,53 @@ func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hy
 		m.steps = append(m.steps, s)
 	}
 	return m
+}
+
+// drawGiven draws a further input of the step.
+func (m *model[T]) drawGiven(r *rand.Rand, g regime, d ir.GivenDecl) interp.Given[T] {
+	var v interp.Given[T]
+	units := map[ir.Extent]int{ir.Model: 1, ir.Group: 2 - m.first, ir.Tensor: len(m.shapes)}
+	for range units[d.Extent] {
+		v.Steps = append(v.Steps, float64(numbers[T](r, g, 1)[0]))
+	}
+	if d.Extent.IsArray() {
+		for _, shape := range m.shapes {
+			rows, cols := interp.Dims(d.Extent, shape)
+			v.Arrays = append(v.Arrays, numbers[T](r, g, rows*cols))
+		}
+	}
+	return v
+}
+
+// runtimeGiven is given as the runtime wants it: only what is loaded, or only what is not. The runtime knows a group 0
+// even when it is without parameters.
+func (m *model[T]) runtimeGiven(decls []ir.GivenDecl, values []interp.Given[T], load bool) []optrt.GivenValue[T] {
+	var out []optrt.GivenValue[T]
+	for i, d := range decls {
+		if d.Load != load {
+			continue
+		}
+		v := optrt.GivenValue[T]{Steps: values[i].Steps, Arrays: values[i].Arrays}
+		switch d.Extent {
+		case ir.Model:
+			v = optrt.GivenValue[T]{Model: values[i].Steps[0]}
+		case ir.Group:
+			v.Steps = append(make([]float64, m.first), v.Steps...)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// ask is the model that the rules under test probe: linear in each element.
+func (s *step[T]) ask(x, grads [][]T) float64 {
+	for i := range grads {
+		for k := range grads[i] {
+			product := T(s.slopes[i][k] * x[i][k])
+			grads[i][k] = product + s.grads[i][k]
+		}
+	}
+	return s.loss + float64(elem.Reduce(elem.ReduceSum, x[0]))
 }
 
 // shapeOf is a shape with n elements.
@@ -139,7 +198,12 @@ func hyperValues(r *rand.Rand, decls []ir.HyperDecl) []float64 {
 	return values
 }
 
-func (m *model[T]) name(i int) string { return fmt.Sprintf("group%d.p%d", m.groups[i], i) }
+func (m *model[T]) name(i int) string {
+	return fmt.Sprintf("group%d.p%d%s", m.groups[i], i, suffixes[i%len(suffixes)])
+}
+
+// suffixes are what the patterns of rules look for.
+var suffixes = []string{"", ".bias", ".weight", "", ".embed.w", ".head"}
 
 // optimizer makes an optimizer of the rule for data, which has the model's lengths.
 func (m *model[T]) optimizer(rule *optrt.Rule, data [][]T, opts ...optrt.Option) (*optrt.Optimizer[T], error) {

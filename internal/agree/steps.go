@@ -16,7 +16,9 @@ import (
 
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
 	optrt "github.com/optc-lang/optc/runtime"
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 var workerCounts = []int{1, 2, 5}
@@ -67,7 +69,7 @@ func (s *subject[T]) compareSteps() error {
 			steps = 3
 		}
 		large := s.library && g == plain && (s.size == Full || s.size == Medium && s.float32())
-		m := newModel[T](r.Uint64(), g, s.lengths(r, large), steps, s.compiled.Checked.Hypers)
+		m := newModel[T](r.Uint64(), g, s.fitting(s.lengths(r, large)), steps, s.compiled.Checked.Hypers, s.compiled.Checked.Givens...)
 		want, err := s.interpret(m)
 		if err != nil {
 			return err
@@ -97,7 +99,7 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 	}
 	tensors := make([]interp.Tensor, len(m.shapes))
 	for i, shape := range m.shapes {
-		tensors[i] = interp.Tensor{Shape: shape, Group: m.groups[i] - m.first}
+		tensors[i] = interp.Tensor{Name: m.name(i), Shape: shape, Group: m.groups[i] - m.first}
 	}
 	in := interp.New[T](prog, tensors, 2-m.first)
 	for i := range m.params {
@@ -108,7 +110,18 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 		for k := range in.Hypers {
 			in.Hypers[k] = step.hypers[k+m.first]
 		}
-		in.Step(step.grads, step.loss)
+		in.Given = step.given
+		in.Closure = func(x [][]T) ([][]T, float64, error) {
+			grads := make([][]T, len(x))
+			for i := range x {
+				grads[i] = make([]T, len(x[i]))
+			}
+			loss := step.ask(x, grads)
+			return grads, loss, nil
+		}
+		if err := in.Step(step.grads, step.loss); err != nil {
+			return nil, err
+		}
 		var now []array[T]
 		for i, x := range in.EvalParams() {
 			now = append(now, array[T]{name: "x/" + m.name(i), elems: slices.Clone(in.Params[i])}, array[T]{name: "eval/" + m.name(i), elems: slices.Clone(x)})
@@ -116,10 +129,13 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 		for _, st := range states {
 			scalars, elems := in.State(st)
 			name := "state/" + prog.States[st].Name
-			if prog.States[st].Extent < ir.Elem {
+			if !prog.States[st].Extent.IsArray() {
 				now = append(now, array[T]{name: name, wide: slices.Clone(scalars)})
 			}
 			for i := range elems {
+				if !s.keeps(prog.States[st].Name, m, i) {
+					continue
+				}
 				now = append(now, array[T]{name: name + "/" + m.name(i), elems: slices.Clone(elems[i])})
 			}
 		}
@@ -173,6 +189,10 @@ func (s *subject[T]) runEngine(m *model[T], want [][]array[T], r *rand.Rand, opt
 	for i := range params {
 		data[i] = params[i].data()
 	}
+	checked := s.compiled.Checked
+	if loaded := m.runtimeGiven(checked.Givens, m.steps[0].given, true); loaded != nil {
+		opts = append(opts, optrt.Loaded(loaded...))
+	}
 	o, err := m.optimizer(s.rule, data, opts...)
 	if err != nil {
 		return err
@@ -181,7 +201,7 @@ func (s *subject[T]) runEngine(m *model[T], want [][]array[T], r *rand.Rand, opt
 		if err := s.setHypers(o, step.hypers[:], t); err != nil {
 			return err
 		}
-		if err := stepGuarded(o, r, step); err != nil {
+		if err := stepGuarded(o, r, step, data, m.runtimeGiven(checked.Givens, step.given, false)); err != nil {
 			return fmt.Errorf("step %d: %w", t+1, err)
 		}
 		for i := range params {
@@ -227,13 +247,23 @@ func (s *subject[T]) setHypers(o *optrt.Optimizer[T], hypers [][]float64, t int)
 }
 
 // stepGuarded takes a step with gradients off their alignment, which it must not change.
-func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T]) error {
+func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T], x [][]T, given []optrt.GivenValue[T]) error {
 	grads := guardAll(r, step.grads)
 	data := make([][]T, len(grads))
 	for i := range grads {
 		data[i] = grads[i].data()
 	}
-	if err := o.Step(data, step.loss); err != nil {
+	asked := false
+	closure := func(to [][]T) (float64, error) {
+		asked = true
+		for i := range data { // as a user's model does that has one place for its gradients
+			for k := range data[i] {
+				data[i][k] = T(math.NaN())
+			}
+		}
+		return step.ask(x, to), nil
+	}
+	if err := o.StepWith(data, optrt.Inputs[T]{Loss: step.loss, Closure: closure, Given: given}); err != nil {
 		return err
 	}
 	for i := range grads {
@@ -241,7 +271,7 @@ func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T
 			return fmt.Errorf("wrote beyond gradient %d of %d elements", i, grads[i].n)
 		}
 		for k, v := range data[i] {
-			if !same(v, step.grads[i][k]) {
+			if !asked && !same(v, step.grads[i][k]) {
 				return fmt.Errorf("wrote gradient %d at %d", i, k)
 			}
 		}
@@ -288,6 +318,7 @@ func readStates[T optrt.Float](file []byte) (map[string]array[T], error) {
 	out := map[string]array[T]{}
 	for name, text := range entries {
 		var e struct {
+			Dtype   string
 			Offsets [2]int `json:"data_offsets"`
 		}
 		if err := json.Unmarshal(text, &e); err != nil {
@@ -298,11 +329,96 @@ func readStates[T optrt.Float](file []byte) (map[string]array[T], error) {
 		if strings.Count(name, "/") == 1 { // a state coarser than an element
 			a.wide = numbersIn[float64](data)
 		} else {
-			a.elems = numbersIn[T](data)
+			a.elems = valuesIn[T](e.Dtype, data)
 		}
 		out[name] = a
 	}
-	return out, nil
+	return widenAll(out), nil
+}
+
+// valuesIn reads values of a storage format; of q8 they are codes until widenAll has seen the scales.
+func valuesIn[T optrt.Float](dtype string, data []byte) []T {
+	var u []T
+	switch dtype {
+	case "BF16", "F16":
+		for i := 0; i < len(data); i += 2 {
+			h := binary.LittleEndian.Uint16(data[i:])
+			if dtype == "F16" {
+				u = append(u, elem.F16To[T](h))
+			} else {
+				u = append(u, elem.BF16To[T](h))
+			}
+		}
+	case "I8":
+		for _, b := range data {
+			u = append(u, T(int8(b)))
+		}
+	case "U8":
+		for _, b := range data {
+			u = append(u, T(b))
+		}
+	case "F32":
+		for _, v := range numbersIn[float32](data) {
+			u = append(u, T(v))
+		}
+	default:
+		return numbersIn[T](data)
+	}
+	return u
+}
+
+// widenAll makes values of the codes of q8.
+func widenAll[T optrt.Float](arrays map[string]array[T]) map[string]array[T] {
+	for name, scale := range arrays {
+		rest, ok := strings.CutPrefix(name, "scales/")
+		if !ok {
+			continue
+		}
+		delete(arrays, name)
+		a := arrays["state/"+rest]
+		scales := make([]float32, len(scale.elems))
+		for i, v := range scale.elems {
+			scales[i] = float32(v)
+		}
+		signed, root := make([]int8, len(a.elems)), make([]uint8, len(a.elems))
+		isRoot := false
+		for i, v := range a.elems {
+			signed[i], root[i] = int8(v), uint8(v)
+			isRoot = isRoot || v > 127
+		}
+		if isRoot {
+			elem.Q8UnpackRoot(a.elems, root, scales)
+		} else {
+			elem.Q8Unpack(a.elems, signed, scales)
+		}
+	}
+	return arrays
+}
+
+// keeps reports whether a tensor keeps a state that is an array.
+func (s *subject[T]) keeps(state string, m *model[T], i int) bool {
+	if s.rule.Class == nil {
+		return true
+	}
+	rows, cols := interp.Shape("rows", m.shapes[i]), interp.Shape("cols", m.shapes[i])
+	class := s.rule.Class(m.name(i), []float64{optrt.TensorNumel: float64(rows * cols), optrt.TensorRank: float64(len(m.shapes[i])), optrt.TensorRows: rows, optrt.TensorCols: cols})
+	for k, st := range s.rule.States {
+		if st.Name == state {
+			return s.rule.Classes[class].States[k]
+		}
+	}
+	return false
+}
+
+// fitting drops the lengths that are too long for a rule of matrices: the square of a vector's columns is kept.
+func (s *subject[T]) fitting(lengths []int) []int {
+	limit := math.MaxInt
+	for _, v := range ir.Reachable(s.compiled.Checked.Roots()...) {
+		if v.Kind == ir.Array && v.Op.Kind == op.Array {
+			limit = 150
+		}
+	}
+	return slices.DeleteFunc(lengths, func(n int) bool { return n > limit })
 }
 
 func numbersIn[T optrt.Float](data []byte) []T {

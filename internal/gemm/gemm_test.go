@@ -145,7 +145,7 @@ func ordinary[T Float](r *rand.Rand) func() T {
 // special mixes NaN, infinities, signed zeros, subnormals and values that
 // overflow among ordinary ones.
 func special[T Float](r *rand.Rand) func() T {
-	extremes := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 1e-40, -3e-45, 3e38, -3e38, 1e-20}
+	extremes := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 1e-40, -3e-45, 3e38, -3e38, 1e-20, 1e-310, -5e-324, 1.7e308}
 	return func() T {
 		if r.IntN(12) > 0 {
 			return T(r.NormFloat64())
@@ -178,48 +178,117 @@ func agree[T Float](t *testing.T, p product[T], m, n, k int, accumulate bool, r 
 	}
 }
 
-func TestTails(t *testing.T) {
-	each(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(1, 2))
-		for _, p := range products[float32]() {
-			for n := range 68 {
-				for m := range 7 {
-					agree(t, p, m, n, r.IntN(20), r.IntN(2) == 0, r, ordinary[float32](r))
-				}
-				agree(t, p, n, r.IntN(70), r.IntN(20), r.IntN(2) == 0, r, special[float32](r))
-				agree(t, p, r.IntN(9), r.IntN(70), n, r.IntN(2) == 0, r, special[float32](r))
+func TestTails(t *testing.T) { each(t, tails[float32]); each(t, tails[float64]) }
+
+func tails[T Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, p := range products[T]() {
+		for n := range 68 {
+			for m := range 7 {
+				agree(t, p, m, n, r.IntN(20), r.IntN(2) == 0, r, ordinary[T](r))
 			}
+			agree(t, p, n, r.IntN(70), r.IntN(20), r.IntN(2) == 0, r, special[T](r))
+			agree(t, p, r.IntN(9), r.IntN(70), n, r.IntN(2) == 0, r, special[T](r))
 		}
-	})
+	}
 }
 
-func TestRandomShapes(t *testing.T) {
-	each(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(3, 4))
-		for range 60 {
-			m, n, k := 1+r.IntN(70), 1+r.IntN(200), 1+r.IntN(300)
-			for _, p := range products[float32]() {
-				agree(t, p, m, n, k, r.IntN(2) == 0, r, special[float32](r))
-			}
+func TestRandomShapes(t *testing.T) { each(t, randomShapes[float32]); each(t, randomShapes[float64]) }
+
+func randomShapes[T Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 40 {
+		m, n, k := 1+r.IntN(70), 1+r.IntN(200), 1+r.IntN(300)
+		for _, p := range products[T]() {
+			agree(t, p, m, n, k, r.IntN(2) == 0, r, special[T](r))
 		}
-		for range 10 {
-			m, n, k := 1+r.IntN(30), 1+r.IntN(90), 1+r.IntN(200)
-			for _, p := range products[float64]() {
-				agree(t, p, m, n, k, r.IntN(2) == 0, r, special[float64](r))
-			}
-		}
-	})
+	}
 }
 
 // TestPackedPanels takes B wide enough to be packed, with tails on every side.
-func TestPackedPanels(t *testing.T) {
-	each(t, func(t *testing.T) {
-		r := rand.New(rand.NewPCG(5, 6))
-		for _, p := range products[float32]() {
-			agree(t, p, 2*tileRows+3, packStride, panelRows+5, false, r, special[float32](r))
-			agree(t, p, 2*tileRows+1, packStride+37, 2*panelRows+1, true, r, special[float32](r))
+func TestPackedPanels(t *testing.T) { each(t, packedPanels[float32]); each(t, packedPanels[float64]) }
+
+func packedPanels[T Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, p := range products[T]() {
+		agree(t, p, 2*tileRows+3, packStride, panelRows+5, false, r, special[T](r))
+		agree(t, p, 2*tileRows+1, packStride+37, 2*panelRows+1, true, r, special[T](r))
+	}
+}
+
+// TestInto multiplies parts of larger matrices, plain and transposed: the bits
+// are those of the products of copies, and nothing beside C changes.
+func TestInto(t *testing.T) { each(t, into[float32]); each(t, into[float64]) }
+
+func into[T Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	part := func(rows, cols int) View[T] {
+		row, col := cols+r.IntN(9), 1
+		if r.IntN(2) == 0 {
+			row, col = 1, rows+r.IntN(9)
 		}
-	})
+		switch r.IntN(8) {
+		case 0:
+			row, col = 2*row, 2*col
+		case 1:
+			if col == 1 {
+				row += packStride
+			}
+		}
+		data, _ := guarded(max(0, (rows-1)*row+(cols-1)*col+1), r.IntN(5), special[T](r))
+		return View[T]{data, row, col}
+	}
+	copied := func(v View[T], rows, cols int) []T {
+		var s []T
+		for i := range rows {
+			for j := range cols {
+				s = append(s, v.Data[i*v.Row+j*v.Col])
+			}
+		}
+		return s
+	}
+	for range 150 {
+		m, n, k, accumulate := 1+r.IntN(20), 1+r.IntN(150), r.IntN(150), r.IntN(2) == 0
+		a, b := part(m, k), part(k, n)
+		ldc := n + r.IntN(9)
+		c, intact := guarded((m-1)*ldc+n, r.IntN(5), special[T](r))
+		before, want := slices.Clone(c), copied(View[T]{c, ldc, 1}, m, n)
+		define(products[T]()[0], want, copied(a, m, k), copied(b, k, n), m, n, k, accumulate)
+		Into(c, ldc, a, b, m, n, k, accumulate)
+		for i := range c {
+			expected := before[i]
+			if i%ldc < n {
+				expected = want[i/ldc*n+i%ldc]
+			}
+			if !sameValue(c[i], expected) {
+				t.Fatalf("m=%d n=%d k=%d ldc=%d A %d,%d B %d,%d: c[%d] = %v, want %v", m, n, k, ldc, a.Row, a.Col, b.Row, b.Col, i, c[i], expected)
+			}
+		}
+		if err := intact(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestIntoRefusals(t *testing.T) {
+	s := func(n int) View[float64] { return View[float64]{make([]float64, n), 3, 1} }
+	for i, c := range []struct {
+		c, ldc int
+		a, b   View[float64]
+	}{
+		{7, 3, s(6), s(9)}, {8, 2, s(6), s(9)}, {9, 3, s(5), s(9)}, {9, 3, s(6), s(8)}, {5, 3, s(6), s(9)},
+		{9, 3, View[float64]{make([]float64, 9), -1, 1}, s(9)}, {9, 3, s(6), View[float64]{make([]float64, 9), 3, -1}},
+	} {
+		func() {
+			defer func() {
+				message, refused := recover().(string)
+				if refused != (i > 0) || refused && !strings.HasPrefix(message, "gemm: ") {
+					t.Errorf("case %d: %q", i, message)
+				}
+			}()
+			Into(make([]float64, c.c), c.ldc, c.a, c.b, 2, 3, 3, false)
+		}()
+	}
 }
 
 // TestFusedWouldDiffer shows that the data above can tell a fused multiply-add
@@ -364,12 +433,17 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestNoAllocation(t *testing.T) {
-	c, a, b := make([]float32, 30*600), make([]float32, 30*20), make([]float32, 20*600)
-	for _, p := range products[float32]() {
+func TestNoAllocation(t *testing.T) { noAllocation[float32](t); noAllocation[float64](t) }
+
+func noAllocation[T Float](t *testing.T) {
+	c, a, b := make([]T, 30*600), make([]T, 30*20), make([]T, 20*600)
+	for _, p := range products[T]() {
 		if n := testing.AllocsPerRun(10, func() { p.multiply(c, a, b, 30, 600, 20, true) }); n != 0 {
-			t.Errorf("%s allocates %v times", p.name, n)
+			t.Errorf("%s of %T allocates %v times", p.name, c, n)
 		}
+	}
+	if n := testing.AllocsPerRun(10, func() { Into(c, 600, View[T]{a, 20, 1}, View[T]{b, 600, 1}, 30, 600, 20, true) }); n != 0 {
+		t.Errorf("Into of %T allocates %v times", c, n)
 	}
 }
 
@@ -382,6 +456,9 @@ func BenchmarkGemm(b *testing.B) {
 			for _, p := range products[float32]() {
 				bench(b, kernel+"/"+p.name, p.multiply, s.m, s.n, s.k)
 			}
+			for _, p := range products[float64]() {
+				bench(b, kernel+"/float64/"+p.name, p.multiply, s.m, s.n, s.k)
+			}
 		}
 	}
 	bench(b, "gonum", func(c, x, y []float32, m, n, k int, _ bool) {
@@ -390,12 +467,12 @@ func BenchmarkGemm(b *testing.B) {
 	}, 64, 128, 128)
 }
 
-func bench(b *testing.B, name string, multiply func(c, a, b []float32, m, n, k int, accumulate bool), m, n, k int) {
+func bench[T Float](b *testing.B, name string, multiply func(c, a, b []T, m, n, k int, accumulate bool), m, n, k int) {
 	b.Run(fmt.Sprintf("%s/%dx%dx%d", name, m, n, k), func(b *testing.B) {
 		r := rand.New(rand.NewPCG(1, 1))
-		x, _ := guarded(m*k, 0, ordinary[float32](r))
-		y, _ := guarded(k*n, 0, ordinary[float32](r))
-		c := make([]float32, m*n)
+		x, _ := guarded(m*k, 0, ordinary[T](r))
+		y, _ := guarded(k*n, 0, ordinary[T](r))
+		c := make([]T, m*n)
 		for b.Loop() {
 			multiply(c, x, y, m, n, k, false)
 		}

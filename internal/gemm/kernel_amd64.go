@@ -19,21 +19,30 @@ func detect() optrt.Engine {
 }
 
 // tile computes a tile of C by the active kernel; see tilePortable.
-func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, accumulate bool) {
-	c32, ok := any(c).([]float32)
-	if !ok || active == optrt.Go {
+func tile[T Float](c []T, ldc int, a View[T], b []T, ldb, rows, cols, k int, accumulate bool) {
+	if active == optrt.Go {
 		tilePortable(c, ldc, a, b, ldb, rows, cols, k, accumulate)
 		return
 	}
-	a32, b32 := any(a.data).([]float32), any(b).([]float32)
 	// The last element of each operand: the kernels check no bounds.
-	_ = c32[(rows-1)*ldc+cols-1]
-	_ = a32[(rows-1)*a.row+(k-1)*a.col]
-	_ = b32[(k-1)*ldb+cols-1]
-	if active == optrt.AVX512 {
-		tileAVX512(&c32[0], ldc, &a32[0], a.row, a.col, &b32[0], ldb, rows, cols, k, accumulate)
-	} else {
-		tileAVX2(&c32[0], ldc, &a32[0], a.row, a.col, &b32[0], ldb, rows, cols, k, accumulate)
+	_ = c[(rows-1)*ldc+cols-1]
+	_ = a.Data[(rows-1)*a.Row+(k-1)*a.Col]
+	_ = b[(k-1)*ldb+cols-1]
+	switch c := any(c).(type) {
+	case []float32:
+		x, y := &any(a.Data).([]float32)[0], &any(b).([]float32)[0]
+		if active == optrt.AVX512 {
+			tileAVX512(&c[0], ldc, x, a.Row, a.Col, y, ldb, rows, cols, k, accumulate)
+		} else {
+			tileAVX2(&c[0], ldc, x, a.Row, a.Col, y, ldb, rows, cols, k, accumulate)
+		}
+	case []float64:
+		x, y := &any(a.Data).([]float64)[0], &any(b).([]float64)[0]
+		if active == optrt.AVX512 {
+			tileAVX512x64(&c[0], ldc, x, a.Row, a.Col, y, ldb, rows, cols, k, accumulate)
+		} else {
+			tileAVX2x64(&c[0], ldc, x, a.Row, a.Col, y, ldb, rows, cols, k, accumulate)
+		}
 	}
 }
 
@@ -60,7 +69,7 @@ func transpose[T Float](dst, src []T, stride, rows, cols int) {
 	}
 }
 
-// tileAVX512 and tileAVX2 are tilePortable for 1 <= rows <= 4, cols >= 1 and
+// The tile kernels are tilePortable for 1 <= rows <= 4, cols >= 1 and
 // k >= 1: element (i, p) of A is a[i*arow+p*acol].
 //
 //go:noescape
@@ -68,6 +77,12 @@ func tileAVX512(c *float32, ldc int, a *float32, arow, acol int, b *float32, ldb
 
 //go:noescape
 func tileAVX2(c *float32, ldc int, a *float32, arow, acol int, b *float32, ldb, rows, cols, k int, accumulate bool)
+
+//go:noescape
+func tileAVX512x64(c *float64, ldc int, a *float64, arow, acol int, b *float64, ldb, rows, cols, k int, accumulate bool)
+
+//go:noescape
+func tileAVX2x64(c *float64, ldc int, a *float64, arow, acol int, b *float64, ldb, rows, cols, k int, accumulate bool)
 
 // transposeAVX2 is transposePortable for 8 columns and a positive multiple of 8
 // rows.

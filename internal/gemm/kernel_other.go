@@ -2,7 +2,7 @@
 
 package gemm
 
-func tile[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, accumulate bool) {
+func tile[T Float](c []T, ldc int, a View[T], b []T, ldb, rows, cols, k int, accumulate bool) {
 	tilePortable(c, ldc, a, b, ldb, rows, cols, k, accumulate)
 }
 

@@ -3,19 +3,19 @@ package gemm
 // tilePortable computes a tile of C: rows×cols, of A (rows×k) and a panel of B
 // (k×cols). It defines what every kernel computes. The conversion T(...) rounds
 // the product: without it a compiler may fuse it with the addition.
-func tilePortable[T Float](c []T, ldc int, a operand[T], b []T, ldb, rows, cols, k int, accumulate bool) {
+func tilePortable[T Float](c []T, ldc int, a View[T], b []T, ldb, rows, cols, k int, accumulate bool) {
 	for i := range rows {
-		ci, ai := c[i*ldc:][:cols], a.data[i*a.row:]
+		ci, ai := c[i*ldc:][:cols], a.Data[i*a.Row:]
 		if !accumulate {
 			clear(ci)
 		}
 		j := 0
 		for ; j+4 <= cols; j += 4 {
-			four(ci[j:], ai, a.col, b[j:], ldb, k)
+			four(ci[j:], ai, a.Col, b[j:], ldb, k)
 		}
 		for ; j < cols; j++ {
 			for p := range k {
-				ci[j] += T(ai[p*a.col] * b[p*ldb+j])
+				ci[j] += T(ai[p*a.Col] * b[p*ldb+j])
 			}
 		}
 	}

@@ -85,7 +85,27 @@ func (c *Case) validate() error {
 	if err := validateSteps(c.Steps); err != nil {
 		return err
 	}
-	return errors.Join(validateNames(c.States), validateNames(c.Scalars))
+	if err := errors.Join(validateNames(c.States), validateNames(c.Scalars)); err != nil {
+		return err
+	}
+	if c.Tolerance < 0 || c.Tolerance > 1 {
+		return fmt.Errorf("tolerance %g", c.Tolerance)
+	}
+	return c.validateShapes()
+}
+
+func (c *Case) validateShapes() error {
+	for name, shapes := range c.Shapes {
+		if !slices.Contains(c.States, name) || len(shapes) != len(c.Tensors) {
+			return fmt.Errorf("shapes of %q for %d tensors", name, len(shapes))
+		}
+		for _, s := range shapes {
+			if err := (Tensor{Shape: s}).validate(); err != nil {
+				return fmt.Errorf("state %q: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 func (t Tensor) validate() error {
@@ -129,20 +149,26 @@ func validateNames(names []string) error {
 }
 
 func (c *Case) readSnapshots(body []byte) error {
-	total := 0
-	for _, t := range c.Tensors {
-		total += t.Numel()
+	perStep := int64(len(c.Scalars))
+	for i, t := range c.Tensors {
+		perStep += int64(t.Numel())
+		for _, name := range c.States {
+			perStep += int64(c.size(name, i))
+		}
 	}
-	perStep := int64(total)*int64(1+len(c.States)) + int64(len(c.Scalars))
 	if want := perStep * int64(len(c.Steps)*c.DType.size()); int64(len(body)) != want {
 		return fmt.Errorf("%d bytes of values, not %d", len(body), want)
 	}
 	in := reader{body, c.DType}
 	for _, step := range c.Steps {
 		s := Snapshot{Step: step, States: map[string][][]float64{}, Scalars: map[string]float64{}}
-		s.Params = in.arrays(c.Tensors)
+		for _, t := range c.Tensors {
+			s.Params = append(s.Params, in.array(t.Numel()))
+		}
 		for _, name := range c.States {
-			s.States[name] = in.arrays(c.Tensors)
+			for i := range c.Tensors {
+				s.States[name] = append(s.States[name], in.array(c.size(name, i)))
+			}
 		}
 		for _, name := range c.Scalars {
 			s.Scalars[name] = in.next()
@@ -174,13 +200,10 @@ func (r *reader) next() float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(raw))
 }
 
-func (r *reader) arrays(tensors []Tensor) [][]float64 {
-	out := make([][]float64, len(tensors))
-	for i, t := range tensors {
-		out[i] = make([]float64, t.Numel())
-		for j := range out[i] {
-			out[i][j] = r.next()
-		}
+func (r *reader) array(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = r.next()
 	}
 	return out
 }

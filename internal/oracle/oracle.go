@@ -57,6 +57,11 @@ type Case struct {
 	States    []string           `json:"states"`  // reference's names, one array a parameter
 	Scalars   []string           `json:"scalars"` // reference's names, one number a model
 
+	// Shapes of the states that are not as the parameters, one a tensor, nil where a tensor has none.
+	Shapes map[string][][]int `json:"shapes"`
+	// Tolerance is what the formula itself makes of rounding, where that is more than usual; else 0.
+	Tolerance float64 `json:"tolerance"`
+
 	Seed    uint64 `json:"seed"`
 	Problem string `json:"problem"`
 	Digest  string `json:"inputs_sha256"`
@@ -137,6 +142,35 @@ func (c *Case) Grad(step, tensor int, x []float64) []float64 {
 		h := c.round(curvatureAt(c.Seed, tensor, i))
 		return h * c.round(x[i]-c.round(centreAt(c.Seed, tensor, i)))
 	})
+}
+
+// Curvature gives a quadratic's h, the diagonal of its Hessian.
+func (c *Case) Curvature(tensor int) []float64 {
+	return c.fill(c.Tensors[tensor], false, func(i int) float64 { return curvatureAt(c.Seed, tensor, i) })
+}
+
+// Loss is the sum of h*(x-c)²/2 over a quadratic's parameters, in float64.
+func (c *Case) Loss(params [][]float64) float64 {
+	sum := 0.0
+	for k, x := range params {
+		for i := range x {
+			d := x[i] - c.round(centreAt(c.Seed, k, i))
+			sum += 0.5 * c.round(curvatureAt(c.Seed, k, i)) * d * d
+		}
+	}
+	return sum
+}
+
+// size is the number of elements of a tensor's state.
+func (c *Case) size(state string, tensor int) int {
+	shapes, ok := c.Shapes[state]
+	if !ok {
+		return c.Tensors[tensor].Numel()
+	}
+	if shapes[tensor] == nil {
+		return 0
+	}
+	return Tensor{Shape: shapes[tensor]}.Numel()
 }
 
 func (c *Case) fill(t Tensor, zero bool, at func(i int) float64) []float64 {

@@ -22,7 +22,17 @@ import (
 
 const folder = "../../testdata/oracle"
 
-var readAll = sync.OnceValues(func() ([]Case, error) { return Cases(os.DirFS(folder)) })
+// The folder next holds the cases of rules that the library does not have yet.
+var readAll = sync.OnceValues(func() (all []Case, err error) {
+	for _, f := range []string{folder, folder + "/next"} {
+		cases, err := Cases(os.DirFS(f))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cases...)
+	}
+	return all, nil
+})
 
 func committed(t *testing.T) []Case {
 	t.Helper()
@@ -56,6 +66,58 @@ func TestCasesCoverTheLibrary(t *testing.T) {
 				t.Errorf("%s%s: %d cases", rule, d, seen[rule+d])
 			}
 		}
+	}
+}
+
+// Every formula has cases of both types, so that a rule written from it can be held against something.
+func TestCasesCoverTheFormulas(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range committed(t) {
+		seen[c.Rule+" "+string(c.DType)] = true
+		if formulas[c.Rule] == nil && awaited[c.Rule] == nil {
+			t.Errorf("%s: no formula for %s", c.Name, c.Rule)
+		}
+	}
+	for rule := range awaited {
+		if !seen[rule+" f64"] || !seen[rule+" f32"] {
+			t.Errorf("%s: no cases in both types", rule)
+		}
+	}
+}
+
+// Loss, Curvature and Grad are of one function: between two points the loss changes by the mean gradient
+// times the distance.
+func TestLossOfQuadratic(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	tried := 0
+	for _, c := range committed(t) {
+		if !c.Quadratic() || c.DType != F64 {
+			continue
+		}
+		var a, b [][]float64
+		want, size := 0.0, 0.0
+		for k := range c.Tensors {
+			x, y := c.Init(k), c.Init(k)
+			for i := range y {
+				y[i] += rng.NormFloat64()
+			}
+			ga, gb := c.Grad(1, k, x), c.Grad(1, k, y)
+			for i, h := range c.Curvature(k) {
+				want += (ga[i] + gb[i]) / 2 * (y[i] - x[i])
+				size += h * (y[i] - x[i]) * (y[i] - x[i])
+				if d := gb[i] - ga[i] - h*(y[i]-x[i]); math.Abs(d) > 1e-13*(1+math.Abs(ga[i])) {
+					t.Fatalf("%s: curvature is off by %g", c.Name, d)
+				}
+			}
+			a, b = append(a, x), append(b, y)
+		}
+		if got := c.Loss(b) - c.Loss(a); math.Abs(got-want) > 1e-12*(1+size+c.Loss(a)) {
+			t.Errorf("%s: loss changes by %g, not %g", c.Name, got, want)
+		}
+		tried++
+	}
+	if tried < 5 {
+		t.Errorf("%d quadratics", tried)
 	}
 }
 
@@ -267,6 +329,11 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 	if err := load(packCase(t, header, body)); err != nil {
 		t.Fatalf("the undamaged file: %v", err)
 	}
+	header["shapes"] = map[string]any{"momentum_buffer": []any{[]int{5}, []int{3, 5}, []int{}, []int{4}, []int{24}, []int{7}}}
+	if err := load(packCase(t, header, body)); err != nil {
+		t.Fatalf("the undamaged file with as many values of other shapes: %v", err)
+	}
+	delete(header, "shapes")
 	damaged := map[string][]byte{
 		"empty":             {},
 		"not gzip":          []byte("OPTCREF1 and more"),
@@ -289,10 +356,17 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 			[]any{map[string]any{"shape": []int{1 << 19, 1 << 19}}}, []any{map[string]any{"shape": []int{1 << 62, 4}}},
 			[]any{map[string]any{"shape": []int{2}, "init": "one"}}, slices.Repeat([]any{map[string]any{"shape": []int{1}}}, maxTensors+1),
 		},
-		"steps":   {[]int{}, []int{1, 1}, []int{2, 1}, []int{-1, 1}, []int{maxStep + 1}, "x"},
-		"states":  {[]string{}, []string{"m", "m"}, []string{""}, strings.Fields(strings.Repeat("m ", maxNames+1))},
-		"name":    {"other"},
-		"unknown": {1},
+		"steps":  {[]int{}, []int{1, 1}, []int{2, 1}, []int{-1, 1}, []int{maxStep + 1}, "x"},
+		"states": {[]string{}, []string{"m", "m"}, []string{""}, strings.Fields(strings.Repeat("m ", maxNames+1))},
+		"shapes": {
+			map[string]any{"other": []any{}}, map[string]any{"momentum_buffer": []any{}}, map[string]any{"momentum_buffer": "x"},
+			map[string]any{"momentum_buffer": []any{[]int{7}, []int{15}, []int{}, []int{24}, []int{4}, nil}},
+			map[string]any{"momentum_buffer": []any{[]int{-7}, []int{15}, []int{}, []int{24}, []int{4}, []int{5}}},
+			map[string]any{"momentum_buffer": []any{[]int{1 << 19, 1 << 19}, nil, nil, nil, nil, nil}},
+		},
+		"tolerance": {-1, 2, "x"},
+		"name":      {"other"},
+		"unknown":   {1},
 	} {
 		for _, v := range values {
 			changed := map[string]any{}

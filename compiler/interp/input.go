@@ -1,0 +1,113 @@
+package interp
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+func (m *Machine[T]) stream(site, tensor int) elem.Stream {
+	return elem.Stream{Seed: m.Seed, Step: uint64(m.T), Site: uint32(site), Tensor: uint32(tensor)}
+}
+
+// draw fills out with the random values of tensor i.
+func (m *Machine[T]) draw(v *ir.Value, i int, out []T) {
+	s := m.stream(v.Index, i)
+	switch v.Name {
+	case "normal":
+		elem.Normal(out, s, 0)
+	case "uniform":
+		elem.Uniform(out, s, 0)
+	default:
+		elem.Rademacher(out, s, 0)
+	}
+}
+
+// drawStep is a random step value, addressed by the tensor or group that it is for.
+func (m *Machine[T]) drawStep(v *ir.Value, u unit) float64 {
+	return elem.DrawStep(v.Name, m.stream(v.Index, index(v.Per, u)))
+}
+
+// probe asks the model at a point. A gradient and a loss at one point are one question.
+func (m *Machine[T]) probe(v *ir.Value) (grads [][]T, loss float64) {
+	s := m.slot(v)
+	if s.known[0] {
+		return s.arrays, s.steps[0]
+	}
+	point := m.all(v.Args[0], ir.Elem).arrays
+	if v.Name == "hvp" {
+		grads = m.product(point, m.all(v.Args[1], ir.Elem).arrays)
+	} else {
+		grads, loss = m.ask(point)
+	}
+	if v.Name == "loss" {
+		s.steps[0] = loss
+	} else {
+		s.arrays = grads
+	}
+	for i := range s.known {
+		s.known[i] = true
+	}
+	return grads, loss
+}
+
+func (m *Machine[T]) ask(x [][]T) ([][]T, float64) {
+	if m.Closure == nil {
+		panic(failure{errors.New("the rule probes the model, and no closure is given")})
+	}
+	grads, loss, err := m.Closure(x)
+	if err != nil {
+		panic(failure{err})
+	}
+	out := make([][]T, len(grads))
+	for i := range grads {
+		out[i] = slices.Clone(grads[i])
+	}
+	return out, loss
+}
+
+// product is the Hessian at x times v, by central differences.
+func (m *Machine[T]) product(x, v [][]T) [][]T {
+	out := make([][]T, len(x))
+	for i := range x {
+		out[i] = make([]T, len(x[i]))
+	}
+	h := elem.DifferenceStep(x, v)
+	if h == 0 {
+		return out
+	}
+	at := func(h float64) [][]T {
+		for i := range x {
+			elem.DifferencePoint(out[i], x[i], v[i], h)
+		}
+		grads, _ := m.ask(out)
+		return grads
+	}
+	above, below := at(h), at(-h)
+	for i := range x {
+		elem.Difference(out[i], above[i], below[i], h)
+	}
+	return out
+}
+
+// narrow rounds a state with a storage format to what is kept of it.
+func (m *Machine[T]) narrow(index int, s ir.State, v value[T]) {
+	if s.As.Format == "" {
+		return
+	}
+	for i, u := range v.arrays {
+		elem.RoundTrip(s.As.Format, u, m.words(index, i, s, len(u)))
+	}
+}
+
+// words are the random words of stochastic rounding, nil for rounding to nearest.
+func (m *Machine[T]) words(index, i int, s ir.State, n int) []uint32 {
+	if !s.As.Stochastic {
+		return nil
+	}
+	words := make([]uint32, n)
+	elem.Words(words, elem.RoundingStream(m.stream(0, i), index), 0)
+	return words
+}

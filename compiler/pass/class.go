@@ -1,0 +1,105 @@
+package pass
+
+import (
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+)
+
+// MaxClasses bounds the combinations of conditions on shape and name.
+const MaxClasses = 64
+
+// Classes are the combinations of the conditions on shape and name that the program tells apart, nil if there are more
+// than MaxClasses. A condition that matters only where another holds is not asked elsewhere.
+func Classes(p *ir.Program) []ir.Class {
+	var out []ir.Class
+	var split func(choices []ir.Choice)
+	split = func(choices []ir.Choice) {
+		if len(out) > MaxClasses {
+			return
+		}
+		cond := firstCondition(p, choices)
+		if cond == nil {
+			out = append(out, ir.Class{Choices: choices})
+			return
+		}
+		for _, is := range []bool{true, false} {
+			split(append(choices[:len(choices):len(choices)], ir.Choice{Cond: cond, Is: is}))
+		}
+	}
+	split(nil)
+	if len(out) > MaxClasses {
+		return nil
+	}
+	return out
+}
+
+// firstCondition is a condition on shape or name that the program still depends on after the choices made.
+func firstCondition(p *ir.Program, choices []ir.Choice) *ir.Value {
+	s := newSpecializer(p, choices)
+	for _, root := range s.roots(p) {
+		for _, v := range ir.Reachable(root) {
+			if !v.Mask || v.Kind != ir.Named && v.Kind != ir.Apply || !ir.IsStatic(v) || v.Extent != ir.Tensor {
+				continue
+			}
+			atom := true
+			for _, a := range v.Args {
+				atom = atom && !a.Mask
+			}
+			if atom {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// specializer rewrites values for the tensors of one class. What concerns more than one tensor (a value of the model or
+// a group, a probe) stays as it is: the classes share it.
+type specializer struct {
+	r *ir.Rewriter
+}
+
+func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
+	decided := map[*ir.Value]bool{}
+	for _, c := range choices {
+		decided[c.Cond] = c.Is
+	}
+	return &specializer{&ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		if isShared(v) {
+			return v
+		}
+		if is, ok := decided[v]; ok {
+			return p.Pool.Bool(is)
+		}
+		return rewrite(p.Pool, p.Pool.Copy(v, args))
+	}}}
+}
+
+// of is v for the tensors of the class.
+func (s *specializer) of(v *ir.Value) *ir.Value { return s.r.Value(v) }
+
+// roots are what the class computes: its own values, and the operands of shared ones.
+func (s *specializer) roots(p *ir.Program) []*ir.Value {
+	var out []*ir.Value
+	own := append(p.Roots(), p.Eval)
+	for _, v := range own {
+		if v != nil && !isShared(v) {
+			out = append(out, s.of(v))
+		}
+	}
+	for _, v := range ir.Reachable(own...) {
+		if isShared(v) {
+			for _, a := range v.Args {
+				if !isShared(a) {
+					out = append(out, s.of(a))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// isShared reports whether a value is one for all classes of tensors.
+func isShared(v *ir.Value) bool {
+	return v.Extent <= ir.Group || v.Kind == ir.Probe || v.Kind == ir.Array && v.Op.Kind == op.Order && v.Per <= ir.Group
+}

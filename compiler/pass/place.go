@@ -1,0 +1,264 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// domains are the extents of kernels, in the order in which a pass runs them: elements come last, for they read rows
+// and columns.
+var domains = []ir.Extent{ir.Row, ir.Col, ir.RowRow, ir.ColCol, ir.ColRow, ir.Elem}
+
+// weight is the price of an array read or written once, against which an operation costs 1.
+func weight(e ir.Extent) int {
+	if e <= ir.Col {
+		return 10
+	}
+	return 1000
+}
+
+// maxPlacing bounds the instructions that place builds while it looks for the best placement.
+const maxPlacing = 1_000_000
+
+// maxScratch is how many values place considers keeping between passes instead of computing them again.
+const maxScratch = 48
+
+// place decides in which pass each array takes its new value, and which values are kept in scratch between passes. An
+// early store lets later passes read the new value instead of computing it again, at the price of the old one. The
+// choice that moves the fewest bytes wins.
+func (cc *classCut) place() {
+	last := cc.c.passes - 1
+	cc.required()
+	for i := range cc.stores {
+		if cc.stores[i].lasting {
+			cc.stores[i].pass = last
+		}
+	}
+	budget := maxPlacing
+	best, ok := cc.cost(&budget)
+	if !ok {
+		panic("pass: no placement of " + cc.c.p.Name)
+	}
+	best = cc.improve(best, &budget)
+	before := len(cc.stores)
+	cc.candidates()
+	if len(cc.stores) > before {
+		cc.improve(best, &budget)
+	}
+}
+
+// improve moves one store at a time as long as that lowers the cost.
+func (cc *classCut) improve(best int, budget *int) int {
+	for improved := true; improved; {
+		improved = false
+		for i := range cc.stores {
+			s := &cc.stores[i]
+			chosen := s.pass
+			for _, p := range cc.choices(*s) {
+				if *budget < 0 {
+					s.pass = chosen
+					return best
+				}
+				s.pass = p
+				if cost, ok := cc.cost(budget); ok && cost < best {
+					best, chosen, improved = cost, p, true
+				}
+			}
+			s.pass = chosen
+		}
+	}
+	return best
+}
+
+// choices are the passes in which a store may stand.
+func (cc *classCut) choices(s store) []int {
+	from := cc.c.level[s.value]
+	if !s.lasting {
+		return []int{off, from}
+	}
+	var out []int
+	for p := max(from, cc.c.probes); p < cc.c.passes; p++ {
+		out = append(out, p)
+	}
+	return out
+}
+
+// cost counts arrays read and written over all passes, and by less the operations; false if a pass needs a value that
+// is no longer there, or not yet.
+func (cc *classCut) cost(budget *int) (int, bool) {
+	total := 0
+	for n := range cc.c.passes {
+		for _, d := range domains {
+			k := cc.build(n, d)
+			if k == nil {
+				return 0, false
+			}
+			*budget -= 4*len(k.Instrs) + 1
+			cost := costOf(k)
+			total += (cost.Reads+cost.Writes)*weight(d) + cost.Flops
+		}
+	}
+	if !cc.operandsThere() {
+		return 0, false
+	}
+	return total, true
+}
+
+// required plans scratch arrays for what must be in memory: the operands of whole-array operators and probes that are
+// computed, rows and columns that elements read, and the step's gradient where a probe may take it away.
+func (cc *classCut) required() {
+	c := cc.c
+	need := map[*ir.Value]bool{}
+	want := func(v *ir.Value) {
+		if v.Extent.IsArray() && !inMemory(v) && !need[v] {
+			need[v] = true
+			cc.scratch(v, c.levelOf(v))
+		}
+	}
+	for _, v := range cc.order {
+		switch {
+		case v.Kind == ir.Array || v.Kind == ir.Probe:
+			for n := range v.Args {
+				want(cc.operand(v, n))
+			}
+		case v.Kind == ir.Apply || v.Kind == ir.Spread || v.Kind == ir.Reduce:
+			for _, a := range v.Args {
+				if v.Extent == ir.Elem && v.Kind != ir.Reduce && (a.Extent == ir.Row || a.Extent == ir.Col) {
+					want(a)
+				}
+			}
+		}
+	}
+	for _, s := range cc.stores {
+		if s.place.Extent == ir.Elem && (s.value.Extent == ir.Row || s.value.Extent == ir.Col) {
+			want(s.value)
+		}
+	}
+	g := c.p.Pool.Input("g")
+	if c.asked > 0 && slices.Contains(cc.order, g) {
+		cc.scratch(g, 0)
+	}
+}
+
+// operand is operand n of a value of the class, shared or not.
+func (cc *classCut) operand(v *ir.Value, n int) *ir.Value {
+	if isShared(v) {
+		return cc.c.arg(v, n, cc.index)
+	}
+	return v.Args[n]
+}
+
+func (cc *classCut) scratch(v *ir.Value, pass int) {
+	cc.append(store{place: ir.Place{Kind: ir.ScratchStream, Index: v.ID, Extent: v.Extent, Name: scratchName(v)}, value: v, pass: pass})
+}
+
+func scratchName(v *ir.Value) string {
+	if v.Label != "" {
+		return v.Label
+	}
+	if v.Kind == ir.Input {
+		return v.Name
+	}
+	return "scratch"
+}
+
+// candidates adds, switched off, scratch arrays for the values that more than one pass computes.
+func (cc *classCut) candidates() {
+	times := map[*ir.Value]int{}
+	for n := range cc.c.passes {
+		for _, in := range cc.build(n, ir.Elem).Instrs {
+			if in.Op != "load" && in.Value != nil && !in.Mask {
+				times[in.Value]++
+			}
+		}
+	}
+	found := 0
+	for k := len(cc.order) - 1; k >= 0 && found < maxScratch; k-- {
+		v := cc.order[k]
+		stored := slices.ContainsFunc(cc.byValue[v], func(i int) bool { return !cc.stores[i].lasting })
+		if times[v] > 1 && !stored && cc.c.level[v] < cc.c.passes-1 {
+			found++
+			cc.scratch(v, off)
+		}
+	}
+}
+
+// operandsThere reports whether every whole-array operator and probe finds its operands in memory.
+func (cc *classCut) operandsThere() bool {
+	for _, v := range cc.barrier {
+		for n := range v.Args {
+			a := cc.operand(v, n)
+			if !a.Extent.IsArray() {
+				continue
+			}
+			if _, ok := cc.readAt(a, cc.c.level[v], ir.Clash); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// readAt is where a value is in memory when pass n runs its kernels of a domain (Clash: before all of them), and whether
+// it is there. Stores of the pass itself are seen by the kernels that come after.
+func (cc *classCut) readAt(v *ir.Value, n int, domain ir.Extent) (ir.Place, bool) {
+	for _, i := range cc.byValue[v] {
+		s := cc.stores[i]
+		if s.pass != off && s.place.Extent == v.Extent && cc.done(s, n, domain) && !cc.overwritten(s, n, domain) {
+			return s.place, true
+		}
+	}
+	home, ok := cc.home(v)
+	if !ok {
+		return home, false
+	}
+	if v.Kind == ir.Input && v.Name == "g" && cc.c.asked >= 0 && n >= cc.c.asked {
+		return home, false
+	}
+	if home.Kind == ir.ScratchStream {
+		return home, cc.c.level[v] <= n
+	}
+	return home, !cc.overwritten(store{place: home, value: v, pass: off}, n, domain)
+}
+
+// done reports whether a store has happened.
+func (cc *classCut) done(s store, n int, domain ir.Extent) bool {
+	if s.pass == n && domain != ir.Clash {
+		return slices.Index(domains, s.place.Extent) < slices.Index(domains, domain)
+	}
+	return s.pass < n
+}
+
+// overwritten reports whether a later store has put something else where a value was.
+func (cc *classCut) overwritten(was store, n int, domain ir.Extent) bool {
+	for _, i := range cc.byPlace[array{was.place.Kind, was.place.Index}] {
+		s := cc.stores[i]
+		if s.pass != off && s.value != was.value && s.pass > was.pass && cc.done(s, n, domain) {
+			return true
+		}
+	}
+	return false
+}
+
+// home is the array that holds a value by its nature: an input, a state, what a whole-array operator or a probe gave.
+func (cc *classCut) home(v *ir.Value) (ir.Place, bool) {
+	if !inMemory(v) {
+		return ir.Place{}, false
+	}
+	p := ir.Place{Extent: v.Extent}
+	switch v.Kind {
+	case ir.Load:
+		return statePlace(cc.c.p, v.Index), true
+	case ir.Given:
+		p.Kind, p.Index, p.Name = ir.GivenStream, v.Index, cc.c.p.Givens[v.Index].Name
+	case ir.Input:
+		p.Kind, p.Name = ir.XStream, v.Name
+		if v.Name == "g" {
+			p.Kind = ir.GradStream
+		}
+	default:
+		p.Kind, p.Index, p.Name = ir.ScratchStream, v.ID, scratchName(v)
+	}
+	return p, true
+}

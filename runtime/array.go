@@ -1,0 +1,168 @@
+package runtime
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// arrayFunc is a whole-array operator with temporaries of its own: dims are rows and columns of out and of each of in.
+type arrayFunc[T Float] = func(out []T, in [][]T, dims []int, params []float64)
+
+// arrayRunner hands out the operator of a stage to workers, with room for a call's operands.
+type arrayRunner[T Float] struct {
+	make func() arrayFunc[T]
+	mu   sync.Mutex
+	free []*arrayCall[T]
+	from [][][]T // operands by parameter, of the step that runs
+	to   [][]T
+}
+
+type arrayCall[T Float] struct {
+	run    arrayFunc[T]
+	out    []T
+	one    [1]T // of a step value
+	in     [][]T
+	dims   []int
+	params []float64
+}
+
+func newArrayRunner[T Float](a *Array) (*arrayRunner[T], error) {
+	f, ok := a.New.(func() arrayFunc[T])
+	if !ok {
+		return nil, fmt.Errorf("generated code is at fault, build it again: a whole-array operator is a %T", a.New)
+	}
+	return &arrayRunner[T]{make: f, from: make([][][]T, len(a.In))}, nil
+}
+
+func (r *arrayRunner[T]) take(a *Array) *arrayCall[T] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.free); n > 0 {
+		c := r.free[n-1]
+		r.free = r.free[:n-1]
+		return c
+	}
+	return &arrayCall[T]{run: r.make(), in: make([][]T, len(a.In)), dims: make([]int, 2*len(a.Dims)), params: make([]float64, len(a.Params))}
+}
+
+func (r *arrayRunner[T]) put(c *arrayCall[T]) {
+	clear(c.in)
+	c.out = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, c)
+}
+
+// runArrays runs a whole-array operator on the tensors of its class, each as a whole on one worker.
+func (o *Optimizer[T]) runArrays(s *stage[T], in *inputs[T]) {
+	o.current = s
+	for i, p := range s.Array.In {
+		s.run.from[i] = o.place(p, in)
+	}
+	if s.Array.To == nil {
+		s.run.to = o.place(s.Array.Out, in)
+	}
+	o.job.do(len(o.x), o.workers, o.args)
+	clear(s.run.from)
+	s.run.to = nil
+}
+
+func (o *Optimizer[T]) runArray(s *stage[T], param int) {
+	a := s.Array
+	if o.classOf[param] != s.Class || !o.holdsFor(a.If, param) {
+		return
+	}
+	c := s.run.take(a)
+	for i, d := range a.Dims {
+		c.dims[2*i], c.dims[2*i+1] = o.axis(d.Rows, param), o.axis(d.Cols, param)
+	}
+	for i := range a.In {
+		c.in[i] = s.run.from[i][param]
+	}
+	for i, p := range a.Params {
+		c.params[i] = o.value(p, o.groupOf[param], param)
+	}
+	c.out = c.one[:]
+	if a.To == nil {
+		c.out = s.run.to[param]
+	}
+	c.run(c.out, c.in, c.dims, c.params)
+	if a.To != nil {
+		o.tensors[param][a.To.Index] = float64(c.one[0])
+	}
+	s.run.put(c)
+}
+
+func (o *Optimizer[T]) axis(a Axis, param int) int {
+	switch a {
+	case Rows:
+		return int(o.tensors[param][TensorRows])
+	case Cols:
+		return int(o.tensors[param][TensorCols])
+	}
+	return 1
+}
+
+// order computes an order statistic.
+func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
+	if s.Per <= PerGroup {
+		o.orderAcross(s, in)
+		return
+	}
+	values := o.place(s.In[class], in)
+	for param := range o.x {
+		if o.classOf[param] != class || !o.holdsFor(s.If[class], param) {
+			continue
+		}
+		k := elem.Rank(o.value(s.K, o.groupOf[param], param))
+		u := values[param]
+		switch {
+		case s.Per.isLine():
+			o.orderLines(s, u, o.scratch[s.Out.Index][param], k, param)
+		case s.Top:
+			elem.TopK([][]T{o.scratch[s.Out.Index][param]}, [][]T{u}, k)
+		default:
+			o.tensors[param][s.To.Index] = float64(elem.Kth([][]T{u}, k, nil))
+		}
+	}
+}
+
+func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
+
+func (o *Optimizer[T]) orderLines(s *Order, u, out []T, k, param int) {
+	elem.EachLine(s.Per == PerRow, u, o.cols(param), func(line int, values []T, at []int) {
+		if !s.Top {
+			out[line] = elem.Kth([][]T{values}, k, nil)
+			return
+		}
+		marks := make([]T, len(values))
+		elem.TopK([][]T{marks}, [][]T{values}, k)
+		for n, j := range at {
+			out[j] = marks[n]
+		}
+	})
+}
+
+// orderAcross computes an order statistic over the tensors of a group or of the model.
+func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
+	for group, frame := range o.framesOf(s.Per) {
+		var parts, marks [][]T
+		for param, class := range o.classOf {
+			if s.In[class].Kind == StreamNone || !o.holdsFor(s.If[class], param) || s.Per == PerGroup && o.groupOf[param] != group {
+				continue
+			}
+			parts = append(parts, o.place(s.In[class], in)[param])
+			if s.Top {
+				marks = append(marks, o.scratch[s.Out.Index][param])
+			}
+		}
+		k := elem.Rank(o.value(s.K, group, 0))
+		if s.Top {
+			elem.TopK(marks, parts, k)
+		} else {
+			frame[s.To.Index] = float64(elem.Kth(parts, k, nil))
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package elem
+
+// RoundingStream is s as the words of stochastic rounding of a state have it: no draw of a rule has this turn.
+func RoundingStream(s Stream, state int) Stream {
+	s.Site, s.Turn = uint32(state), 1
+	return s
+}
+
+// DrawStep is one draw as a step value: kind is normal, uniform or rademacher.
+func DrawStep(kind string, s Stream) float64 {
+	var out [1]float64
+	switch kind {
+	case "normal":
+		Normal(out[:], s, 0)
+	case "uniform":
+		Uniform(out[:], s, 0)
+	default:
+		Rademacher(out[:], s, 0)
+	}
+	return out[0]
+}
+
+// RoundTrip replaces u by what the storage format bf16, f16, q8 or q8root (q8 of values that are never negative) keeps of
+// it; with words, rounded stochastically.
+func RoundTrip[T Float](format string, u []T, words []uint32) {
+	switch format {
+	case "bf16":
+		half := make([]uint16, len(u))
+		NarrowBF16(half, u, words)
+		WidenBF16(u, half)
+	case "f16":
+		half := make([]uint16, len(u))
+		NarrowF16(half, u, words)
+		WidenF16(u, half)
+	case "q8":
+		codes, scales := make([]int8, len(u)), make([]float32, (len(u)+Q8Block-1)/Q8Block)
+		Q8Pack(codes, scales, u, words)
+		Q8Unpack(u, codes, scales)
+	case "q8root":
+		codes, scales := make([]uint8, len(u)), make([]float32, (len(u)+Q8Block-1)/Q8Block)
+		Q8PackRoot(codes, scales, u, words)
+		Q8UnpackRoot(u, codes, scales)
+	}
+}

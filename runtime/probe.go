@@ -1,0 +1,276 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// Closure evaluates the model at the parameters as they are when it is called, on the batch of the step: it fills grads,
+// one slice a parameter, with the gradient, and returns the loss. A step calls it at points of the rule's choice, which
+// stand in the parameters meanwhile. It must not change the parameters nor use the optimizer; what it writes elsewhere,
+// the gradients that Step was given included, is its own business. When it returns an error, or panics, the parameters
+// are as they were before the step, and so is all else.
+type Closure[T Float] func(grads [][]T) (loss float64, err error)
+
+// HVP gives the optimizer the product of the model's Hessian, at the parameters as they are when it is called, with a
+// vector: hv and v have one slice a parameter. Without it, rules that need such products take them from differences of
+// gradients.
+func HVP[T Float](product func(v, hv [][]T) error) Option {
+	return func(s *settings) { s.hvp = product }
+}
+
+// Inputs are what a step is given beside gradients: what its rule needs of them.
+type Inputs[T Float] struct {
+	Loss    float64
+	Closure Closure[T]
+	Given   []GivenValue[T] // those of Rule.Givens that have no Load, in order
+}
+
+// GivenValue is the value of a further input: Model is one a model, Steps are one a group or tensor, Arrays one array a
+// tensor.
+type GivenValue[T Float] struct {
+	Model  float64
+	Steps  []float64
+	Arrays [][]T
+}
+
+// inputs are what a step reads and does not keep.
+type inputs[T Float] struct {
+	grads   [][]T
+	closure Closure[T]
+	given   []given[T]
+}
+
+type given[T Float] struct{ arrays [][]T }
+
+// errNonFinite tells Step to skip: it leaves no other trace.
+var errNonFinite = errors.New("a gradient is not finite")
+
+// probe asks the model at a point. The parameters' own bits are put back in any case.
+func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
+	if !o.holds(p.If) {
+		return nil
+	}
+	for param, class := range o.classOf {
+		copy(o.points[param], o.place(p.Point[class], in)[param])
+	}
+	out := o.discarded
+	if p.Out != nil {
+		out = o.scratch[p.Out.Index]
+	}
+	if p.Vector != nil {
+		for param, class := range o.classOf {
+			o.vectors[param] = o.place(p.Vector[class], in)[param]
+		}
+		return o.product(out, in)
+	}
+	loss, err := o.ask(out, in)
+	if err != nil {
+		return err
+	}
+	if p.Loss != nil {
+		o.model[p.Loss.Index] = loss
+	}
+	return nil
+}
+
+// ask calls the closure with the points in the parameters.
+func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
+	var loss float64
+	err := o.at(o.points, func() (err error) {
+		loss, err = in.closure(out)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s: the closure failed: %w", o.rule.Name, err)
+	}
+	return loss, o.refuse(out)
+}
+
+// at calls f with the points in the parameters.
+func (o *Optimizer[T]) at(points [][]T, f func() error) error {
+	for i, x := range o.x {
+		copy(o.saved[i], x)
+	}
+	defer func() {
+		for i, x := range o.x {
+			copy(x, o.saved[i])
+		}
+	}()
+	for i, x := range o.x {
+		copy(x, points[i])
+	}
+	return f()
+}
+
+// refuse is errNonFinite for a gradient that is not finite, when the optimizer skips such steps.
+func (o *Optimizer[T]) refuse(grads [][]T) error {
+	if o.skip && !finite(grads) {
+		return errNonFinite
+	}
+	return nil
+}
+
+func finite[T Float](arrays [][]T) bool {
+	for _, u := range arrays {
+		for _, v := range u {
+			if d := v - v; d != d { // of infinity and NaN
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// product is the Hessian at the points times the vectors: the user's own, or by central differences.
+func (o *Optimizer[T]) product(out [][]T, in *inputs[T]) error {
+	if o.hvp != nil {
+		if err := o.at(o.points, func() error { return o.hvp(o.vectors, out) }); err != nil {
+			return fmt.Errorf("%s: the Hessian-vector product failed: %w", o.rule.Name, err)
+		}
+		return o.refuse(out)
+	}
+	h := elem.DifferenceStep(o.points, o.vectors)
+	if h == 0 {
+		for _, u := range out {
+			clear(u)
+		}
+		return nil
+	}
+	for i, x := range o.points {
+		copy(o.center[i], x)
+	}
+	for _, side := range []struct {
+		h  float64
+		to [][]T
+	}{{h, o.above}, {-h, out}} {
+		for i, x := range o.center {
+			elem.DifferencePoint(o.points[i], x, o.vectors[i], side.h)
+		}
+		if _, err := o.ask(side.to, in); err != nil {
+			return err
+		}
+	}
+	for i := range out {
+		elem.Difference(out[i], o.above[i], out[i], h)
+	}
+	return nil
+}
+
+// setProbes allocates what probes need.
+func (o *Optimizer[T]) setProbes() {
+	if !o.rule.Probes {
+		return
+	}
+	products, losses := false, false
+	for _, stages := range [][]Stage{o.rule.First, o.rule.Later} {
+		for _, s := range stages {
+			if s.Probe != nil {
+				products = products || s.Probe.Vector != nil
+				losses = losses || s.Probe.Out == nil
+			}
+		}
+	}
+	sizes := lengths(o.x)
+	columns := allocColumns[T](sizes, sizes)
+	o.saved, o.points = columns[0], columns[1]
+	if losses {
+		o.discarded = allocColumns[T](sizes)[0]
+	}
+	if products {
+		columns = allocColumns[T](sizes, sizes)
+		o.center, o.above = columns[0], columns[1]
+		o.vectors = make([][]T, len(o.x))
+	}
+}
+
+// probing is what an optimizer has for a rule that probes.
+type probing[T Float] struct {
+	hvp           func(v, hv [][]T) error
+	saved, points [][]T // the parameters' own bits during a probe, and where it asks
+	discarded     [][]T // gradients that nobody reads
+	center, above [][]T // of differences
+	vectors       [][]T
+}
+
+// setGiven checks the further inputs of a step and puts them where the stages read them.
+func (o *Optimizer[T]) setGiven(values []GivenValue[T], load bool) error {
+	k := 0
+	for i, g := range o.rule.Givens {
+		if g.Load != load {
+			continue
+		}
+		if k >= len(values) {
+			return fmt.Errorf("%s: the input %s is not given", o.rule.Name, g.Name)
+		}
+		if err := o.checkGiven(g, values[k]); err != nil {
+			return err
+		}
+		k++
+		_ = i
+	}
+	if k != len(values) {
+		return fmt.Errorf("%s: %d inputs given, the rule has %d", o.rule.Name, len(values), k)
+	}
+	k = 0
+	for i, g := range o.rule.Givens {
+		if g.Load != load {
+			continue
+		}
+		o.takeGiven(i, values[k])
+		k++
+	}
+	return nil
+}
+
+func (o *Optimizer[T]) checkGiven(g Given, v GivenValue[T]) error {
+	if !g.Extent.isArray() {
+		if n := len(o.framesOf(g.Extent)); g.Extent != PerModel && len(v.Steps) != n {
+			return fmt.Errorf("%s: the input %s has %d values, %d are needed", o.rule.Name, g.Name, len(v.Steps), n)
+		}
+		return nil
+	}
+	if len(v.Arrays) != len(o.x) {
+		return fmt.Errorf("%s: the input %s has %d arrays, there are %d parameters", o.rule.Name, g.Name, len(v.Arrays), len(o.x))
+	}
+	for param, u := range v.Arrays {
+		if n := o.length(g.Extent, param); len(u) != n {
+			return fmt.Errorf("%s: the input %s of %q has %d values, %d are needed", o.rule.Name, g.Name, o.params[param].Name, len(u), n)
+		}
+	}
+	return nil
+}
+
+func (o *Optimizer[T]) takeGiven(i int, v GivenValue[T]) {
+	g := o.rule.Givens[i]
+	slot := o.rule.GivenSlots[i]
+	switch {
+	case g.Extent.isArray():
+		o.given[i].arrays = v.Arrays
+	case g.Extent == PerModel:
+		o.model[slot] = v.Model
+	default:
+		for k, frame := range o.framesOf(g.Extent) {
+			frame[slot] = v.Steps[k]
+		}
+	}
+}
+
+// Loaded gives the optimizer the constants of a rule that has some: those of Rule.Givens with Load, in order. Arrays are
+// kept, not copied.
+func Loaded[T Float](values ...GivenValue[T]) Option {
+	return func(s *settings) { s.loaded = values }
+}
+
+func (e Extent) isArray() bool { return e > PerTensor }
+
+// squareOf is a length times itself, or an error for what no array can be.
+func squareOf(n int) (int, error) {
+	if n > 0 && n > math.MaxInt/8/n {
+		return 0, fmt.Errorf("a matrix of %d rows and columns is more than memory can hold", n)
+	}
+	return n * n, nil
+}
