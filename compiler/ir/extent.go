@@ -140,8 +140,13 @@ func bind(in []string, args []Extent, bound map[string]string) bool {
 // IsStatic reports whether a value is made of shapes, names and constants alone: known for each tensor when an optimizer
 // is built.
 func IsStatic(v *Value) bool {
+	return Static(walk([]*Value{v}, func(n *Value) bool { return n.Kind == Size }))[v]
+}
+
+// Static is IsStatic for each of a list of values, operands first.
+func Static(order []*Value) map[*Value]bool {
 	static := map[*Value]bool{}
-	for _, n := range walk([]*Value{v}, func(n *Value) bool { return n.Kind == Size }) {
+	for _, n := range order {
 		switch n.Kind {
 		case Number, Named:
 			static[n] = true
@@ -156,5 +161,5 @@ func IsStatic(v *Value) bool {
 			}
 		}
 	}
-	return static[v]
+	return static
 }

@@ -181,7 +181,9 @@ func (p *Program) Roots() []*Value {
 // Reachable lists every value below roots once, operands before users.
 func Reachable(roots ...*Value) []*Value { return walk(roots, func(*Value) bool { return false }) }
 
-// walk lists every value below roots once, operands before users, and nothing below a leaf.
+// Above lists every value below roots once, operands before users, and nothing below a leaf.
+func Above(leaf func(*Value) bool, roots ...*Value) []*Value { return walk(roots, leaf) }
+
 func walk(roots []*Value, leaf func(*Value) bool) []*Value {
 	var order []*Value
 	seen := map[*Value]bool{}

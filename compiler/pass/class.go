@@ -36,18 +36,18 @@ func Classes(p *ir.Program) []ir.Class {
 // firstCondition is a condition on shape or name that the program still depends on after the choices made.
 func firstCondition(p *ir.Program, choices []ir.Choice) *ir.Value {
 	s := newSpecializer(p, choices)
-	for _, root := range s.roots(p) {
-		for _, v := range ir.Reachable(root) {
-			if !v.Mask || v.Kind != ir.Named && v.Kind != ir.Apply || !ir.IsStatic(v) || v.Extent != ir.Tensor {
-				continue
-			}
-			atom := true
-			for _, a := range v.Args {
-				atom = atom && !a.Mask
-			}
-			if atom {
-				return v
-			}
+	order := ir.Above(isShared, s.roots(p)...)
+	static := ir.Static(order)
+	for _, v := range order {
+		if !static[v] || !v.Mask || v.Kind != ir.Named && v.Kind != ir.Apply || v.Extent != ir.Tensor {
+			continue
+		}
+		atom := true
+		for _, a := range v.Args {
+			atom = atom && !a.Mask
+		}
+		if atom {
+			return v
 		}
 	}
 	return nil
@@ -56,7 +56,8 @@ func firstCondition(p *ir.Program, choices []ir.Choice) *ir.Value {
 // specializer rewrites values for the tensors of one class. What concerns more than one tensor (a value of the model or
 // a group, a probe) stays as it is: the classes share it.
 type specializer struct {
-	r *ir.Rewriter
+	r   *ir.Rewriter
+	own int // of the roots, how many are the class's own values
 }
 
 func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
@@ -64,12 +65,14 @@ func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
 	for _, c := range choices {
 		decided[c.Cond] = c.Is
 	}
-	return &specializer{&ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+	return &specializer{r: &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
 		if isShared(v) {
 			return v
 		}
-		if is, ok := decided[v]; ok {
-			return p.Pool.Bool(is)
+		for _, v := range []*ir.Value{v, rewrite(p.Pool, p.Pool.Copy(v, args))} {
+			if is, ok := decided[v]; ok {
+				return p.Pool.Bool(is)
+			}
 		}
 		return rewrite(p.Pool, p.Pool.Copy(v, args))
 	}}}
@@ -87,6 +90,7 @@ func (s *specializer) roots(p *ir.Program) []*ir.Value {
 			out = append(out, s.of(v))
 		}
 	}
+	s.own = len(out)
 	for _, v := range ir.Reachable(own...) {
 		if isShared(v) {
 			for _, a := range v.Args {

@@ -8,39 +8,64 @@ import (
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/runtime/elem"
+	"github.com/optc-lang/optc/runtime/matrix"
 )
 
 // executor runs a plan as generated code would, stage by stage and element by element. It reads of a program only what
-// a code generator may read, and keeps one array a stream.
+// a code generator may read, and keeps one array a stream. What a step must not rely on is poisoned: scratch arrays when
+// a step begins, and the step's gradient once the model has been asked.
 type executor[T elem.Float] struct {
 	plan    *ir.Plan
 	tensors []interp.Tensor
+	classOf []int
 	hypers  [][]float64
+	filled  []int // groups with tensors
 	t       int
+	seed    uint64
 	loss    float64
+	closure func(x [][]T) ([][]T, float64, error)
+	given   []interp.Given[T]
 	x, g    [][]T
-	arrays  [][][]T     // by state, of extent Elem
+	arrays  [][][]T     // by state, of an array extent; nil for a tensor whose class does not keep it
 	frames  [][]float64 // by state, of a coarser extent
+	scratch [][][]T
 	eval    [][]T
-	values  map[*ir.Value][]float64 // step values
+	values  map[*ir.Value]*stepValue
 	fault   error
 }
 
+// stepValue is a value of a frame: one a unit, and which of them have been made.
+type stepValue struct {
+	v    []float64
+	made []bool
+}
+
 func newExecutor[T elem.Float](plan *ir.Plan, tensors []interp.Tensor, hypers [][]float64, x [][]T) *executor[T] {
-	e := &executor[T]{plan: plan, tensors: tensors, hypers: hypers}
-	for _, u := range x {
+	e := &executor[T]{plan: plan, tensors: tensors, hypers: hypers, given: make([]interp.Given[T], len(plan.Program.Givens))}
+	has := make([]bool, len(hypers))
+	for i, u := range x {
 		e.x = append(e.x, append([]T(nil), u...))
+		has[tensors[i].Group] = true
 	}
-	for _, s := range plan.Program.States {
+	for g, yes := range has {
+		if yes {
+			e.filled = append(e.filled, g)
+		}
+	}
+	for i := range tensors {
+		e.classOf = append(e.classOf, e.class(i))
+	}
+	for i, s := range plan.Program.States {
 		var array [][]T
 		var frame []float64
-		if s.Extent == ir.Elem {
-			for _, u := range x {
-				v := make([]T, len(u))
-				for i := range v {
-					v[i] = T(s.Init)
+		if s.Extent.IsArray() {
+			for k := range x {
+				var u []T
+				if plan.Classes[e.classOf[k]].States[i] {
+					u = e.full(s.Extent, k, s.Init)
+					e.narrow(i, k, u, false)
 				}
-				array = append(array, v)
+				array = append(array, u)
 			}
 		} else {
 			for range e.count(s.Extent) {
@@ -50,6 +75,57 @@ func newExecutor[T elem.Float](plan *ir.Plan, tensors []interp.Tensor, hypers []
 		e.arrays, e.frames = append(e.arrays, array), append(e.frames, frame)
 	}
 	return e
+}
+
+// full is an array of an extent that holds v throughout.
+func (e *executor[T]) full(x ir.Extent, k int, v float64) []T {
+	u := make([]T, e.length(x, k))
+	for i := range u {
+		u[i] = T(v)
+	}
+	return u
+}
+
+func (e *executor[T]) length(x ir.Extent, k int) int {
+	r, c := interp.Dims(x, e.tensors[k].Shape)
+	return r * c
+}
+
+// class is the only class whose choices all come out for a tensor.
+func (e *executor[T]) class(k int) int {
+	found := -1
+	for i, c := range e.plan.Classes {
+		fits := true
+		for _, choice := range c.Choices {
+			fits = fits && (e.static(choice.Cond, k) != 0) == choice.Is
+		}
+		if fits && found >= 0 {
+			e.failf("tensor %d is of the classes %d and %d", k, found, i)
+		}
+		if fits {
+			found = i
+		}
+	}
+	if found < 0 {
+		e.failf("tensor %d is of no class", k)
+		return 0
+	}
+	return found
+}
+
+// static is a value of shapes and names alone.
+func (e *executor[T]) static(v *ir.Value, k int) float64 {
+	if v.Kind == ir.Apply || v.Kind == ir.Spread {
+		args := make([]float64, len(v.Args))
+		for i, a := range v.Args {
+			args[i] = e.static(a, k)
+		}
+		if v.Kind == ir.Spread {
+			return args[0]
+		}
+		return v.Op.Eval(args)
+	}
+	return e.scalar(v, ir.Tensor, k)
 }
 
 func (e *executor[T]) count(x ir.Extent) int {
@@ -69,6 +145,9 @@ func (e *executor[T]) at(x, of ir.Extent, k int) int {
 		return 0
 	case x == ir.Group && of == ir.Tensor:
 		return e.tensors[k].Group
+	case x > of:
+		e.failf("a value per %s is read once per %s", x, of)
+		return 0
 	}
 	return k
 }
@@ -81,7 +160,11 @@ func (e *executor[T]) failf(format string, args ...any) {
 
 func (e *executor[T]) step(g [][]T, loss float64) {
 	e.t++
-	e.g, e.loss = g, loss
+	e.g = nil
+	for _, u := range g {
+		e.g = append(e.g, append([]T(nil), u...))
+	}
+	e.loss = loss
 	stages := e.plan.Later
 	if e.t == 1 {
 		stages = e.plan.First
@@ -102,13 +185,33 @@ func (e *executor[T]) evalParams() [][]T {
 }
 
 func (e *executor[T]) run(stages []ir.Stage) {
-	e.values = map[*ir.Value][]float64{}
+	e.values = map[*ir.Value]*stepValue{}
+	e.scratch = nil
+	for i, x := range e.plan.Scratch {
+		var arrays [][]T
+		for k := range e.tensors {
+			var u []T
+			if e.plan.Classes[e.classOf[k]].Scratch[i] {
+				u = e.full(x, k, math.NaN())
+			}
+			arrays = append(arrays, u)
+		}
+		e.scratch = append(e.scratch, arrays)
+	}
 	for _, s := range stages {
 		switch {
 		case s.Kernel != nil:
-			e.kernel(s.Kernel)
+			e.kernel(s.Kernel, s.Class)
 		case s.Fold != nil:
-			e.fold(s.Fold)
+			e.fold(s)
+		case s.Array != nil && s.Array.Op.Kind == op.Order:
+			e.order(s)
+		case s.Array != nil:
+			e.wholeArray(s)
+		case s.Probe != nil:
+			e.probe(s)
+		case len(s.Rotate) > 0:
+			e.rotate(s)
 		case len(s.Keep) > 0:
 			e.keep(s)
 		default:
@@ -116,7 +219,7 @@ func (e *executor[T]) run(stages []ir.Stage) {
 				if v.Extent != s.Extent {
 					e.failf("a value per %s in a stage per %s", v.Extent, s.Extent)
 				}
-				e.apply(v)
+				e.apply(v, s.Class)
 			}
 		}
 	}
@@ -126,10 +229,10 @@ func (e *executor[T]) run(stages []ir.Stage) {
 func (e *executor[T]) scalar(v *ir.Value, of ir.Extent, k int) float64 {
 	i := e.at(v.Extent, of, k)
 	if len(v.Args) > 0 {
-		if u := e.values[v]; u != nil {
-			return u[i]
+		if u := e.values[v]; u != nil && u.made[i] {
+			return u.v[i]
 		}
-		e.failf("a step value (%v %v %s) is read before it is made", v.Kind, v.Op, v.Label)
+		e.failf("a step value (kind %v, %s) is read before it is made", v.Kind, v.Label)
 		return 0
 	}
 	switch v.Kind {
@@ -141,6 +244,15 @@ func (e *executor[T]) scalar(v *ir.Value, of ir.Extent, k int) float64 {
 		return e.frames[v.Index][i]
 	case ir.Size:
 		return e.size(v, i)
+	case ir.Given:
+		return e.given[v.Index].Steps[i]
+	case ir.Draw:
+		return elem.DrawStep(v.Name, e.stream(v.Index, i))
+	case ir.Named:
+		if elem.Match(v.Name, e.tensors[i].Name) {
+			return 1
+		}
+		return 0
 	}
 	switch v.Name {
 	case "t":
@@ -149,6 +261,10 @@ func (e *executor[T]) scalar(v *ir.Value, of ir.Extent, k int) float64 {
 		return e.loss
 	}
 	return interp.Shape(v.Name, e.tensors[i].Shape)
+}
+
+func (e *executor[T]) stream(site, tensor int) elem.Stream {
+	return elem.Stream{Seed: e.seed, Step: uint64(e.t), Site: uint32(site), Tensor: uint32(tensor)}
 }
 
 func (e *executor[T]) size(v *ir.Value, i int) float64 {
@@ -165,56 +281,62 @@ func (e *executor[T]) size(v *ir.Value, i int) float64 {
 		}
 	}
 	if v.Of == ir.Group {
-		n = len(e.hypers)
+		n = len(e.filled)
 	}
 	return float64(n)
 }
 
-func (e *executor[T]) apply(v *ir.Value) {
-	out := make([]float64, e.count(v.Extent))
-	for k := range out {
+// set makes a step value for one unit.
+func (e *executor[T]) set(v *ir.Value, i int, to float64) {
+	s := e.values[v]
+	if s == nil {
+		n := e.count(v.Extent)
+		s = &stepValue{make([]float64, n), make([]bool, n)}
+		e.values[v] = s
+	}
+	s.v[i], s.made[i] = to, true
+}
+
+func (e *executor[T]) apply(v *ir.Value, class int) {
+	for k := range e.count(v.Extent) {
+		if v.Extent == ir.Tensor && e.classOf[k] != class {
+			continue
+		}
 		args := make([]float64, len(v.Args))
 		for i, a := range v.Args {
 			args[i] = e.scalar(a, v.Extent, k)
 		}
 		switch v.Kind {
 		case ir.Apply:
-			out[k] = v.Op.Eval(args)
+			e.set(v, k, v.Op.Eval(args))
 		case ir.Spread:
-			out[k] = args[0]
+			e.set(v, k, args[0])
 		default:
 			e.failf("a step value of kind %d", v.Kind)
 		}
 	}
-	e.values[v] = out
 }
 
-var folds = map[string]elem.Reduction{"sum": elem.ReduceSum, "reduce_min": elem.ReduceMin, "reduce_max": elem.ReduceMax}
-
-// combine folds one value a tensor (or coarser) into v's extent.
-func (e *executor[T]) combine(v *ir.Value, kind elem.Reduction, from ir.Extent, parts []float64) {
-	if from == v.Per {
-		e.values[v] = parts
-		return
-	}
+// fold combines what each tensor has, or each group, in order.
+func (e *executor[T]) fold(s ir.Stage) {
+	v := s.Fold
 	out := make([]float64, e.count(v.Per))
 	for i := range out {
-		out[i] = elem.Identity(kind)
+		out[i] = elem.Identity(v.Op.Reduce)
 	}
-	for k, p := range parts {
-		i := e.at(v.Per, from, k)
-		out[i] = elem.Combine(kind, out[i], p)
+	if s.From[0].Extent == ir.Group {
+		for _, g := range e.filled {
+			out[0] = elem.Combine(v.Op.Reduce, out[0], e.scalar(s.From[0], ir.Group, g))
+		}
+	} else {
+		for k, class := range e.classOf {
+			i := e.at(v.Per, ir.Tensor, k)
+			out[i] = elem.Combine(v.Op.Reduce, out[i], e.scalar(s.From[class], ir.Tensor, k))
+		}
 	}
-	e.values[v] = out
-}
-
-func (e *executor[T]) fold(v *ir.Value) {
-	arg := v.Args[0]
-	parts := make([]float64, e.count(arg.Extent))
-	for k := range parts {
-		parts[k] = e.scalar(arg, arg.Extent, k)
+	for i, to := range out {
+		e.set(v, i, to)
 	}
-	e.combine(v, folds[v.Op.Name], arg.Extent, parts)
 }
 
 // keep replaces states all at once: one may take another's old value.
@@ -225,9 +347,11 @@ func (e *executor[T]) keep(s ir.Stage) {
 		if st.Extent != s.Extent {
 			e.failf("state %s per %s is kept per %s", st.Name, st.Extent, s.Extent)
 		}
-		u := make([]float64, e.count(s.Extent))
+		u := append([]float64(nil), e.frames[i]...)
 		for k := range u {
-			u[k] = e.scalar(s.New[n], s.Extent, k)
+			if s.Extent != ir.Tensor || e.classOf[k] == s.Class {
+				u[k] = e.scalar(s.New[n], s.Extent, k)
+			}
 		}
 		next[i] = u
 	}
@@ -236,40 +360,122 @@ func (e *executor[T]) keep(s ir.Stage) {
 	}
 }
 
-func (e *executor[T]) array(s ir.Stream, k int) []T {
-	switch s.Kind {
-	case ir.XStream:
-		return e.x[k]
-	case ir.GradStream:
-		return e.g[k]
-	case ir.EvalStream:
-		return e.eval[k]
+func (e *executor[T]) rotate(s ir.Stage) {
+	if s.If != nil && e.scalar(s.If, ir.Model, 0) == 0 {
+		return
 	}
-	return e.arrays[s.State][k]
+	last := e.arrays[s.Rotate[len(s.Rotate)-1]]
+	for i := len(s.Rotate) - 1; i > 0; i-- {
+		e.arrays[s.Rotate[i]] = e.arrays[s.Rotate[i-1]]
+	}
+	e.arrays[s.Rotate[0]] = last
 }
 
-func (e *executor[T]) kernel(k *ir.Kernel) {
-	parts := make([][]float64, len(k.Reductions))
+// array is a place of tensor k.
+func (e *executor[T]) array(p ir.Place, k int) []T {
+	var u []T
+	switch p.Kind {
+	case ir.XStream:
+		u = e.x[k]
+	case ir.GradStream:
+		u = e.g[k]
+	case ir.EvalStream:
+		u = e.eval[k]
+	case ir.GivenStream:
+		u = e.given[p.Index].Arrays[k]
+	case ir.ScratchStream:
+		u = e.scratch[p.Index][k]
+	case ir.StateStream:
+		u = e.arrays[p.Index][k]
+	}
+	if len(u) != e.length(p.Extent, k) {
+		e.failf("tensor %d has no array %v", k, p)
+		return make([]T, e.length(p.Extent, k))
+	}
+	return u
+}
+
+// drawn is a tensor's random values of a site.
+func (e *executor[T]) drawn(p ir.Place, k int) []T {
+	u := make([]T, e.length(p.Extent, k))
+	s := e.stream(p.Index, k)
+	switch p.Name {
+	case "normal":
+		elem.Normal(u, s, 0)
+	case "uniform":
+		elem.Uniform(u, s, 0)
+	case "rademacher":
+		elem.Rademacher(u, s, 0)
+	default:
+		e.failf("nothing draws %q", p.Name)
+	}
+	return u
+}
+
+func (e *executor[T]) narrow(i, k int, u []T, chance bool) {
+	s := e.plan.Program.States[i]
+	var words []uint32
+	if s.As.Stochastic && chance {
+		words = make([]uint32, len(u))
+		elem.Words(words, elem.RoundingStream(e.stream(0, k), i), 0)
+	}
+	elem.RoundTrip(s.As.Format, u, words)
+}
+
+func (e *executor[T]) kernel(k *ir.Kernel, class int) {
 	for i := range e.tensors {
-		scalars := make([]T, len(k.Scalars))
-		for n, s := range k.Scalars {
-			scalars[n] = T(e.scalar(s.Value, ir.Tensor, i))
+		if e.classOf[i] == class {
+			e.kernelOn(k, i)
 		}
-		folded := make([][]T, len(k.Reductions))
-		for j := range e.x[i] {
-			e.element(k, i, j, scalars, folded)
+	}
+}
+
+func (e *executor[T]) kernelOn(k *ir.Kernel, i int) {
+	scalars := make([]T, len(k.Scalars))
+	for n, s := range k.Scalars {
+		scalars[n] = T(e.scalar(s.Value, ir.Tensor, i))
+	}
+	arrays := make([][]T, len(k.Streams))
+	for n, s := range k.Streams {
+		switch s.Kind {
+		case ir.DrawStream:
+			arrays[n] = e.drawn(s.Place, i)
+		case ir.CollectStream:
+			arrays[n] = make([]T, e.length(k.Domain, i))
+		default:
+			arrays[n] = e.array(s.Place, i)
 		}
-		for n, r := range k.Reductions {
-			parts[n] = append(parts[n], elem.Reduce(r.Kind, folded[n]))
-		}
+	}
+	folded := make([][]T, len(k.Reductions))
+	for j := range e.length(k.Domain, i) {
+		e.element(k, i, j, arrays, scalars, folded)
 	}
 	for n, r := range k.Reductions {
-		e.combine(r.Result, r.Kind, ir.Tensor, parts[n])
+		e.set(r.Result, i, elem.Reduce(r.Kind, folded[n]))
+	}
+	rows, cols := interp.Dims(ir.Elem, e.tensors[i].Shape)
+	for _, c := range k.Collects {
+		to := e.array(c.To, i)
+		out := make([]float64, len(to))
+		if c.To.Extent == ir.Row {
+			elem.ReduceRows(c.Kind, out, arrays[c.Stream], cols)
+		} else {
+			elem.ReduceCols(c.Kind, out, arrays[c.Stream], rows)
+		}
+		for n, v := range out {
+			to[n] = T(v)
+		}
+	}
+	for n, s := range k.Streams {
+		if s.Kind == ir.StateStream && s.Write {
+			e.narrow(s.Index, i, arrays[n], true)
+		}
 	}
 }
 
-func (e *executor[T]) element(k *ir.Kernel, i, j int, scalars []T, folded [][]T) {
+func (e *executor[T]) element(k *ir.Kernel, i, j int, arrays [][]T, scalars []T, folded [][]T) {
 	values := make([]T, len(k.Instrs))
+	_, cols := interp.Dims(ir.Elem, e.tensors[i].Shape)
 	get := func(o ir.Operand, now int) T {
 		if o.Scalar {
 			return scalars[o.Index]
@@ -281,10 +487,19 @@ func (e *executor[T]) element(k *ir.Kernel, i, j int, scalars []T, folded [][]T)
 	}
 	for n, in := range k.Instrs {
 		if in.Op == "load" {
-			if !k.Streams[in.Stream].Read {
+			s, at := k.Streams[in.Stream], j
+			switch {
+			case !s.Read:
 				e.failf("kernel %s loads a stream that it does not read", k.Name)
+			case s.Extent == k.Domain:
+			case s.Extent == ir.Row && k.Domain == ir.Elem:
+				at = j / cols
+			case s.Extent == ir.Col && k.Domain == ir.Elem:
+				at = j % cols
+			default:
+				e.failf("kernel %s over %s loads an array per %s", k.Name, k.Domain, s.Extent)
 			}
-			values[n] = e.array(k.Streams[in.Stream], i)[j]
+			values[n] = arrays[in.Stream][at]
 			continue
 		}
 		args := make([]T, len(in.Args))
@@ -303,10 +518,10 @@ func (e *executor[T]) element(k *ir.Kernel, i, j int, scalars []T, folded [][]T)
 		folded[n] = append(folded[n], get(r.Value, len(k.Instrs)))
 	}
 	for _, s := range k.Stores {
-		if !k.Streams[s.Stream].Write {
-			e.failf("kernel %s stores to a stream that it does not write", k.Name)
+		if st := k.Streams[s.Stream]; !st.Write || st.Extent != k.Domain {
+			e.failf("kernel %s stores to a stream that it does not write, or per %s", k.Name, st.Extent)
 		}
-		e.array(k.Streams[s.Stream], i)[j] = get(s.Value, len(k.Instrs))
+		arrays[s.Stream][j] = get(s.Value, len(k.Instrs))
 	}
 }
 
@@ -324,6 +539,164 @@ func evalIn[T elem.Float](o *op.Op, args []T) T {
 		return T(o.Eval(args))
 	}
 	panic("element type")
+}
+
+// wholeArray runs a whole-array operator on the tensors of its class for which its guard holds.
+func (e *executor[T]) wholeArray(s ir.Stage) {
+	v := s.Array
+	for k := range e.tensors {
+		if e.classOf[k] != s.Class || s.If != nil && e.scalar(s.If, ir.Tensor, k) == 0 {
+			if e.classOf[k] == s.Class && !v.Extent.IsArray() {
+				e.set(v, k, math.NaN()) // what is there then, nobody may use
+			}
+			continue
+		}
+		rows, cols := 1, 1
+		if v.Extent.IsArray() {
+			rows, cols = interp.Dims(v.Extent, e.tensors[k].Shape)
+		}
+		c := &matrix.Call[T]{Out: matrix.Array[T]{Data: make([]T, rows*cols), Rows: rows, Cols: cols}}
+		for n, place := range s.In[s.Class] {
+			r, w := interp.Dims(v.Args[n].Extent, e.tensors[k].Shape)
+			c.In = append(c.In, matrix.Array[T]{Data: e.array(place, k), Rows: r, Cols: w})
+		}
+		if v.Op.Name == "matmul" && v.Args[0].Extent <= ir.Col { // a vector from the left is a row
+			c.In[0].Rows, c.In[0].Cols = 1, c.In[0].Rows
+			c.Out.Rows, c.Out.Cols = 1, c.Out.Rows
+		}
+		for _, a := range v.Args[v.Op.Args : v.Op.Args+len(v.Op.Params)] {
+			c.Params = append(c.Params, e.scalar(a, ir.Tensor, k))
+		}
+		switch c := any(c).(type) {
+		case *matrix.Call[float32]:
+			v.Op.Array32(c)
+		case *matrix.Call[float64]:
+			v.Op.Array64(c)
+		}
+		if v.Extent.IsArray() {
+			copy(e.array(s.Out, k), c.Out.Data)
+		} else {
+			e.set(v, k, float64(c.Out.Data[0]))
+		}
+	}
+}
+
+// order computes an order statistic: of lines, of tensors, or over the tensors of a group or the model.
+func (e *executor[T]) order(s ir.Stage) {
+	v := s.Array
+	for unit := range e.count(min(v.Per, ir.Tensor)) {
+		var parts, marks [][]T
+		for k, class := range e.classOf {
+			if v.Per >= ir.Tensor && (k != unit || class != s.Class) || e.at(min(v.Per, ir.Tensor), ir.Tensor, k) != unit {
+				continue
+			}
+			if len(s.In[class]) == 0 || s.If != nil && e.scalar(s.If, ir.Tensor, k) == 0 {
+				continue
+			}
+			if v.Per.IsArray() {
+				e.orderLines(s, k)
+				continue
+			}
+			parts = append(parts, e.array(s.In[class][0], k))
+			if v.Mask {
+				marks = append(marks, e.array(s.Out, k))
+			}
+		}
+		if v.Per.IsArray() || v.Per == ir.Tensor && len(parts) == 0 {
+			if v.Per == ir.Tensor && e.classOf[unit] == s.Class && !v.Mask {
+				e.set(v, unit, math.NaN()) // likewise
+			}
+			continue
+		}
+		k := elem.Rank(e.scalar(v.Args[1], min(v.Per, ir.Tensor), unit))
+		if v.Mask {
+			elem.TopK(marks, parts, k)
+		} else {
+			e.set(v, unit, float64(elem.Kth(parts, k, nil)))
+		}
+	}
+}
+
+func (e *executor[T]) orderLines(s ir.Stage, k int) {
+	v := s.Array
+	_, cols := interp.Dims(ir.Elem, e.tensors[k].Shape)
+	out, rank := e.array(s.Out, k), elem.Rank(e.scalar(v.Args[1], ir.Tensor, k))
+	clear(out)
+	elem.EachLine(v.Per == ir.Row, e.array(s.In[s.Class][0], k), cols, func(line int, values []T, at []int) {
+		if !v.Mask {
+			out[line] = elem.Kth([][]T{values}, rank, nil)
+			return
+		}
+		marks := make([]T, len(values))
+		elem.TopK([][]T{marks}, [][]T{values}, rank)
+		for n, j := range at {
+			out[j] = marks[n]
+		}
+	})
+}
+
+// probe asks the model. Afterwards the step's gradient is no longer what it was.
+func (e *executor[T]) probe(s ir.Stage) {
+	if s.If != nil && e.scalar(s.If, ir.Model, 0) == 0 {
+		if s.Loss != nil {
+			e.set(s.Loss, 0, math.NaN()) // what is there then, nobody may use
+		}
+		return
+	}
+	operand := func(n int) [][]T {
+		var all [][]T
+		for k, class := range e.classOf {
+			all = append(all, append([]T(nil), e.array(s.In[class][n], k)...))
+		}
+		return all
+	}
+	point := operand(0)
+	var grads [][]T
+	if s.Probe.Name == "hvp" {
+		grads = e.product(point, operand(1))
+	} else {
+		var loss float64
+		grads, loss, _ = e.closure(point)
+		if s.Loss != nil {
+			e.set(s.Loss, 0, loss)
+		}
+	}
+	for k := range e.tensors {
+		if s.Probe.Extent.IsArray() {
+			copy(e.array(s.Out, k), grads[k])
+		}
+	}
+	for _, u := range e.g {
+		for j := range u {
+			u[j] = T(math.NaN())
+		}
+	}
+}
+
+func (e *executor[T]) product(x, v [][]T) [][]T {
+	var out [][]T
+	for _, u := range x {
+		out = append(out, make([]T, len(u)))
+	}
+	h := elem.DifferenceStep(x, v)
+	if h == 0 {
+		return out
+	}
+	at := func(h float64) (copied [][]T) {
+		for i := range x {
+			elem.DifferencePoint(out[i], x[i], v[i], h)
+		}
+		grads, _, _ := e.closure(out)
+		for _, u := range grads {
+			copied = append(copied, append([]T(nil), u...))
+		}
+		return copied
+	}
+	above, below := at(h), at(-h)
+	for i := range x {
+		elem.Difference(out[i], above[i], below[i], h)
+	}
+	return out
 }
 
 // same compares by bits, all NaNs alike.

@@ -18,11 +18,14 @@ func weight(e ir.Extent) int {
 	return 1000
 }
 
+// tooWide is the price of an array beyond those that a pass may touch.
+const tooWide = 1_000_000
+
 // maxPlacing bounds the instructions that place builds while it looks for the best placement.
-const maxPlacing = 1_000_000
+const maxPlacing = 4_000_000
 
 // maxScratch is how many values place considers keeping between passes instead of computing them again.
-const maxScratch = 48
+const maxScratch = 512
 
 // place decides in which pass each array takes its new value, and which values are kept in scratch between passes. An
 // early store lets later passes read the new value instead of computing it again, at the price of the old one. The
@@ -40,16 +43,29 @@ func (cc *classCut) place() {
 	if !ok {
 		panic("pass: no placement of " + cc.c.p.Name)
 	}
-	best = cc.improve(best, &budget)
 	before := len(cc.stores)
 	cc.candidates()
-	if len(cc.stores) > before {
-		cc.improve(best, &budget)
+	cc.switchAll(before, true)
+	if cost, ok := cc.cost(&budget); ok && cost < best {
+		best = cost
+	} else {
+		cc.switchAll(before, false)
+	}
+	cc.improve(best, &budget)
+}
+
+// switchAll switches the stores from an index on.
+func (cc *classCut) switchAll(from int, on bool) {
+	for i := from; i < len(cc.stores); i++ {
+		s := &cc.stores[i]
+		if s.pass = off; on {
+			s.pass = cc.c.level[s.value]
+		}
 	}
 }
 
 // improve moves one store at a time as long as that lowers the cost.
-func (cc *classCut) improve(best int, budget *int) int {
+func (cc *classCut) improve(best int, budget *int) {
 	for improved := true; improved; {
 		improved = false
 		for i := range cc.stores {
@@ -58,7 +74,7 @@ func (cc *classCut) improve(best int, budget *int) int {
 			for _, p := range cc.choices(*s) {
 				if *budget < 0 {
 					s.pass = chosen
-					return best
+					return
 				}
 				s.pass = p
 				if cost, ok := cc.cost(budget); ok && cost < best {
@@ -68,20 +84,15 @@ func (cc *classCut) improve(best int, budget *int) int {
 			s.pass = chosen
 		}
 	}
-	return best
 }
 
-// choices are the passes in which a store may stand.
+// choices are the passes in which a store may stand: for one that lasts, the first and the last possible.
 func (cc *classCut) choices(s store) []int {
 	from := cc.c.level[s.value]
 	if !s.lasting {
 		return []int{off, from}
 	}
-	var out []int
-	for p := max(from, cc.c.probes); p < cc.c.passes; p++ {
-		out = append(out, p)
-	}
-	return out
+	return []int{max(from, cc.c.probes), cc.c.passes - 1}
 }
 
 // cost counts arrays read and written over all passes, and by less the operations; false if a pass needs a value that
@@ -90,19 +101,28 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 	total := 0
 	for n := range cc.c.passes {
 		for _, d := range domains {
+			if cc.idle(n, d) {
+				continue
+			}
 			k := cc.build(n, d)
 			if k == nil {
 				return 0, false
 			}
 			*budget -= 4*len(k.Instrs) + 1
 			cost := costOf(k)
-			total += (cost.Reads+cost.Writes)*weight(d) + cost.Flops
+			total += (cost.Reads+cost.Writes)*weight(d) + cost.Flops + max(0, len(k.Streams)-MaxStreams)*tooWide
 		}
 	}
 	if !cc.operandsThere() {
 		return 0, false
 	}
 	return total, true
+}
+
+// idle reports whether pass n has nothing to do over a domain.
+func (cc *classCut) idle(n int, domain ir.Extent) bool {
+	return len(cc.reduces[at{n, domain}]) == 0 &&
+		!slices.ContainsFunc(cc.stores, func(s store) bool { return s.pass == n && s.place.Extent == domain })
 }
 
 // required plans scratch arrays for what must be in memory: the operands of whole-array operators and probes that are
@@ -116,12 +136,14 @@ func (cc *classCut) required() {
 			cc.scratch(v, c.levelOf(v))
 		}
 	}
+	for _, v := range cc.barrier {
+		for n := range v.Args {
+			want(cc.operand(v, n))
+		}
+	}
 	for _, v := range cc.order {
 		switch {
-		case v.Kind == ir.Array || v.Kind == ir.Probe:
-			for n := range v.Args {
-				want(cc.operand(v, n))
-			}
+		case isShared(v):
 		case v.Kind == ir.Apply || v.Kind == ir.Spread || v.Kind == ir.Reduce:
 			for _, a := range v.Args {
 				if v.Extent == ir.Elem && v.Kind != ir.Reduce && (a.Extent == ir.Row || a.Extent == ir.Col) {
@@ -173,15 +195,37 @@ func (cc *classCut) candidates() {
 			}
 		}
 	}
+	needed := map[*ir.Value]bool{} // by something that only a later pass can compute
+	for _, v := range cc.order {
+		for _, a := range v.Args {
+			if !isShared(v) && cc.c.level[v] > cc.c.level[a] {
+				needed[a] = true
+			}
+		}
+	}
 	found := 0
 	for k := len(cc.order) - 1; k >= 0 && found < maxScratch; k-- {
 		v := cc.order[k]
+		if !needed[v] {
+			continue
+		}
 		stored := slices.ContainsFunc(cc.byValue[v], func(i int) bool { return !cc.stores[i].lasting })
-		if times[v] > 1 && !stored && cc.c.level[v] < cc.c.passes-1 {
+		if times[v] > 1 && !stored && cc.c.level[v] < cc.c.passes-1 && cc.leaves(v) > 2 {
 			found++
 			cc.scratch(v, off)
 		}
 	}
+}
+
+// leaves counts the arrays from which v is computed, up to 3.
+func (cc *classCut) leaves(v *ir.Value) int {
+	n := 0
+	for _, a := range ir.Above(func(a *ir.Value) bool { return n > 2 || !a.Extent.IsArray() || inMemory(a) }, v) {
+		if n < 3 && inMemory(a) {
+			n++
+		}
+	}
+	return n
 }
 
 // operandsThere reports whether every whole-array operator and probe finds its operands in memory.

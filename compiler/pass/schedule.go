@@ -5,12 +5,18 @@ import (
 	"github.com/optc-lang/optc/compiler/op"
 )
 
-// MaxWork bounds the passes of a rule times its values: every pass may compute anew what the ones before it have.
+// MaxWork bounds the passes of a rule times its arrays: every pass may compute anew what the ones before it have.
 const MaxWork = 250_000
 
 // Work is what Schedule would have to do, in units of MaxWork.
 func Work(p *ir.Program, classes []ir.Class) int {
-	return newCut(p, classes, p.Roots()).passes * len(ir.Reachable(p.Roots()...)) * len(classes)
+	arrays := 0
+	for _, v := range ir.Reachable(p.Roots()...) {
+		if v.Extent.IsArray() {
+			arrays++
+		}
+	}
+	return newCut(p, classes, p.Roots()).passes * arrays * len(classes)
 }
 
 // Schedule cuts the program, whose Work is within MaxWork, into stages: step values by extent, and the fewest passes over
@@ -144,7 +150,7 @@ func newCut(p *ir.Program, classes []ir.Class, roots []*ir.Value) *cut {
 				}
 			}
 		}
-		cc.order = ir.Reachable(cc.roots...)
+		cc.order = ir.Above(isShared, cc.roots...)
 		cc.reduces, cc.byValue, cc.byPlace = map[at][]*ir.Value{}, map[*ir.Value][]int{}, map[array][]int{}
 		for _, v := range cc.order {
 			l := c.levelOf(v)
@@ -153,7 +159,12 @@ func newCut(p *ir.Program, classes []ir.Class, roots []*ir.Value) *cut {
 				k := at{l - 1, v.Args[0].Extent}
 				cc.reduces[k] = append(cc.reduces[k], v)
 			}
-			if v.Kind == ir.Array || v.Kind == ir.Probe {
+			if isBarrier(v) && !isShared(v) {
+				cc.barrier = append(cc.barrier, v)
+			}
+		}
+		for _, v := range c.order {
+			if isBarrier(v) && isShared(v) {
 				cc.barrier = append(cc.barrier, v)
 			}
 		}
@@ -169,6 +180,9 @@ func newCut(p *ir.Program, classes []ir.Class, roots []*ir.Value) *cut {
 	c.passes = max(c.passes, 1)
 	return c
 }
+
+// isBarrier reports whether v reads whole arrays from memory.
+func isBarrier(v *ir.Value) bool { return v.Kind == ir.Array || v.Kind == ir.Probe }
 
 // arg is operand n of a shared value for a class.
 func (c *cut) arg(v *ir.Value, n, class int) *ir.Value {
@@ -386,10 +400,17 @@ func markStates(states []bool, p *ir.Program, s *specializer) {
 			states[v.Index] = true
 		}
 	}
-	for _, v := range ir.Reachable(s.roots(p)...) {
+	roots := s.roots(p)
+	for _, v := range ir.Above(isShared, roots...) {
+		if isShared(v) {
+			continue
+		}
 		for _, a := range v.Args {
 			mark(a)
 		}
+	}
+	for _, v := range roots[s.own:] { // operands of shared values
+		mark(v)
 	}
 	mark(s.of(p.X))
 	if p.Eval != nil {

@@ -14,8 +14,9 @@ import (
 func (s *scheduler) stages(c *cut, suffix string) []ir.Stage {
 	var out []ir.Stage
 	done := map[*ir.Value]bool{}
+	merged := c.merged()
 	for n := 0; n <= c.passes; n++ {
-		out = append(out, c.between(n, done)...)
+		out = append(out, c.between(n, merged, done)...)
 		if n == c.passes {
 			break
 		}
@@ -44,12 +45,15 @@ type node struct {
 
 // between computes what may run before pass n and has not. In a round, the values of the model come first, then those of
 // groups and tensors, which may read them, then folds, whole-array operators and probes, which the next round may read.
-func (c *cut) between(n int, done map[*ir.Value]bool) []ir.Stage {
+func (c *cut) between(n int, merged []node, done map[*ir.Value]bool) []ir.Stage {
 	round := map[*ir.Value]int{}
 	var rounds [][]node
 	visit := func(v *ir.Value, class int) {
 		isNode := !v.Extent.IsArray() && len(v.Args) > 0 && !arrayReduce(v) || v.Kind == ir.Array || v.Kind == ir.Probe
-		if _, seen := round[v]; seen || !isNode || done[v] || c.level[v] > n {
+		if done[v] || c.level[v] > n || !isNode {
+			return
+		}
+		if _, seen := round[v]; seen {
 			return
 		}
 		r := 0
@@ -72,7 +76,7 @@ func (c *cut) between(n int, done map[*ir.Value]bool) []ir.Stage {
 		}
 		rounds[r] = append(rounds[r], node{v, class})
 	}
-	for _, v := range c.merged() {
+	for _, v := range merged {
 		visit(v.v, v.class)
 	}
 	var out []ir.Stage
