@@ -132,7 +132,7 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
 
 func (o *Optimizer[T]) orderLines(s *Order, u, out []T, k, param int) {
-	elem.EachLine(s.Per == PerRow, u, o.cols(param), func(line int, values []T, at []int) {
+	elem.EachLine(s.Per == PerRow, u, o.axis(Rows, param), o.cols(param), func(line int, values []T, at []int) {
 		if !s.Top {
 			out[line] = elem.Kth([][]T{values}, k, nil)
 			return

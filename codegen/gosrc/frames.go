@@ -99,13 +99,16 @@ func crossing(stages []ir.Stage) []*ir.Value {
 		}
 		if s.Array != nil {
 			read(s.Array, i)
-			for _, v := range s.Array.Args[s.Array.Op.Args:] {
+			for _, v := range s.Array.Args[s.Array.Op.Args : s.Array.Op.Args+len(s.Array.Op.Params)] {
 				read(v, i)
 			}
 		}
 		read(s.Probe, i)
 		read(s.Loss, i)
 		read(s.If, i)
+		for _, v := range s.Ifs {
+			read(v, i)
+		}
 		if s.Kernel != nil {
 			for _, k := range s.Kernel.Scalars {
 				read(k.Value, i)

@@ -136,11 +136,15 @@ func (g *generator) order(s ir.Stage) []jen.Code {
 		fields = append(fields, field("To", jen.Op("&").Add(slotLiteral(g.frames.of(v)))))
 	}
 	return append(fields, field("If", jen.Index().Op("*").Qual(runtimePath, "Slot").ValuesFunc(func(list *jen.Group) {
-		for range s.In {
-			if s.If == nil {
+		for class := range s.In {
+			cond := s.If
+			if s.Ifs != nil {
+				cond = s.Ifs[class]
+			}
+			if cond == nil {
 				list.Nil()
 			} else {
-				list.Op("&").Add(slotLiteral(g.frames.of(s.If)))
+				list.Op("&").Add(slotLiteral(g.frames.of(cond)))
 			}
 		}
 	})))

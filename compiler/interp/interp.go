@@ -77,6 +77,10 @@ func New[T elem.Float](p *ir.Program, tensors []Tensor, groups int) *Machine[T] 
 	for _, s := range p.States {
 		m.states = append(m.states, m.fill(s))
 	}
+	for i, s := range p.States {
+		s.As.Stochastic = false // the value before the first step is rounded to nearest
+		m.narrow(i, s, m.states[i])
+	}
 	m.Given = make([]Given[T], len(p.Givens))
 	return m
 }

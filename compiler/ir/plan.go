@@ -41,6 +41,7 @@ type Stage struct {
 	Out    Place     // of Array and Probe, if it gives an array
 	Loss   *Value    // of Probe: the probe of the loss at the same point; nil if none is asked for
 	If     *Value    // of Array, Probe and Rotate: they are left out where it does not hold; nil when always
+	Ifs    []*Value  // of an Array over many tensors: If by class
 	Keep   []int     // states that take their new value, all at once
 	New    []*Value  // of Keep: what each takes; the first step's differs from Program's
 	Rotate []int     // states whose arrays move on: each takes the one before it, the first that of the last

@@ -31,11 +31,10 @@ const maxScratch = 512
 // early store lets later passes read the new value instead of computing it again, at the price of the old one. The
 // choice that moves the fewest bytes wins.
 func (cc *classCut) place() {
-	last := cc.c.passes - 1
 	cc.required()
 	for i := range cc.stores {
 		if cc.stores[i].lasting {
-			cc.stores[i].pass = last
+			cc.stores[i].pass = cc.last(cc.stores[i])
 		}
 	}
 	budget := maxPlacing
@@ -92,14 +91,22 @@ func (cc *classCut) choices(s store) []int {
 	if !s.lasting {
 		return []int{off, from}
 	}
-	return []int{max(from, cc.c.probes), cc.c.passes - 1}
+	return []int{max(from, cc.c.probes), cc.last(s)}
+}
+
+// last is the pass by which a store has happened. Elements have read their rows and columns before these change.
+func (cc *classCut) last(s store) int {
+	if s.place.Extent == ir.Elem {
+		return cc.c.passes - 1
+	}
+	return cc.c.passes
 }
 
 // cost counts arrays read and written over all passes, and by less the operations; false if a pass needs a value that
 // is no longer there, or not yet.
 func (cc *classCut) cost(budget *int) (int, bool) {
 	total := 0
-	for n := range cc.c.passes {
+	for n := range cc.c.passes + 1 {
 		for _, d := range domains {
 			if cc.idle(n, d) {
 				continue

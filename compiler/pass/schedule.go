@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"slices"
+
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 )
@@ -269,7 +271,7 @@ func (c *cut) rotations() []rotation {
 		r := rotation{states: []int{last}}
 		for i := last; !taken[i]; i = r.states[0] {
 			from, cond := c.moved(i)
-			if from < 0 || len(r.states) > 1 && cond != r.cond || c.p.States[from].As != c.p.States[i].As {
+			if from < 0 || taken[from] || slices.Contains(r.states, from) || len(r.states) > 1 && cond != r.cond || c.p.States[from].As != c.p.States[i].As {
 				break
 			}
 			r.states, r.cond = append([]int{from}, r.states...), cond
@@ -292,7 +294,7 @@ func (c *cut) moved(i int) (int, *ir.Value) {
 	if v.Kind == ir.Apply && v.Op.Name == "where" && v.Args[0].Extent <= ir.Model && v.Args[2] == c.p.Pool.Load(i) {
 		cond, v = v.Args[0], v.Args[1]
 	}
-	if !s.Extent.IsArray() || v.Kind != ir.Load || v.Index == i || c.p.States[v.Index].Extent != s.Extent {
+	if !s.Extent.IsArray() || s.As.Stochastic || v.Kind != ir.Load || v.Index == i || c.p.States[v.Index].Extent != s.Extent {
 		return -1, nil
 	}
 	return v.Index, cond

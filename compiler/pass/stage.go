@@ -17,15 +17,12 @@ func (s *scheduler) stages(c *cut, suffix string) []ir.Stage {
 	merged := c.merged()
 	for n := 0; n <= c.passes; n++ {
 		out = append(out, c.between(n, merged, done)...)
-		if n == c.passes {
-			break
-		}
 		for _, d := range domains {
 			for i, cc := range c.classes {
-				k := cc.build(n, d)
-				if len(k.Stores)+len(k.Reductions) == 0 {
+				if cc.idle(n, d) {
 					continue
 				}
+				k := cc.build(n, d)
 				s.name(k, suffix, i, n)
 				for _, r := range k.Reductions {
 					done[r.Result] = true
@@ -189,6 +186,9 @@ func (c *cut) arrayStage(v *ir.Value, class int) ir.Stage {
 		st.In = append(st.In, in)
 	}
 	st.Out, _ = c.classes[class].home(v)
+	if isShared(v) && st.If != nil {
+		st.If, st.Ifs = nil, c.from(v, len(v.Args)-1)
+	}
 	return st
 }
 

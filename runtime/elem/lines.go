@@ -62,14 +62,11 @@ func AddCols[T Float](r Reduction, out []float64, u []T, first int) {
 	}
 }
 
-// EachLine calls f for each row (or column) of a matrix of so many columns, with the line's values and where they stand.
-func EachLine[T Float](rows bool, u []T, cols int, f func(line int, values []T, at []int)) {
-	if cols == 0 {
-		return
-	}
-	lines, length, step, next := cols, len(u)/cols, cols, 1
-	if rows {
-		lines, length, step, next = len(u)/cols, cols, 1, cols
+// EachLine calls f for each row (or column) of a matrix, with the line's values and where they stand.
+func EachLine[T Float](byRow bool, u []T, rows, cols int, f func(line int, values []T, at []int)) {
+	lines, length, step, next := cols, rows, cols, 1
+	if byRow {
+		lines, length, step, next = rows, cols, 1, cols
 	}
 	values, at := make([]T, length), make([]int, length)
 	for line := range lines {
