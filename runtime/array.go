@@ -129,10 +129,33 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 	}
 }
 
+// firstAxis is the extent of one value for each of a matrix's first axis.
+func (e Extent) firstAxis() Extent {
+	if e == PerColCol || e == PerColRow {
+		return PerCol
+	}
+	return PerRow
+}
+
+// matrix is how many rows and columns a parameter's matrix of an extent has.
+func (o *Optimizer[T]) matrix(e Extent, param int) (rows, cols int) {
+	rows, cols = o.axis(Rows, param), o.axis(Cols, param)
+	switch e {
+	case PerRowRow:
+		return rows, rows
+	case PerColCol:
+		return cols, cols
+	case PerColRow:
+		return cols, rows
+	}
+	return rows, cols
+}
+
 func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
 
 func (o *Optimizer[T]) orderLines(s *Order, u, out []T, k, param int) {
-	elem.EachLine(s.Per == PerRow, u, o.axis(Rows, param), o.cols(param), func(line int, values []T, at []int) {
+	rows, cols := o.matrix(s.Of, param)
+	elem.EachLine(s.Per == s.Of.firstAxis(), u, rows, cols, func(line int, values []T, at []int) {
 		if !s.Top {
 			out[line] = elem.Kth([][]T{values}, k, nil)
 			return

@@ -279,7 +279,7 @@ func (r *Rule) checkPass(p *Pass) error {
 		}
 	}
 	for _, c := range p.Collects {
-		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain != PerElem || !c.To.Extent.isLine() || r.checkPlaces(c.To) != nil {
+		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain < PerElem || !c.To.Extent.isLine() || r.checkPlaces(c.To) != nil {
 			return fmt.Errorf("collect %v", c)
 		}
 	}

@@ -103,7 +103,7 @@ func (m *machine[T]) init(o *Optimizer[T]) {
 	m.args = new(Args)
 	splats, partials, lines, totals := 0, 0, 0, 0
 	for param := range o.x {
-		totals = max(totals, o.cols(param))
+		totals = max(totals, o.cols(param), o.axis(Rows, param))
 	}
 	for _, stages := range [][]stage[T]{o.first, o.later, o.evals} {
 		for i := range stages {

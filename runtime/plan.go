@@ -174,6 +174,7 @@ const (
 // Order is an order statistic: the K-th smallest value, or with Top the mask of the K largest.
 type Order struct {
 	Top bool
+	Of  Extent // of the values
 	Per Extent
 	In  []Place // by class; of kind StreamNone for a class that has none
 	Out Place   // of Top, or of values per row or column

@@ -117,7 +117,7 @@ func (o *Optimizer[T]) drain(s *stage[T], a *Args, c chunk, at int) {
 		}
 	}
 	for i, collect := range s.Pass.Collects {
-		o.collect(collect, window[T](a, collect.Stream)[:a.N], o.lines[s.lines[i][c.param]:], c.param, at)
+		o.collect(s.Pass.Domain, collect, window[T](a, collect.Stream)[:a.N], o.lines[s.lines[i][c.param]:], c.param, at)
 	}
 }
 
@@ -143,7 +143,7 @@ func (o *Optimizer[T]) setLines(s *stage[T]) int {
 		for param := range o.x {
 			starts[param] = n
 			if o.classOf[param] == s.Class {
-				n += o.linesOf(c, param)
+				n += o.linesOf(s.Pass.Domain, c, param)
 			}
 		}
 		s.lines = append(s.lines, starts)
@@ -151,12 +151,12 @@ func (o *Optimizer[T]) setLines(s *stage[T]) int {
 	return n
 }
 
-func (o *Optimizer[T]) linesOf(c Collect, param int) int {
-	length := len(o.x[param])
-	if c.To.Extent == PerRow {
-		return int(o.tensors[param][TensorRows]) + blocks(length)
+func (o *Optimizer[T]) linesOf(domain Extent, c Collect, param int) int {
+	rows, cols := o.matrix(domain, param)
+	if c.To.Extent == domain.firstAxis() {
+		return rows + blocks(rows*cols)
 	}
-	return (length + chunkElements - 1) / chunkElements * min(o.cols(param), chunkElements)
+	return (rows*cols + chunkElements - 1) / chunkElements * min(cols, chunkElements)
 }
 
 func (o *Optimizer[T]) startLines(s *stage[T]) {
@@ -164,7 +164,7 @@ func (o *Optimizer[T]) startLines(s *stage[T]) {
 		identity := elem.Identity(c.Kind)
 		for param := range o.x {
 			if o.classOf[param] == s.Class {
-				lines := o.lines[s.lines[i][param]:][:o.linesOf(c, param)]
+				lines := o.lines[s.lines[i][param]:][:o.linesOf(s.Pass.Domain, c, param)]
 				for k := range lines {
 					lines[k] = identity
 				}
@@ -174,9 +174,9 @@ func (o *Optimizer[T]) startLines(s *stage[T]) {
 }
 
 // collect takes in the elements from an index on.
-func (o *Optimizer[T]) collect(c Collect, w []T, lines []float64, param, at int) {
-	cols := o.cols(param)
-	if c.To.Extent == PerRow {
+func (o *Optimizer[T]) collect(domain Extent, c Collect, w []T, lines []float64, param, at int) {
+	_, cols := o.matrix(domain, param)
+	if c.To.Extent == domain.firstAxis() {
 		for len(w) > 0 {
 			row, block := at/cols, at/elem.Block
 			n := min(len(w), (row+1)*cols-at, (block+1)*elem.Block-at)
@@ -201,18 +201,18 @@ func (o *Optimizer[T]) endLines(s *stage[T]) {
 			if o.classOf[param] != s.Class {
 				continue
 			}
-			lines := o.lines[s.lines[i][param]:][:o.linesOf(c, param)]
-			if c.To.Extent == PerRow {
-				o.endRows(c, to, lines, param)
+			lines := o.lines[s.lines[i][param]:][:o.linesOf(s.Pass.Domain, c, param)]
+			rows, cols := o.matrix(s.Pass.Domain, param)
+			if c.To.Extent == s.Pass.Domain.firstAxis() {
+				endRows(c, to, lines, cols)
 			} else {
-				o.endCols(c, to, lines, param)
+				o.endCols(c, to, lines, rows*cols)
 			}
 		}
 	}
 }
 
-func (o *Optimizer[T]) endRows(c Collect, to []T, lines []float64, param int) {
-	cols := o.cols(param)
+func endRows[T Float](c Collect, to []T, lines []float64, cols int) {
 	for row := range to {
 		value := elem.Identity(c.Kind)
 		for block := row * cols / elem.Block; cols > 0 && block <= ((row+1)*cols-1)/elem.Block; block++ {
@@ -222,12 +222,12 @@ func (o *Optimizer[T]) endRows(c Collect, to []T, lines []float64, param int) {
 	}
 }
 
-func (o *Optimizer[T]) endCols(c Collect, to []T, lines []float64, param int) {
+func (o *Optimizer[T]) endCols(c Collect, to []T, lines []float64, length int) {
 	totals := o.totals[:len(to)]
 	for i := range totals {
 		totals[i] = elem.Identity(c.Kind)
 	}
-	length, width := len(o.x[param]), min(len(to), chunkElements)
+	width := min(len(to), chunkElements)
 	for from := 0; from < length; from += chunkElements {
 		col, n := 0, width
 		if len(to) > chunkElements {

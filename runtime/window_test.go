@@ -16,7 +16,9 @@ func bareRule[T Float](stages ...Stage) *Rule {
 		ModelSlots: ModelFree + 8, GroupSlots: GroupHypers + 8, TensorSlots: TensorFree + 8, First: stages, Later: stages}
 }
 
-func at(kind StreamKind, index int, e Extent) Place { return Place{Kind: kind, Index: index, Extent: e} }
+func at(kind StreamKind, index int, e Extent) Place {
+	return Place{Kind: kind, Index: index, Extent: e}
+}
 
 // lineShapes are shapes whose rows and columns lie in every way across blocks, windows and chunks.
 var lineShapes = [][]int{{}, {1}, {0}, {3, 0}, {0, 3}, {7}, {3, 5}, {1000, 3}, {3, 1000}, {70, 1000}, {2, 70000}, {70000, 2}, {2, 3, 4},
@@ -115,27 +117,26 @@ func TestLines(t *testing.T) {
 }
 
 func testLines[T Float](t *testing.T, kind elem.Reduction) {
-	for i, workers := range []int{1, 2, 5} {
+	for i, workers := range []int{1, 5} {
 		rng := rand.New(rand.NewPCG(uint64(kind), 7))
-		params, grads := modelOf[T](rng, lineShapes, []int{0, 0, 30}[i])
+		params, grads := modelOf[T](rng, lineShapes, []int{30, 0}[i])
 		o, err := New(linesRule[T](kind), params, nil, Workers(workers), Seed(77))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for step := uint64(1); step <= 2; step++ {
 			var want [][]T
+			var reduced []float64
 			for k, p := range params {
 				rows, cols := matrix(p.Shape)
 				want = append(want, linesReference(kind, elem.Stream{Seed: 77, Step: step, Tensor: uint32(k)}, rows, cols, p.Data, grads[k]))
-				if whole := elem.Reduce(kind, p.Data); step == 1 {
-					defer func() { checkReduction(t, p.Shape, o.tensors[k][TensorFree], whole, workers) }()
-				}
+				reduced = append(reduced, elem.Reduce(kind, p.Data))
 			}
 			if err := o.Step(grads, 0); err != nil {
 				t.Fatal(err)
 			}
 			for k, p := range params {
-				if !same([][]T{want[k]}, [][]T{p.Data}) {
+				if !same([][]T{want[k]}, [][]T{p.Data}) || !same([][]float64{{reduced[k]}}, [][]float64{{o.tensors[k][TensorFree]}}) {
 					t.Fatalf("%d workers, step %d, shape %v: other bits than of the reference", workers, step, p.Shape)
 				}
 			}
@@ -145,14 +146,6 @@ func testLines[T Float](t *testing.T, kind elem.Reduction) {
 				}
 			}
 		}
-	}
-}
-
-// checkReduction is asked after the last step, whose numbers are others: only that it is a number of that step.
-func checkReduction(t *testing.T, shape []int, got, first float64, workers int) {
-	t.Helper()
-	if n, _ := numel(shape); n == 0 && got != first {
-		t.Errorf("shape %v, %d workers: an empty reduction is %v, want %v", shape, workers, got, first)
 	}
 }
 

@@ -126,7 +126,7 @@ func (g *generator) order(s ir.Stage) []jen.Code {
 			in[class] = s.In[class][0]
 		}
 	}
-	fields := []jen.Code{field("Per", jen.Qual(runtimePath, extentNames[v.Per])), field("In", places(in)), field("K", slotLiteral(g.frames.of(v.Args[1])))}
+	fields := []jen.Code{field("Of", jen.Qual(runtimePath, extentNames[v.Args[0].Extent])), field("Per", jen.Qual(runtimePath, extentNames[v.Per])), field("In", places(in)), field("K", slotLiteral(g.frames.of(v.Args[1])))}
 	if v.Mask {
 		fields = append(fields, field("Top", jen.True()))
 	}

@@ -594,7 +594,12 @@ func declaredIn(stmts []lang.Stmt) map[string]bool {
 			case *lang.When:
 				walk(s.Then)
 				walk(s.Else)
+			case *lang.Probe:
+				names[s.Name.Name] = true
 			case *lang.Repeat:
+				if s.Var.Name != "" {
+					names[s.Var.Name] = true
+				}
 				walk(s.Body)
 			}
 		}

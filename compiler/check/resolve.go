@@ -60,6 +60,11 @@ func (c *checker) resolve() *ir.Program {
 	if p.Eval != nil {
 		p.Eval = c.evalAfter(p)
 	}
+	for i, positive := range p.NonNegative() {
+		if positive && p.States[i].As.Format == "q8" {
+			p.States[i].As.Format = "q8root" // the codes need no sign
+		}
+	}
 	return p
 }
 

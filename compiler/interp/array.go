@@ -46,7 +46,9 @@ func (m *Machine[T]) order(v *ir.Value, i int) []T {
 	k := elem.Rank(m.step(v.Args[1], u))
 	switch {
 	case v.Per.IsArray():
-		elem.EachLine(v.Per == ir.Row, m.array(v.Args[0], i), int(Shape("rows", shape)), int(Shape("cols", shape)), func(line int, values []T, at []int) {
+		from := v.Args[0].Extent
+		rows, cols := Dims(from, shape)
+		elem.EachLine(v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, func(line int, values []T, at []int) {
 			if !v.Mask {
 				out[line] = elem.Kth([][]T{values}, k, nil)
 				return

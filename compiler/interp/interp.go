@@ -447,12 +447,13 @@ func (m *Machine[T]) reduceStep(v *ir.Value, u unit) float64 {
 	return sum
 }
 
-// reduceArray reduces elements per row or per column.
+// reduceArray reduces a matrix per row or per column.
 func (m *Machine[T]) reduceArray(v *ir.Value, i int) []T {
 	shape := m.tensors[i].Shape
 	out := make([]float64, count(v.Extent, shape))
-	rows, cols := int(Shape("rows", shape)), int(Shape("cols", shape))
-	if v.Extent == ir.Row {
+	from := v.Args[0].Extent
+	rows, cols := Dims(from, shape)
+	if v.Extent == from.FirstAxis() {
 		elem.ReduceRows(v.Op.Reduce, out, m.array(v.Args[0], i), cols)
 	} else {
 		elem.ReduceCols(v.Op.Reduce, out, m.array(v.Args[0], i), rows)

@@ -68,16 +68,33 @@ func Join(a, b Extent) Extent {
 // Holds reports whether a variable of extent e can hold a value of extent v.
 func (e Extent) Holds(v Extent) bool { return Join(e, v) == e }
 
-// Meet is the extent of a reduction per `per` of values of extent e: what is kept of both.
+// Meet is the extent of a reduction per `per` of values of extent e: what is kept of both. A matrix [a,b] per a is reduced
+// along its second axis, per b along its first; of a square matrix the first axis stays.
 func Meet(e, per Extent) Extent {
 	switch {
-	case e == Clash || per == Clash || e.IsMatrix() && per.IsArray():
+	case e == Clash || per == Clash:
+		return Clash
+	case e.IsMatrix() && per.IsArray():
+		if e.has(per) {
+			return per
+		}
 		return Clash
 	case e == Row && per == Col || e == Col && per == Row:
 		return Tensor
 	}
 	return min(e, per)
 }
+
+// FirstAxis is the extent of one value for each of a matrix's first axis.
+func (e Extent) FirstAxis() Extent {
+	if e == ColCol || e == ColRow {
+		return Col
+	}
+	return Row
+}
+
+// has reports whether one of a matrix's axes is that of a row or col value.
+func (e Extent) has(line Extent) bool { return e.FirstAxis() == line || e == ColRow && line == Row }
 
 // axes are the extents as lists of axes.
 var axes = map[Extent]string{Row: "row", Col: "col", Elem: "row,col", RowRow: "row,row", ColCol: "col,col", ColRow: "col,row"}

@@ -158,6 +158,10 @@ func (p *Pool) Count(of, per Extent) *Value {
 		return p.Input("rows")
 	case of == Col && per >= Tensor || of == Elem && per == Row:
 		return p.Input("cols")
+	case of == RowRow && per == Row || of == ColRow && per == Col:
+		return p.Input("rows")
+	case of == ColCol && per == Col || of == ColRow && per == Row:
+		return p.Input("cols")
 	case of.IsMatrix() && per == Tensor:
 		first, second, _ := strings.Cut(axes[of], ",")
 		return p.Call("mul", p.Input(first+"s"), p.Input(second+"s"))
@@ -239,7 +243,7 @@ func (p *Pool) arrayExtent(v *Value) Extent {
 	switch {
 	case v.Op.Name == "eye":
 		return v.Of
-	case v.Op.Kind == op.Order && v.Op.Mask:
+	case v.Op.Kind == op.Order && v.Op.Mask && Meet(v.Args[0].Extent, v.Per) != Clash:
 		return v.Args[0].Extent
 	case v.Op.Kind == op.Order:
 		return Meet(v.Args[0].Extent, v.Per)

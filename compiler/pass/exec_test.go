@@ -619,10 +619,10 @@ func (e *executor[T]) order(s ir.Stage) {
 
 func (e *executor[T]) orderLines(s ir.Stage, k int) {
 	v := s.Array
-	_, cols := interp.Dims(ir.Elem, e.tensors[k].Shape)
+	rows, cols := interp.Dims(ir.Elem, e.tensors[k].Shape)
 	out, rank := e.array(s.Out, k), elem.Rank(e.scalar(v.Args[1], ir.Tensor, k))
 	clear(out)
-	elem.EachLine(v.Per == ir.Row, e.array(s.In[s.Class][0], k), cols, func(line int, values []T, at []int) {
+	elem.EachLine(v.Per == ir.Row, e.array(s.In[s.Class][0], k), rows, cols, func(line int, values []T, at []int) {
 		if !v.Mask {
 			out[line] = elem.Kth([][]T{values}, rank, nil)
 			return

@@ -8,7 +8,7 @@ import (
 )
 
 // MaxWork bounds the passes of a rule times its arrays: every pass may compute anew what the ones before it have.
-const MaxWork = 250_000
+const MaxWork = 1_000_000
 
 // Work is what Schedule would have to do, in units of MaxWork.
 func Work(p *ir.Program, classes []ir.Class) int {

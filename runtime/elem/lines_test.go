@@ -1,0 +1,184 @@
+package elem
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// lineShapes are rows and columns that lie in every way across blocks and bands.
+var lineShapes = [][2]int{{1, 1}, {1, 0}, {3, 0}, {0, 3}, {1, 7}, {3, 5}, {1000, 3}, {3, 1000}, {70, 1000}, {2, 70000}, {70000, 2}, {1, 65537}, {65, 1024}, {33, 2048}, {1024, 1}}
+
+func mixture[T Float](r *rand.Rand, n, odds int) []T {
+	special := []float64{0, math.Copysign(0, -1), math.Inf(1), math.Inf(-1), math.NaN(), 5e-324, math.MaxFloat32, 1e-40}
+	u := make([]T, n)
+	for i := range u {
+		u[i] = T(r.NormFloat64())
+		if odds > 0 && r.IntN(odds) == 0 {
+			u[i] = T(special[r.IntN(len(special))])
+		}
+	}
+	return u
+}
+
+func equal(a, b float64) bool {
+	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
+}
+
+func TestReduceLines(t *testing.T) {
+	t.Run("float32", testReduceLines[float32])
+	t.Run("float64", testReduceLines[float64])
+}
+
+func testReduceLines[T Float](t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 1))
+	for _, kind := range []Reduction{ReduceSum, ReduceMin, ReduceMax} {
+		for _, shape := range lineShapes {
+			rows, cols := shape[0], shape[1]
+			u := mixture[T](r, rows*cols, []int{0, 9}[r.IntN(2)])
+			row, col := make([]float64, rows), make([]float64, cols)
+			for i := range row {
+				row[i] = math.NaN() // is overwritten
+			}
+			ReduceRows(kind, row, u, cols)
+			ReduceCols(kind, col, u, rows)
+			for i, got := range row {
+				if want := rowOf(kind, u, i, cols); !equal(got, want) {
+					t.Fatalf("%v of %v: row %d is %v, want %v", kind, shape, i, got, want)
+				}
+			}
+			for j := 0; j < cols; j += 1 + cols/50 {
+				if want := colOf(kind, u, j, cols); !equal(col[j], want) {
+					t.Fatalf("%v of %v: column %d is %v, want %v", kind, shape, j, col[j], want)
+				}
+			}
+		}
+	}
+}
+
+// rowOf reduces each piece of a row that lies in one block of the whole array, and then the pieces.
+func rowOf[T Float](kind Reduction, u []T, row, cols int) float64 {
+	pieces := map[int][]T{}
+	var order []int
+	for i := row * cols; i < (row+1)*cols; i++ {
+		b := i / Block
+		if pieces[b] == nil {
+			order = append(order, b)
+		}
+		pieces[b] = append(pieces[b], u[i])
+	}
+	value := Identity(kind)
+	for _, b := range order {
+		value = Combine(kind, value, ReduceBlock(kind, pieces[b]))
+	}
+	return value
+}
+
+// colOf combines a column's values within a band of the whole array, and then the bands.
+func colOf[T Float](kind Reduction, u []T, col, cols int) float64 {
+	value := Identity(kind)
+	for from := 0; from < len(u); from += Band {
+		band := Identity(kind)
+		for i := from; i < min(from+Band, len(u)); i++ {
+			if i%cols == col {
+				band = Combine(kind, band, float64(u[i]))
+			}
+		}
+		value = Combine(kind, value, band)
+	}
+	return value
+}
+
+// TestReduceLinesIsAccurate holds that the tree of a row or column sums: integers are exact whatever the order.
+func TestReduceLinesIsAccurate(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, shape := range lineShapes {
+		rows, cols := shape[0], shape[1]
+		u := make([]float32, rows*cols)
+		row, col := make([]float64, rows), make([]float64, cols)
+		wantRow, wantCol := make([]float64, rows), make([]float64, cols)
+		for i := range u {
+			u[i] = float32(r.IntN(15) - 7)
+			wantRow[i/cols] += float64(u[i])
+			wantCol[i%cols] += float64(u[i])
+		}
+		ReduceRows(ReduceSum, row, u, cols)
+		ReduceCols(ReduceSum, col, u, rows)
+		if !slices.Equal(row, wantRow) || !slices.Equal(col, wantCol) {
+			t.Errorf("%v: sums are wrong", shape)
+		}
+	}
+}
+
+// TestAddCols takes elements in pieces of any size.
+func TestAddCols(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 5))
+	for _, kind := range []Reduction{ReduceSum, ReduceMin, ReduceMax} {
+		for range 100 {
+			cols := 1 + r.IntN(40)
+			u := mixture[float32](r, r.IntN(400), 20)
+			whole, pieces := make([]float64, cols), make([]float64, cols)
+			fillIdentity(kind, whole)
+			fillIdentity(kind, pieces)
+			first := r.IntN(cols)
+			AddCols(kind, whole, u, first)
+			for from := 0; from < len(u); {
+				to := min(len(u), from+1+r.IntN(70))
+				AddCols(kind, pieces, u[from:to], (first+from)%cols)
+				from = to
+			}
+			for j := range whole {
+				if !equal(whole[j], pieces[j]) {
+					t.Fatalf("%v: column %d of %d is %v in pieces, %v as a whole", kind, j, cols, pieces[j], whole[j])
+				}
+			}
+		}
+	}
+}
+
+func TestEachLine(t *testing.T) {
+	for _, shape := range [][2]int{{1, 1}, {3, 5}, {5, 3}, {1, 9}, {9, 1}, {0, 4}, {3, 0}} {
+		rows, cols := shape[0], shape[1]
+		u := make([]float64, rows*cols)
+		for i := range u {
+			u[i] = float64(i * i)
+		}
+		for _, byRow := range []bool{true, false} {
+			seen := make([]int, len(u))
+			next := 0
+			EachLine(byRow, u, rows, cols, func(line int, values []float64, at []int) {
+				if line != next || len(values) != len(at) {
+					t.Errorf("%v: line %d comes after %d", shape, line, next-1)
+				}
+				next++
+				for k, i := range at {
+					if values[k] != u[i] || byRow && i/cols != line || !byRow && i%cols != line || k > 0 && at[k-1] >= i {
+						t.Errorf("%v, rows %v: line %d has element %d", shape, byRow, line, i)
+					}
+					seen[i]++
+				}
+			})
+			if lines := map[bool]int{true: rows, false: cols}[byRow]; next != lines {
+				t.Errorf("%v, rows %v: %d lines", shape, byRow, next)
+			}
+			if slices.ContainsFunc(seen, func(n int) bool { return n != 1 }) {
+				t.Errorf("%v, rows %v: elements are seen %v times", shape, byRow, seen)
+			}
+		}
+	}
+}
+
+func TestRank(t *testing.T) {
+	for _, c := range []struct {
+		k    float64
+		want int
+	}{
+		{1, 1}, {0.999, 0}, {0, 0}, {math.Copysign(0, -1), 0}, {-5, 0}, {2.999, 2}, {1e6, 1e6}, {math.NaN(), 0}, {math.Inf(1), math.MaxInt32},
+		{math.Inf(-1), 0}, {1e300, math.MaxInt32}, {math.MaxInt32, math.MaxInt32}, {math.MaxInt32 - 1, math.MaxInt32 - 1},
+	} {
+		if got := Rank(c.k); got != c.want {
+			t.Errorf("rank %v is %d, want %d", c.k, got, c.want)
+		}
+	}
+}
