@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,12 +98,21 @@ func newModule() (*module, error) {
 	}
 	m.add("library", cases)
 	if !testing.Short() {
-		for _, glob := range []string{"../lang/testdata/examples.opt", "../testdata/catalog/*/*.opt"} {
-			if cases, err = fileCases(glob); err != nil {
+		examples, err := fileCases("../lang/testdata/examples.opt")
+		if err != nil {
+			return nil, err
+		}
+		if *full {
+			published, err := fileCases("../testdata/catalog/*/*.opt")
+			if err != nil {
 				return nil, err
 			}
-			m.add("file", cases)
+			for i := range published {
+				published[i].Brief = true
+			}
+			examples = append(examples, published...)
 		}
+		m.add("file", examples)
 	}
 	m.add("regress", regressions)
 	m.add("random", randomCases())
@@ -348,14 +358,18 @@ func (m *module) write() error {
 // main is the program's list of rules.
 func (m *module) main() string {
 	var b strings.Builder
-	b.WriteString("package main\n\nimport (\n\t\"github.com/optc-lang/optc/compiler\"\n\t\"github.com/optc-lang/optc/internal/agree\"\n\n")
+	b.WriteString("package main\n\nimport (\n\t\"math\"\n\n\t\"github.com/optc-lang/optc/compiler\"\n\t\"github.com/optc-lang/optc/internal/agree\"\n\n")
 	for _, p := range m.packages {
 		fmt.Fprintf(&b, "\t%q\n", modulePath+"/"+p.name)
 	}
-	b.WriteString(")\n\nfunc main() {\n\tagree.Main([]agree.Rule{\n")
+	b.WriteString(")\n\nvar _ = math.Inf\n\nfunc main() {\n\tagree.Main([]agree.Rule{\n")
 	for _, p := range m.packages {
 		for i, c := range p.cases {
-			fmt.Fprintf(&b, "\t\t{Name: %q, Text: %q, Rule: %q, Settings: compiler.Settings{Options: %#v, Fix: %#v}", c.Name, c.Text, c.Rule, c.Settings.Options, c.Settings.Fix)
+			fmt.Fprintf(&b, "\t\t{Name: %q, Text: %q, Rule: %q, Settings: compiler.Settings{Options: %#v, Fix: map[string]float64{", c.Name, c.Text, c.Rule, c.Settings.Options)
+			for _, name := range slices.Sorted(maps.Keys(c.Settings.Fix)) {
+				fmt.Fprintf(&b, "%q: math.Float64frombits(%#x), ", name, math.Float64bits(c.Settings.Fix[name]))
+			}
+			fmt.Fprintf(&b, "}}, Brief: %v", c.Brief)
 			for _, dt := range dtypes {
 				fmt.Fprintf(&b, ", %s: %s.%sRule()", strings.ToUpper(dt.String()), p.name, gosrc.TypeName(p.rules[i].Name, dt))
 			}

@@ -2,12 +2,7 @@ package lang
 
 import (
 	"fmt"
-	"go/ast"
-	goparser "go/parser"
-	"go/token"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -39,113 +34,37 @@ func TestErrorCases(t *testing.T) {
 	}
 }
 
-// TestEveryMessageHasACase looks up the text of every diagnostic in this package's source
-// and demands that some error case produces it.
-func TestEveryMessageHasACase(t *testing.T) {
-	paths, _ := filepath.Glob(errorCases)
-	var said strings.Builder
-	for _, path := range paths {
-		for _, d := range checkCase(t, path) {
-			fmt.Fprintln(&said, d.Message, d.Hint)
+// TestEveryTextHasACase counts the texts for the user in this package's source, and demands as many cases that say them.
+func TestEveryTextHasACase(t *testing.T) {
+	var said []errtest.Said
+	note := func(ds Diagnostics) {
+		for _, d := range ds {
+			said = append(said, errtest.Said{Place: fmt.Sprint(d.File, d.Span.Start), Message: d.Message, Hint: d.Hint})
 		}
+	}
+	paths, _ := filepath.Glob(errorCases)
+	for _, path := range paths {
+		note(checkCase(t, path))
 	}
 	for _, src := range byteCases {
 		_, ds := Parse("bytes.opt", []byte(src))
-		fmt.Fprintln(&said, ds.Error())
+		note(ds)
 	}
-	for op, own := range foreign {
-		if !strings.Contains(said.String(), own.message) {
-			t.Errorf("no error case says %q of %s", own.message, op)
-		}
+	var texts []errtest.Text
+	sites := 0
+	for _, file := range []string{"expr.go", "grammar.go", "limits.go", "parse.go", "problems.go", "scan.go", "sink.go", "token.go"} {
+		more, n := errtest.Texts(t, file, map[string]int{"add": 1, "bad": -1, "expected": -1, "unclosed": -1})
+		texts, sites = append(texts, more...), sites+n
 	}
-	places := messages(t)
-	if len(places) < 40 {
-		t.Fatalf("only %d messages found in the source", len(places))
+	if sites < 40 || len(texts) < 150 {
+		t.Fatalf("only %d places that report and %d texts found in the source", sites, len(texts))
 	}
-	for place, text := range places {
-		if !strings.Contains(said.String(), text) {
-			t.Errorf("%s: no error case says %q", place, text)
-		}
-	}
+	t.Logf("%d places that report, %d texts, %d diagnostics of cases", sites, len(texts), len(said))
+	errtest.Covered(t, texts, said)
 }
 
 // byteCases cannot stand in text files, or are too large for them.
 var byteCases = []string{
 	"fn f(x) = \x00", "fn f(x) = \xff", "// \xff", "fn f(x) = named(\"\x00\")", strings.Repeat(" ", MaxFileSize+1),
 	strings.Repeat("?\n", 100), strings.Repeat("(", 1000), "fn f(x) = x" + strings.Repeat(" + x", MaxOperators+1),
-}
-
-// messages is the longest constant piece of every message and hint in the source, by its place.
-func messages(t *testing.T) map[string]string {
-	t.Helper()
-	files := token.NewFileSet()
-	found := map[string]string{}
-	paths, _ := filepath.Glob("*.go")
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := goparser.ParseFile(files, path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		note := func(args ...ast.Expr) {
-			for _, e := range args {
-				if text := longestPiece(e); len(text) > 3 {
-					found[files.Position(e.Pos()).String()] = text
-				}
-			}
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CompositeLit:
-				if id, ok := n.Type.(*ast.Ident); ok && id.Name == "problem" {
-					note(n.Elts[1:]...)
-				}
-			case *ast.CallExpr:
-				switch name(n.Fun) {
-				case "expected":
-					note(n.Args[0], n.Args[2])
-				case "add", "bad":
-					note(n.Args[1:]...)
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-func name(e ast.Expr) string {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return e.Name
-	case *ast.SelectorExpr:
-		return e.Sel.Name
-	}
-	return ""
-}
-
-var verb = regexp.MustCompile(`%[a-z0-9]+`)
-
-// longestPiece is the longest constant text in an expression, without format verbs.
-func longestPiece(e ast.Expr) string {
-	best := ""
-	ast.Inspect(e, func(n ast.Node) bool {
-		if _, isIndex := n.(*ast.IndexExpr); isIndex {
-			return false
-		}
-		lit, ok := n.(*ast.BasicLit)
-		if !ok || lit.Kind != token.STRING {
-			return true
-		}
-		text, _ := strconv.Unquote(lit.Value)
-		for _, piece := range verb.Split(text, -1) {
-			if len(piece) > len(best) {
-				best = piece
-			}
-		}
-		return true
-	})
-	return best
 }

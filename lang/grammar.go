@@ -19,7 +19,7 @@ func (p *problem) Error() string { return p.message }
 // errReported is the error of a token that the scanner has already reported.
 type errReported struct{}
 
-func (errReported) Error() string { return "already reported" }
+func (errReported) Error() string { return "reported" }
 
 // production reads one T by the grammar in T's tags.
 type production[T any] struct{ parser *participle.Parser[T] }
@@ -174,7 +174,7 @@ func (r *Range) interval(lex *lexer.PeekingLexer) error {
 	return nil
 }
 
-// forms shows how each kind of declaration and statement is written.
+// forms shows how each kind of declaration and statement is written, but for those that are a word and a value.
 var forms = map[string]string{
 	"import": `import "file.opt"`,
 	"fn":     "fn NAME(variables; parameters) = VALUE",
@@ -185,11 +185,7 @@ var forms = map[string]string{
 	"let":    "let NAME = VALUE",
 	"given":  "given NAME",
 	"probe":  "probe NAME = grad at POINT",
-	"when":   "when CONDITION { ... }",
 	"repeat": "repeat i in 0..9 { ... }",
-	"until":  "until CONDITION",
-	"eval":   "eval POINT",
-	"return": "return VALUE",
 	"<-":     "NAME <- VALUE",
 }
 
@@ -210,7 +206,10 @@ func explain(err error, form string, tokens []lexer.Token) error {
 		return errReported{}
 	}
 	node := grammarNode(unexpected.Message())
-	hint := "it is written `" + forms[form] + "`"
+	hint := ""
+	if f := forms[form]; f != "" {
+		hint = "it is written `" + f + "`"
+	}
 	switch {
 	case node == ")" && form == "fn" && isOp(t, "="):
 		return &problem{spanOf(t), "a variable has no default", "only parameters have one, and they follow a `;`: `" + forms["fn"] + "`"}
@@ -233,14 +232,17 @@ func explain(err error, form string, tokens []lexer.Token) error {
 	}
 	if form == "probe" && node == "grad" {
 		name = "`grad`, `loss` or `hvp`"
+		if near := Suggest(t.Value, []string{"grad", "loss", "hvp"}); near != "" {
+			hint = "did you mean `" + near + "`?"
+		}
 	}
 	return expected(name, t, hint)
 }
 
 // grammarNode is the first symbol that participle would have taken.
 func grammarNode(message string) string {
-	_, node, _ := strings.Cut(message[max(0, strings.LastIndex(message, "(expected ")):], "(expected ")
-	node = strings.TrimLeft(node, "(")
+	_, node, _ := strings.Cut(message[max(0, strings.LastIndex(message, "(expected")):], "(expected")
+	node = strings.TrimLeft(node, " (")
 	if strings.HasPrefix(node, `"`) {
 		node, _, _ = strings.Cut(node[1:], `"`)
 		return node

@@ -118,15 +118,32 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 		}
 		k := elem.Rank(o.value(s.K, o.groupOf[param], param))
 		u := values[param]
+		rows, cols := o.matrix(s.Of, param)
 		switch {
+		case s.Per.isLine() && s.Top:
+			o.lineBuffers.TopK(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
 		case s.Per.isLine():
-			o.orderLines(s, u, o.scratch[s.Out.Index][param], k, param)
+			o.lineBuffers.Kth(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
 		case s.Top:
-			elem.TopK([][]T{o.scratch[s.Out.Index][param]}, [][]T{u}, k)
+			o.marks, o.parts = append(o.marks[:0], o.scratch[s.Out.Index][param]), append(o.parts[:0], u)
+			elem.TopK(o.marks, o.parts, k)
 		default:
-			o.tensors[param][s.To.Index] = float64(elem.Kth([][]T{u}, k, nil))
+			o.parts = append(o.parts[:0], u)
+			o.tensors[param][s.To.Index] = float64(elem.Kth(o.parts, k, nil))
 		}
 	}
+	o.forgetParts()
+}
+
+// ordering is what order statistics need room for.
+type ordering[T Float] struct {
+	lineBuffers  elem.Lines[T]
+	parts, marks [][]T
+}
+
+func (o *ordering[T]) forgetParts() {
+	clear(o.parts[:cap(o.parts)])
+	clear(o.marks[:cap(o.marks)])
 }
 
 // firstAxis is the extent of one value for each of a matrix's first axis.
@@ -153,39 +170,25 @@ func (o *Optimizer[T]) matrix(e Extent, param int) (rows, cols int) {
 
 func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
 
-func (o *Optimizer[T]) orderLines(s *Order, u, out []T, k, param int) {
-	rows, cols := o.matrix(s.Of, param)
-	elem.EachLine(s.Per == s.Of.firstAxis(), u, rows, cols, func(line int, values []T, at []int) {
-		if !s.Top {
-			out[line] = elem.Kth([][]T{values}, k, nil)
-			return
-		}
-		marks := make([]T, len(values))
-		elem.TopK([][]T{marks}, [][]T{values}, k)
-		for n, j := range at {
-			out[j] = marks[n]
-		}
-	})
-}
-
 // orderAcross computes an order statistic over the tensors of a group or of the model.
 func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
 	for group, frame := range o.framesOf(s.Per) {
-		var parts, marks [][]T
+		o.parts, o.marks = o.parts[:0], o.marks[:0]
 		for param, class := range o.classOf {
 			if s.In[class].Kind == StreamNone || !o.holdsFor(s.If[class], param) || s.Per == PerGroup && o.groupOf[param] != group {
 				continue
 			}
-			parts = append(parts, o.place(s.In[class], in)[param])
+			o.parts = append(o.parts, o.place(s.In[class], in)[param])
 			if s.Top {
-				marks = append(marks, o.scratch[s.Out.Index][param])
+				o.marks = append(o.marks, o.scratch[s.Out.Index][param])
 			}
 		}
 		k := elem.Rank(o.value(s.K, group, 0))
 		if s.Top {
-			elem.TopK(marks, parts, k)
+			elem.TopK(o.marks, o.parts, k)
 		} else {
-			frame[s.To.Index] = float64(elem.Kth(parts, k, nil))
+			frame[s.To.Index] = float64(elem.Kth(o.parts, k, nil))
 		}
 	}
+	o.forgetParts()
 }

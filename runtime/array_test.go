@@ -67,8 +67,13 @@ func arraysRule[T Float](made *atomic.Int64) *Rule {
 		Stage{Array: &Array{New: product[T](made), In: []Place{at(StreamX, 0, PerElem), at(StreamScratch, 2, PerColRow)}, Out: square,
 			Dims: []Dims{{Rows, Rows}, {Rows, Cols}, {Cols, Rows}}, Params: []Slot{{Extent: PerGroup, Index: GroupHypers}}, If: &chosen}},
 		Stage{Array: &Array{New: trace, In: []Place{square}, To: &Slot{Extent: PerTensor, Index: TensorFree + 1}, Dims: []Dims{{One, One}, {Rows, Rows}}, If: &chosen}},
-		Stage{Array: &Array{New: product[T](made), In: []Place{square, at(StreamGrad, 0, PerElem)}, Out: at(StreamX, 0, PerElem),
+		Stage{Array: &Array{New: product[T](made), In: []Place{square, at(StreamGrad, 0, PerElem)}, Out: at(StreamScratch, 1, PerElem),
 			Dims: []Dims{{Rows, Cols}, {Rows, Rows}, {Rows, Cols}}, Params: []Slot{{Value: 0.5}}, If: &chosen}},
+		Stage{Pass: &Pass{Domain: PerElem, Kernels: [NumEngines]Kernel{Go: func(a *Args) {
+			if Scalar[T](a, 0) != 0 {
+				copy(Slice[T](a, 0), Slice[T](a, 1))
+			}
+		}}, Streams: []Stream{updates(StreamX, 0), reads(StreamScratch, 1)}, Scalars: []Slot{chosen}}},
 	)
 	turn := Stage{Array: &Array{New: func() func(out []T, in [][]T, dims []int, params []float64) {
 		return func(out []T, in [][]T, dims []int, _ []float64) {
@@ -171,7 +176,7 @@ func orderRule() *Rule {
 			{Per: PerRow, Top: true, Out: elements(3), In: in, K: k, If: no},
 			{Per: PerCol, Top: true, Out: elements(4), In: in, K: k, If: no},
 		} {
-			stages = append(stages, Stage{Class: class, Order: &s})
+			stages = append(stages, Stage{Class: class, Order: of(s)})
 		}
 	}
 	for _, s := range []Order{
@@ -181,13 +186,19 @@ func orderRule() *Rule {
 		{Per: PerModel, Top: true, Out: elements(6), In: both, K: k, If: no},
 		{Per: PerModel, To: &some, In: one, K: k, If: []*Slot{&cond, nil}},
 	} {
-		stages = append(stages, Stage{Order: &s})
+		stages = append(stages, Stage{Order: of(s)})
 	}
 	r := bareRule[float64](stages...)
 	r.Scratch = []Extent{PerElem, PerRow, PerCol, PerElem, PerElem, PerElem, PerElem}
 	r.Class = func(_ string, p []float64) int { return int(p[TensorRank]) % 2 }
 	r.Classes = []Class{{Scratch: all(7)}, {Scratch: all(7)}}
 	return r
+}
+
+// of is a statistic of elements.
+func of(s Order) *Order {
+	s.Of = PerElem
+	return &s
 }
 
 func TestOrder(t *testing.T) {

@@ -203,15 +203,118 @@ func (r *Rule) checkStage(s *Stage) error {
 	case s.Pass != nil:
 		return r.checkPass(s.Pass)
 	case s.Array != nil:
-		return r.checkPlaces(append(s.Array.In[:len(s.Array.In):len(s.Array.In)], s.Array.Out)...)
+		return r.checkArray(s.Array)
 	case s.Order != nil:
-		return r.checkPlaces(append(s.Order.In[:len(s.Order.In):len(s.Order.In)], s.Order.Out)...)
+		return r.checkOrder(s.Order, s.Class)
 	case s.Probe != nil:
-		return r.checkPlaces(append(s.Probe.Point[:len(s.Probe.Point):len(s.Probe.Point)], s.Probe.Vector...)...)
-	case s.Model == nil && s.Group == nil && s.Tensor == nil && s.Rotate == nil:
+		return r.checkProbe(s.Probe)
+	case s.Rotate != nil:
+		return r.checkRotate(s.Rotate)
+	case s.Model == nil && s.Group == nil && s.Tensor == nil:
 		return fmt.Errorf("nothing to do")
 	}
 	return nil
+}
+
+func (r *Rule) checkArray(a *Array) error {
+	if err := r.checkPlaces(a.In...); err != nil {
+		return err
+	}
+	if len(a.Dims) != len(a.In)+1 || !r.reads(a.If) || !r.readsAll(a.Params) {
+		return fmt.Errorf("a whole-array operator of %d operands", len(a.In))
+	}
+	if a.To != nil {
+		if !r.holds(*a.To) || a.Dims[0] != (Dims{}) {
+			return fmt.Errorf("a whole-array operator to %v", *a.To)
+		}
+	} else if r.checkPlaces(a.Out) != nil || a.Out.Kind >= StreamDraw || a.Out.Kind == StreamGrad || !a.Dims[0].fit(a.Out.Extent) {
+		return fmt.Errorf("a whole-array operator to %v", a.Out)
+	}
+	for i, p := range a.In {
+		if !a.Dims[i+1].fit(p.Extent) {
+			return fmt.Errorf("operand %v of dimensions %v", p, a.Dims[i+1])
+		}
+	}
+	return nil
+}
+
+// fit reports whether an array of an extent has these dimensions, a vector lying either way.
+func (d Dims) fit(e Extent) bool {
+	want := map[Extent]Dims{PerRow: {Rows, One}, PerCol: {Cols, One}, PerElem: {Rows, Cols}, PerRowRow: {Rows, Rows}, PerColCol: {Cols, Cols}, PerColRow: {Cols, Rows}}
+	have, ok := want[e]
+	return ok && (d == have || e.isLine() && d == Dims{have.Cols, have.Rows})
+}
+
+func (r *Rule) checkOrder(o *Order, class int) error {
+	classes := max(1, len(r.Classes))
+	if len(o.In) != classes || len(o.If) != classes || !r.reads(&o.K) {
+		return fmt.Errorf("an order statistic of %d classes", len(o.In))
+	}
+	for i, p := range o.In {
+		if p.Kind == StreamNone && o.Per > PerGroup && i != class {
+			continue
+		}
+		if p.Kind != StreamNone && (p.Extent != o.Of || r.checkPlaces(p) != nil) || p.Kind == StreamNone && o.Per > PerGroup || !r.reads(o.If[i]) {
+			return fmt.Errorf("an order statistic of %v", p)
+		}
+	}
+	if o.To != nil {
+		if o.Top || o.To.Extent != o.Per || !r.holds(*o.To) {
+			return fmt.Errorf("an order statistic to %v", *o.To)
+		}
+		return nil
+	}
+	want := o.Per
+	if o.Top {
+		want = o.Of
+	}
+	if o.Out.Kind != StreamScratch || o.Out.Extent != want {
+		return fmt.Errorf("an order statistic to %v", o.Out)
+	}
+	return r.checkPlaces(o.Out)
+}
+
+func (r *Rule) checkProbe(p *Probe) error {
+	classes := max(1, len(r.Classes))
+	if len(p.Point) != classes || p.Vector != nil && len(p.Vector) != classes || !r.reads(p.If) {
+		return fmt.Errorf("a probe of %d classes", len(p.Point))
+	}
+	for _, place := range append(p.Point[:len(p.Point):len(p.Point)], p.Vector...) {
+		if place.Extent != PerElem || r.checkPlaces(place) != nil {
+			return fmt.Errorf("a probe at %v", place)
+		}
+	}
+	if p.Out != nil && (p.Out.Kind != StreamScratch || p.Out.Extent != PerElem || r.checkPlaces(*p.Out) != nil) || p.Vector != nil && p.Out == nil {
+		return fmt.Errorf("a probe to %v", p.Out)
+	}
+	if p.Loss != nil && (p.Loss.Extent != PerModel || !r.holds(*p.Loss)) {
+		return fmt.Errorf("a probe of the loss to %v", *p.Loss)
+	}
+	return nil
+}
+
+func (r *Rule) checkRotate(t *Rotate) error {
+	if len(t.States) < 2 || !r.reads(t.If) {
+		return fmt.Errorf("a rotation of %d states", len(t.States))
+	}
+	for _, i := range t.States {
+		if i < 0 || i >= len(r.States) || !r.States[i].Extent.isArray() {
+			return fmt.Errorf("a rotation of state %d", i)
+		}
+	}
+	return nil
+}
+
+// reads reports whether a slot is a constant or lies within its frame; nil is none.
+func (r *Rule) reads(s *Slot) bool { return s == nil || s.Extent == Const || r.holds(*s) }
+
+func (r *Rule) readsAll(slots []Slot) bool {
+	for i := range slots {
+		if !r.reads(&slots[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *Rule) checkFold(f *Fold) error {
@@ -279,7 +382,7 @@ func (r *Rule) checkPass(p *Pass) error {
 		}
 	}
 	for _, c := range p.Collects {
-		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain < PerElem || !c.To.Extent.isLine() || r.checkPlaces(c.To) != nil {
+		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain < PerElem || !c.To.Extent.isLine() || c.To.Kind != StreamScratch || r.checkPlaces(c.To) != nil {
 			return fmt.Errorf("collect %v", c)
 		}
 	}

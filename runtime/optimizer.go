@@ -50,6 +50,7 @@ type Optimizer[T Float] struct {
 	first, later, evals []stage[T]
 	machine[T]
 	probing[T]
+	ordering[T]
 }
 
 // New builds an optimizer. The states are allocated here, for good. hyper are the hyperparameters of group 0 in the

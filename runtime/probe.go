@@ -3,7 +3,6 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -199,7 +198,7 @@ type probing[T Float] struct {
 // setGiven checks the further inputs of a step and puts them where the stages read them.
 func (o *Optimizer[T]) setGiven(values []GivenValue[T], load bool) error {
 	k := 0
-	for i, g := range o.rule.Givens {
+	for _, g := range o.rule.Givens {
 		if g.Load != load {
 			continue
 		}
@@ -210,18 +209,16 @@ func (o *Optimizer[T]) setGiven(values []GivenValue[T], load bool) error {
 			return err
 		}
 		k++
-		_ = i
 	}
 	if k != len(values) {
 		return fmt.Errorf("%s: %d inputs given, the rule has %d", o.rule.Name, len(values), k)
 	}
 	k = 0
 	for i, g := range o.rule.Givens {
-		if g.Load != load {
-			continue
+		if g.Load == load {
+			o.takeGiven(i, values[k])
+			k++
 		}
-		o.takeGiven(i, values[k])
-		k++
 	}
 	return nil
 }
@@ -266,11 +263,3 @@ func Loaded[T Float](values ...GivenValue[T]) Option {
 }
 
 func (e Extent) isArray() bool { return e > PerTensor }
-
-// squareOf is a length times itself, or an error for what no array can be.
-func squareOf(n int) (int, error) {
-	if n > 0 && n > math.MaxInt/8/n {
-		return 0, fmt.Errorf("a matrix of %d rows and columns is more than memory can hold", n)
-	}
-	return n * n, nil
-}

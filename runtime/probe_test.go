@@ -443,7 +443,8 @@ func TestWrongElementType(t *testing.T) {
 	_, err = New(productRule[float32](), params, nil, Loaded(GivenValue[float64]{}))
 	wantError(t, err, "newton: the constants given by Loaded have another element type")
 	bad := productRule[float32]()
-	bad.First = []Stage{{Array: &Array{New: product[float64](nil)}}}
+	bad.First = []Stage{{Array: &Array{New: product[float64](nil), In: []Place{at(StreamX, 0, PerElem), at(StreamX, 0, PerElem)},
+		Out: at(StreamScratch, 0, PerElem), Dims: []Dims{{Rows, Cols}, {Rows, Cols}, {Rows, Cols}}}}}
 	_, err = New(bad, params, nil)
 	wantError(t, err, "newton: generated code is at fault, build it again: a whole-array operator is a func")
 }

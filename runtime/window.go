@@ -127,7 +127,7 @@ func (o *Optimizer[T]) roundingWords(a *Args, state, param, at int) []uint32 {
 		return nil
 	}
 	words := a.words[:a.N]
-	elem.Words(words, elem.RoundingStream(elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param)}, state), at)
+	elem.Words(words, elem.RoundingStream(elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param)}, o.rule.States[state].Name), at)
 	return words
 }
 

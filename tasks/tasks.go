@@ -16,6 +16,7 @@
 package tasks
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -87,6 +88,7 @@ type Run struct {
 	model         model
 	values, grads [][]float32
 	rows          []int // 0, 1, 2, ... of the data: training, validation, test
+	batch         []int // the rows of the last Batch
 	order         []int // the training rows as the current epoch has them
 	epoch         uint
 }
@@ -164,7 +166,21 @@ func (r *Run) Batch(step int) (loss float32) {
 		newStream(r.seed, purposeOrder, uint64(epoch)).shuffle(r.order)
 	}
 	at := uint(step) % steps * size
-	return r.model.gradient(r.values, r.grads, r.order[at:at+size])
+	r.batch = r.order[at : at+size]
+	return r.model.gradient(r.values, r.grads, r.batch)
+}
+
+// Again returns the mean loss over the minibatch of the last Batch at the values
+// as they are now, and overwrites grads, one slice for each parameter, with its
+// gradient: what an optimizer asks that evaluates the model within a step.
+func (r *Run) Again(grads [][]float32) (loss float32, err error) {
+	if r.batch == nil {
+		return 0, errors.New("no minibatch before")
+	}
+	if err := r.fits(grads); err != nil {
+		return 0, err
+	}
+	return r.model.gradient(r.values, grads, r.batch), nil
 }
 
 // Score evaluates parameters on a split: the run's own values if params is nil,

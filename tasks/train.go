@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/optc-lang/optc/runtime"
 )
 
 // A Stepper is an optimizer, such as *runtime.Optimizer[float32]. It updates the
@@ -11,6 +13,13 @@ import (
 // them, one slice for each parameter, and the loss at them.
 type Stepper interface {
 	Step(grads [][]float32, loss float64) error
+}
+
+// A Prober is an optimizer that may ask the model within a step, such as
+// *runtime.Optimizer[float32]: of the inputs, Train gives it the loss and the
+// closure, which evaluates the step's minibatch at the values of the run.
+type Prober interface {
+	StepWith(grads [][]float32, in runtime.Inputs[float32]) error
 }
 
 // An Averager is an optimizer whose result is not the values that it trains at
@@ -56,7 +65,7 @@ func Train(run *Run, opt Stepper, steps int, every func(Progress)) (Result, erro
 			result.Diverged = true
 			break
 		}
-		if err := opt.Step(grads, float64(loss)); err != nil {
+		if err := take(run, opt, grads, float64(loss)); err != nil {
 			return result, fmt.Errorf("step %d: %w", step, err)
 		}
 		if every != nil {
@@ -79,6 +88,18 @@ func Train(run *Run, opt Stepper, steps int, every func(Progress)) (Result, erro
 		result.Diverged = result.Diverged || !finite(score.Loss)
 	}
 	return result, nil
+}
+
+// take takes one step.
+func take(run *Run, opt Stepper, grads [][]float32, loss float64) error {
+	p, ok := opt.(Prober)
+	if !ok {
+		return opt.Step(grads, loss)
+	}
+	return p.StepWith(grads, runtime.Inputs[float32]{Loss: loss, Closure: func(to [][]float32) (float64, error) {
+		loss, err := run.Again(to)
+		return float64(loss), err
+	}})
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/optc-lang/optc/compiler"
@@ -21,7 +20,7 @@ type explainCmd struct {
 
 // Help is the verb's example.
 func (explainCmd) Help() string {
-	return `Prints a rule's documentation, hyperparameters, options, states and formula, then the step as it is executed: what is computed once a model, group or tensor and what in which pass over the parameters, with the memory traffic and the arithmetic that it costs.
+	return `Prints a rule's documentation, hyperparameters, options, further inputs, states and formula, then the step as it is executed: what is computed once a model, group or tensor, what in which pass over elements, rows or columns, what on whole matrices, and where the model is asked again; with the memory traffic and the arithmetic that it costs. A value that a pass needs and an earlier one had is read from scratch memory or computed again, whichever moves fewer bytes; both are said. Where a rule treats tensors differently by shape or name, each kind has its own list.
 
 Example:
   optc explain std/adam
@@ -47,26 +46,27 @@ func (cmd *explainCmd) Run(c *console) error {
 
 // explanation is what `explain` says.
 type explanation struct {
-	Rule       string      `json:"rule"`
-	Doc        string      `json:"doc"`
-	Hypers     []hyperInfo `json:"hypers"`
-	Options    []option    `json:"options"`
-	States     []stateInfo `json:"states"`
-	Formula    []line      `json:"formula"`
-	Step       []stageInfo `json:"step"`
-	FirstStep  []stageInfo `json:"first_step,omitempty"` // if it differs from the others
-	Eval       []stageInfo `json:"eval,omitempty"`
-	Passes     int         `json:"passes"`
-	Flops      int         `json:"flops_per_param"`
-	Bytes      perDType    `json:"bytes_per_param"`
-	StateBytes perDType    `json:"state_bytes_per_param"`
-	Engines    []string    `json:"engines"`
-	PlainGo    []slowPass  `json:"plain_go"` // passes that run in plain Go whatever the engine
+	Rule      string      `json:"rule"`
+	Doc       string      `json:"doc"`
+	Hypers    []hyperInfo `json:"hypers"`
+	Options   []option    `json:"options"`
+	Givens    []givenInfo `json:"givens"`
+	States    []stateInfo `json:"states"`
+	Formula   []line      `json:"formula"` // of the first kind of tensors
+	Step      []stageInfo `json:"step"`
+	FirstStep []stageInfo `json:"first_step,omitempty"` // if it differs from the others
+	Eval      []stageInfo `json:"eval,omitempty"`
+	costInfo              // of the dearest kind of tensors
+	Tensors   []kindInfo  `json:"tensors"` // the kinds that are treated differently
+	Engines   []string    `json:"engines"`
+	PlainGo   []slowPass  `json:"plain_go"` // passes that run in plain Go whatever the engine
 }
 
-type perDType struct {
-	F32 int `json:"f32"`
-	F64 int `json:"f64"`
+// kindInfo is what is done for tensors of one kind.
+type kindInfo struct {
+	Which   string `json:"which"`
+	Formula []line `json:"formula"`
+	costInfo
 }
 
 type hyperInfo struct {
@@ -83,10 +83,19 @@ type option struct {
 	Doc     string `json:"doc"`
 }
 
-type stateInfo struct {
+type givenInfo struct {
 	Name   string `json:"name"`
 	Extent string `json:"extent"`
-	KeptAs string `json:"kept_as"` // its name in checkpoints
+	Load   bool   `json:"load"`
+	Doc    string `json:"doc"`
+}
+
+type stateInfo struct {
+	Name    string `json:"name"`
+	Extent  string `json:"extent"`
+	As      string `json:"as,omitempty"`      // its storage format
+	Tensors string `json:"tensors,omitempty"` // those that have it, if not all do
+	KeptAs  string `json:"kept_as"`           // its name in checkpoints
 }
 
 type line struct {
@@ -94,58 +103,77 @@ type line struct {
 	Extent string `json:"extent"`
 	Text   string `json:"text"`
 	Update bool   `json:"update"`
+	Again  bool   `json:"again,omitempty"` // an earlier pass has computed it too, and did not keep it
 }
 
 func (l line) String() string {
+	text := l.Name + " = " + l.Text
 	if l.Update {
-		return l.Name + " <- " + l.Text
+		text = l.Name + " <- " + l.Text
 	}
-	return l.Name + " = " + l.Text
-}
-
-// stageInfo is one thing that a step does: step values of an extent, or a pass.
-type stageInfo struct {
-	Where  string   `json:"where"` // model, group, tensor or pass
-	Reads  []string `json:"reads,omitempty"`
-	Writes []string `json:"writes,omitempty"`
-	Flops  int      `json:"flops_per_param,omitempty"`
-	Lines  []line   `json:"lines"`
+	if l.Again {
+		text += "  (computed again)"
+	}
+	return text
 }
 
 func explain(u *unit, r *compiler.Rule) *explanation {
 	p := r.Plan.Program
-	cost := pass.CostOf(r.Plan.Later)
 	e := &explanation{
-		Rule: r.Name, Doc: p.Doc, Hypers: []hyperInfo{}, States: []stateInfo{}, Options: optionValues(u, r),
-		Passes: cost.Passes, Flops: cost.Flops, Bytes: perDType{cost.Bytes(4), cost.Bytes(8)}, Engines: enginesOf(r), PlainGo: slowPasses(r),
+		Rule: r.Name, Doc: p.Doc, Hypers: []hyperInfo{}, Givens: []givenInfo{}, States: []stateInfo{}, Options: optionValues(u, r),
+		Engines: enginesOf(r), PlainGo: slowPasses(r),
 	}
 	for _, h := range p.Hypers {
 		e.Hypers = append(e.Hypers, hyperInfo{h.Name, host.Number(h.Default), h.Interval(), h.Doc})
 	}
-	names := p.StateNames()
+	for _, g := range p.Givens {
+		e.Givens = append(e.Givens, givenInfo{g.Name, g.Extent.String(), g.Load, g.Doc})
+	}
+	kinds := kindsOf(r.Plan)
+	names := stateNames(r.Plan)
 	for i, s := range p.States {
-		e.States = append(e.States, stateInfo{names[i], s.Extent.String(), s.Name})
-		if s.Extent == ir.Elem {
-			e.StateBytes.F32 += 4
-			e.StateBytes.F64 += 8
-		}
+		e.States = append(e.States, stateInfo{names[i], s.Extent.String(), s.As.String(), keepers(r.Plan, kinds, i), s.Name})
 	}
 	later := pass.First(p, false)
-	e.Formula = lines(later.Formula())
-	e.Step = newTeller(later, names).tell(r.Plan.Later)
+	e.Step = tell(later, r.Plan, r.Plan.Later, kinds)
 	if !r.Plan.Same {
-		e.FirstStep = newTeller(pass.First(p, true), names).tell(r.Plan.First)
+		e.FirstStep = tell(pass.First(p, true), r.Plan, r.Plan.First, kinds)
 	}
 	if r.Plan.Eval != nil {
-		e.Eval = newTeller(later, names).tell(r.Plan.Eval)
+		e.Eval = tell(p, r.Plan, r.Plan.Eval, kinds)
 	}
+	for _, k := range kinds {
+		info := kindInfo{Which: k.text, Formula: lines(formulaOf(later, r.Plan.Classes[k.classes[0]], names)), costInfo: costOf(r.Plan, k.classes[0])}
+		e.Tensors = append(e.Tensors, info)
+		if info.Bytes.F32 >= e.Bytes.F32 {
+			e.costInfo = info.costInfo
+		}
+	}
+	e.Formula = e.Tensors[0].Formula
 	return e
+}
+
+// keepers says which tensors have a state; "" if all have.
+func keepers(plan *ir.Plan, kinds []kind, state int) string {
+	if !plan.Program.States[state].Extent.IsArray() {
+		return ""
+	}
+	var with []string
+	for _, k := range kinds {
+		if plan.Classes[k.classes[0]].States[state] {
+			with = append(with, k.text)
+		}
+	}
+	if len(with) == len(kinds) {
+		return ""
+	}
+	return strings.Join(with, ", ")
 }
 
 func lines(equations []ir.Equation) []line {
 	out := []line{}
 	for _, e := range equations {
-		out = append(out, line{e.Name, e.Extent.String(), e.Text, e.Update})
+		out = append(out, line{Name: e.Name, Extent: e.Extent.String(), Text: e.Text, Update: e.Update})
 	}
 	return out
 }
@@ -212,217 +240,16 @@ func (u *unit) presets(name string) map[string]string {
 	return set
 }
 
-// teller names the values of a step in the order in which they come to be.
-type teller struct {
-	p      *ir.Program
-	states []string
-	known  map[*ir.Value]string // what the lines so far have named, and what a step starts from
-	taken  *ir.Names
-}
-
-func newTeller(p *ir.Program, states []string) *teller {
-	t := &teller{p: p, states: states, known: map[*ir.Value]string{}, taken: ir.NewNames("x", "g", "t", "loss", "k")}
-	for i, s := range states {
-		t.known[p.Pool.Load(i)] = s
-		t.taken.Take(s)
-	}
-	for _, h := range p.Hypers {
-		t.taken.Take(h.Name)
-	}
-	for _, v := range ir.Reachable(p.Roots()...) {
-		t.taken.Avoid(v.Label)
-	}
-	return t
-}
-
-func (t *teller) tell(stages []ir.Stage) []stageInfo {
-	wanted := wantedOutside(stages)
-	out := []stageInfo{}
-	for _, s := range stages {
-		info := stageInfo{Where: s.Extent.String()}
-		var roots []*ir.Value
-		switch {
-		case s.Kernel != nil:
-			info = t.pass(s)
-			roots = t.written(s.Kernel)
-		case s.Fold != nil:
-			info.Where = s.Fold.Per.String()
-			roots = []*ir.Value{s.Fold}
-		case len(s.Keep) > 0:
-			for _, i := range s.Keep {
-				roots = append(roots, t.p.States[i].New)
-			}
-			info.Lines = t.keep(s.Keep)
-		default:
-			for _, v := range s.Values {
-				if wanted[v] {
-					roots = append(roots, v)
-				}
-			}
-		}
-		if info.Lines == nil {
-			info.Lines = t.lines(roots, s.Kernel)
-		}
-		if len(info.Lines) > 0 {
-			out = append(out, info)
-		}
-	}
-	return out
-}
-
-// wantedOutside are the values that another stage than their own reads.
-func wantedOutside(stages []ir.Stage) map[*ir.Value]bool {
-	of := map[*ir.Value]int{}
-	for i, s := range stages {
-		for _, v := range s.Values {
-			of[v] = i
-		}
-	}
-	wanted := map[*ir.Value]bool{}
-	for i, s := range stages {
-		for _, v := range s.Values {
-			for _, a := range v.Args {
-				if j, ok := of[a]; ok && j != i {
-					wanted[a] = true
-				}
-			}
-		}
-		if s.Fold != nil {
-			wanted[s.Fold.Args[0]] = true
-		}
-		if s.Kernel != nil {
-			for _, sc := range s.Kernel.Scalars {
-				wanted[sc.Value] = true
-			}
-		}
-	}
-	return wanted
-}
-
-// lines states values by what is known, and makes them known.
-func (t *teller) lines(values []*ir.Value, k *ir.Kernel) []line {
-	names := map[*ir.Value]string{}
-	var roots []*ir.Value
-	for _, v := range values {
-		if _, ok := t.known[v]; ok && k == nil || names[v] != "" {
-			continue
-		}
-		names[v] = t.name(v, k)
-		roots = append(roots, v)
-	}
-	known := t.known
-	if k != nil {
-		known = map[*ir.Value]string{}
-		for v, n := range t.known {
-			if _, root := names[v]; !root {
-				known[v] = n
-			}
-		}
-	}
-	out := lines(t.p.Equations(roots, names, known))
-	for i := range out {
-		out[i].Update = k != nil && t.isArray(k, out[i].Name)
-	}
-	for v, n := range names {
-		t.known[v] = n
-	}
-	if k != nil && slices.Contains(roots, t.p.X) && t.stores(k, ir.XStream) {
-		t.known[t.p.X] = "x"
-	}
-	return out
-}
-
-// isArray reports whether a pass writes the array of that name.
-func (t *teller) isArray(k *ir.Kernel, name string) bool {
-	return slices.ContainsFunc(k.Stores, func(s ir.Store) bool {
-		st := k.Streams[s.Stream]
-		return st.Name == name || st.Kind == ir.StateStream && t.states[st.Index] == name
-	})
-}
-
-func (t *teller) stores(k *ir.Kernel, kind ir.StreamKind) bool {
-	return slices.ContainsFunc(k.Stores, func(s ir.Store) bool { return k.Streams[s.Stream].Kind == kind })
-}
-
-// written are the values that a pass stores or reduces.
-func (t *teller) written(k *ir.Kernel) []*ir.Value {
-	var out []*ir.Value
-	for _, r := range k.Reductions {
-		out = append(out, r.Result)
-	}
-	for _, s := range k.Stores {
-		switch st := k.Streams[s.Stream]; st.Kind {
-		case ir.XStream:
-			out = append(out, t.p.X)
-		case ir.StateStream:
-			out = append(out, t.p.States[st.Index].New)
-		case ir.EvalStream:
-			out = append(out, t.p.Eval)
-		}
-	}
-	return out
-}
-
-// name is what a value is called from now on: the array that it is stored in, what the rule calls it, or a new letter.
-func (t *teller) name(v *ir.Value, k *ir.Kernel) string {
-	if k != nil && t.stores(k, ir.EvalStream) && v == t.p.Eval {
-		return "eval"
-	}
-	if v == t.p.X {
-		return "x"
-	}
-	for i, s := range t.p.States {
-		if s.New == v && s.Extent == ir.Elem {
-			return t.states[i]
-		}
-	}
-	if v.Label == "" || len(v.Args) == 0 {
-		return t.taken.Invent("k")
-	}
-	return t.taken.Fresh(v.Label)
-}
-
-// keep says which states take a step value.
-func (t *teller) keep(states []int) []line {
-	out := []line{}
-	for _, i := range states {
-		s := t.p.States[i]
-		text, ok := t.known[s.New]
-		if !ok {
-			e := t.p.Equations([]*ir.Value{s.New}, map[*ir.Value]string{s.New: t.states[i]}, t.known)
-			text = e[len(e)-1].Text
-		}
-		out = append(out, line{t.states[i], s.Extent.String(), text, true})
-	}
-	return out
-}
-
-// pass is the traffic of one pass.
-func (t *teller) pass(s ir.Stage) stageInfo {
-	info := stageInfo{Where: "pass", Flops: pass.CostOf([]ir.Stage{s}).Flops}
-	for _, st := range s.Kernel.Streams {
-		name := st.Name
-		if st.Kind == ir.StateStream {
-			name = t.states[st.Index]
-		}
-		if st.Read {
-			info.Reads = append(info.Reads, name)
-		}
-		if st.Write {
-			info.Writes = append(info.Writes, name)
-		}
-	}
-	return info
-}
-
 func (e *explanation) print(w io.Writer) {
 	fmt.Fprintf(w, "rule %s\n", e.Rule)
 	for l := range strings.Lines(strings.TrimSpace(e.Doc)) {
 		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(l))
 	}
 	e.printDeclarations(w)
-	fmt.Fprintf(w, "\nformula\n")
-	printLines(w, e.Formula, "  ")
+	for _, k := range e.Tensors {
+		fmt.Fprintf(w, "\nformula%s\n", forTensors(k.Which))
+		printLines(w, k.Formula, "  ")
+	}
 	title := "a step"
 	if e.FirstStep != nil {
 		title = "a step, from the second on"
@@ -430,14 +257,18 @@ func (e *explanation) print(w io.Writer) {
 	printStages(w, title, e.Step)
 	printStages(w, "the first step", e.FirstStep)
 	printStages(w, "the point of evaluation, when it is asked for", e.Eval)
-	fmt.Fprintf(w, "\ncost of a step for each parameter element\n")
-	t := table{header: []string{"", "f32", "f64"}, right: map[int]bool{1: true, 2: true}}
-	t.add("bytes read and written", fmt.Sprint(e.Bytes.F32), fmt.Sprint(e.Bytes.F64))
-	t.add("bytes of state", fmt.Sprint(e.StateBytes.F32), fmt.Sprint(e.StateBytes.F64))
-	t.add("passes over memory", fmt.Sprint(e.Passes), fmt.Sprint(e.Passes))
-	t.add("arithmetic, in additions", fmt.Sprint(e.Flops), fmt.Sprint(e.Flops))
-	t.print(w, "  ")
+	for _, k := range e.Tensors {
+		fmt.Fprintf(w, "\ncost of a step for each parameter element%s\n", forTensors(k.Which))
+		k.costInfo.print(w)
+	}
 	fmt.Fprintf(w, "\nengines: %s%s\n", strings.Join(e.Engines, ", "), e.lacking())
+}
+
+func forTensors(which string) string {
+	if which == "" {
+		return ""
+	}
+	return ", " + which
 }
 
 // lacking says why engines are missing.
@@ -470,45 +301,49 @@ func (e *explanation) printDeclarations(w io.Writer) {
 	}
 	section("options, chosen with -D", t)
 	t = table{}
-	for _, s := range e.States {
-		kept := ""
-		if s.KeptAs != s.Name {
-			kept = "in checkpoints " + s.KeptAs
+	for _, g := range e.Givens {
+		when := "every step"
+		if g.Load {
+			when = "once, when the optimizer is built"
 		}
-		t.add(s.Name, once(s.Extent), kept)
+		t.add(g.Name, once(g.Extent), when, oneLine(g.Doc))
+	}
+	section("further inputs: name, how many, when they are given", t)
+	t = table{}
+	for _, s := range e.States {
+		var notes []string
+		if s.As != "" {
+			notes = append(notes, "kept as "+s.As)
+		}
+		if s.Tensors != "" {
+			notes = append(notes, "for "+s.Tensors)
+		}
+		if s.KeptAs != s.Name {
+			notes = append(notes, "in checkpoints "+s.KeptAs)
+		}
+		t.add(s.Name, once(s.Extent), strings.Join(notes, "; "))
 	}
 	section("states", t)
 }
 
+// once says how many there are of what has an extent.
 func once(extent string) string {
-	if extent == "elem" {
+	switch extent {
+	case "elem":
 		return "one a parameter element"
+	case "col":
+		return "one a column"
+	case "[row,row]":
+		return "a matrix of rows by rows"
+	case "[col,col]":
+		return "a matrix of columns by columns"
+	case "[col,row]":
+		return "a matrix of columns by rows"
 	}
 	return "one a " + extent
 }
 
 func oneLine(doc string) string { return strings.Join(strings.Fields(doc), " ") }
-
-func printStages(w io.Writer, title string, stages []stageInfo) {
-	if len(stages) == 0 {
-		return
-	}
-	fmt.Fprintf(w, "\n%s\n", title)
-	n := 0
-	for _, s := range stages {
-		if s.Where == "pass" {
-			n++
-			fmt.Fprintf(w, "  pass %d over the elements: reads %s", n, strings.Join(s.Reads, " "))
-			if len(s.Writes) > 0 {
-				fmt.Fprintf(w, "; writes %s", strings.Join(s.Writes, " "))
-			}
-			fmt.Fprintln(w)
-		} else {
-			fmt.Fprintf(w, "  once a %s\n", s.Where)
-		}
-		printLines(w, s.Lines, "    ")
-	}
-}
 
 func printLines(w io.Writer, lines []line, indent string) {
 	for _, l := range lines {

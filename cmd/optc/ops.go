@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 )
 
@@ -14,11 +16,12 @@ type opsCmd struct {
 
 // Help is the verb's example.
 func (opsCmd) Help() string {
-	return `Prints the table of operators, or all that is known about one. An operator without vector code makes its pass run in plain Go.
+	return `Prints the tables of operators, or all that is known about one. Parameters stand after the semicolon, with their defaults. An operator without vector code makes its pass run in plain Go.
 
 Example:
   optc ops
   optc ops tanh
+  optc ops inv_root
   optc ops '^'`
 }
 
@@ -29,18 +32,46 @@ var shapes = []struct{ name, doc string }{
 	{"cols", "the product of the other dimensions; of a vector its length"},
 }
 
-// Run prints the table or one row.
+// groups are the tables of operators, in order.
+var groups = []struct {
+	title  string
+	has    func(*op.Op) bool
+	vector bool
+}{
+	{"arithmetic and comparisons", func(o *op.Op) bool { return o.Kind == op.Elementwise && o.Infix != "" }, true},
+	{"functions of elements", func(o *op.Op) bool { return o.Kind == op.Elementwise && o.Infix == "" }, true},
+	{"reductions over the tensor, or `per row`, `per col`, `per group`, `per model`", func(o *op.Op) bool { return o.Kind == op.Reduction || o.Kind == op.Size }, false},
+	{"order statistics, over the same", func(o *op.Op) bool { return o.Kind == op.Order }, false},
+	{"whole matrices", func(o *op.Op) bool { return o.Kind == op.Array }, false},
+	{"random values, one an element or `per row`, `per col`, `per tensor`, `per group`, `per model`", func(o *op.Op) bool { return o.Kind == op.Draw }, false},
+}
+
+// Run prints the tables or one row.
 func (cmd *opsCmd) Run(c *console) error {
 	if cmd.Name != "" {
 		return printOps(c, cmd.Name)
 	}
-	t := table{header: []string{"operator", "vector", "what it is"}}
-	for _, o := range operators() {
-		t.add(written(o), inVectors(o), o.Doc)
+	for _, g := range groups {
+		fmt.Fprintln(c.out, g.title)
+		t := table{}
+		if g.vector {
+			t.header = []string{"", "vector", ""}
+		}
+		for _, o := range operators() {
+			if !g.has(o) {
+				continue
+			}
+			row := []string{written(o), o.Doc}
+			if g.vector {
+				row = []string{row[0], inVectors(o), row[1]}
+			}
+			t.add(row...)
+		}
+		t.print(c.out, "  ")
+		fmt.Fprintln(c.out)
 	}
-	t.print(c.out, "")
-	fmt.Fprintln(c.out, "\nshapes, once a tensor")
-	t = table{}
+	fmt.Fprintln(c.out, "shapes, once a tensor")
+	t := table{}
 	for _, s := range shapes {
 		t.add(s.name+"(x)", s.doc)
 	}
@@ -76,7 +107,7 @@ func printOps(c *console, asked string) error {
 
 // isCalled reports whether a row is what was asked for: by its name, its symbol, or as the table writes it.
 func isCalled(o *op.Op, asked string) bool {
-	return asked == o.Name || asked == callName(o) || asked == o.Infix || withoutSpaces(asked) == withoutSpaces(written(o))
+	return asked == o.Name || o.Name == "transpose" && asked == "'" || asked == callName(o) || asked == o.Infix || withoutSpaces(asked) == withoutSpaces(written(o))
 }
 
 func withoutSpaces(s string) string {
@@ -112,20 +143,46 @@ func printOp(c *console, o *op.Op) {
 		}
 		t.add("derivative in "+argNames[i], d+whereResult(d))
 	}
+	for _, q := range o.Params {
+		value := "must be given"
+		if q.Default == q.Default {
+			value = ir.FormatNumber(q.Default) + " by default"
+		}
+		t.add("parameter "+q.Name, value)
+	}
+	if o.Shape != "" {
+		t.add("shapes", o.Shape+", where letters stand for row and col")
+	}
 	if o.Expand != "" {
-		t.add("the same as", o.Expand)
+		expand := o.Expand
+		for i, q := range o.Params {
+			expand = strings.ReplaceAll(expand, argNames[o.Args+i], q.Name)
+		}
+		t.add("the same as", expand)
 	}
 	switch {
-	case o.Kind == op.Reduction:
-		t.add("one value", "a tensor, or `per group`, `per model`")
+	case o.Kind == op.Reduction || o.Kind == op.Order && !o.Mask:
+		t.add("one value", "a tensor, or `per row`, `per col`, `per group`, `per model`")
+	case o.Kind == op.Order:
+		t.add("over", "a tensor, or `per row`, `per col`, `per group`, `per model`")
+	case o.Kind == op.Draw:
+		t.add("one value", "an element, or `per row`, `per col`, `per tensor`, `per group`, `per model`")
 	case o.Ulp > 0:
 		t.add("error", fmt.Sprintf("at most %v units in the last place", o.Ulp))
 	}
 	if o.Flops > 0 {
 		t.add("cost", fmt.Sprintf("%d in units of an addition", o.Flops))
 	}
-	t.add("vector code", inVectors(o))
-	t.add("LaTeX", strings.NewReplacer("$a", "a", "$b", "b", "$c", "c").Replace(o.LaTeX))
+	if o.Kind <= op.Size {
+		t.add("vector code", inVectors(o))
+	}
+	if o.LaTeX != "" {
+		names := slices.Clone(argNames[:])
+		for i, q := range o.Params {
+			names[o.Args+i] = q.Name
+		}
+		t.add("LaTeX", strings.NewReplacer("$a", names[0], "$b", names[1], "$c", names[2]).Replace(o.LaTeX))
+	}
 	t.print(c.out, "  ")
 }
 
@@ -182,5 +239,18 @@ func written(o *op.Op) string {
 	case o.Infix != "":
 		return "a " + o.Infix + " b"
 	}
-	return callName(o) + "(" + strings.Join(argNames[:o.Args], ", ") + ")"
+	switch o.Name {
+	case "transpose":
+		return "a'"
+	case "eye":
+		return "eye(row)"
+	}
+	text := strings.Join(argNames[:o.Args], ", ")
+	for i, q := range o.Params {
+		text += map[bool]string{true: "; ", false: ", "}[i == 0] + q.Name
+		if q.Default == q.Default { // NaN: it must be given
+			text += " = " + ir.FormatNumber(q.Default)
+		}
+	}
+	return callName(o) + "(" + text + ")"
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/internal/driver"
 	"github.com/optc-lang/optc/internal/host"
+	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/tasks"
 )
 
@@ -24,7 +25,7 @@ type runCmd struct {
 	setFlag
 	Task    string     `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
 	Steps   *int       `placeholder:"N" help:"Minibatch steps; the task's own number by default."`
-	Seed    uint64     `default:"1" help:"Decides the initial parameters and the order of the examples."`
+	Seed    uint64     `default:"1" help:"Decides the initial parameters, the order of the examples and the rule's random values."`
 	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
 	Threads int        `default:"-1" help:"Goroutines a step; the result does not depend on it."`
 	CSV     string     `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`
@@ -57,6 +58,9 @@ func (cmd *runCmd) Run(c *console) error {
 	r, hypers, err := cmd.openRule(c, cmd.Set)
 	if err != nil {
 		return err
+	}
+	if givens := r.Checked.Givens; len(givens) > 0 {
+		return usagef("rule %s has the further input %s, which no task gives: trace it with --input", r.Name, givens[0].Name)
 	}
 	p := &progress{c: c, rule: r.Name, steps: cmd.steps, start: time.Now()}
 	var result *host.Result
@@ -111,6 +115,7 @@ func (cmd *runCmd) train(c *console, r *compiler.Rule, hypers []float64, p *prog
 		return nil, "", err
 	}
 	req := request(cmd.Engine, cmd.Threads, hypers)
+	req.Seed = cmd.Seed
 	req.Run = &host.Run{Task: cmd.Task, Steps: cmd.steps, Seed: cmd.Seed}
 	s, err := driver.Start(ctx, program, req, strings.NewReader(""))
 	if err != nil {
@@ -143,11 +148,33 @@ type interpreted struct {
 
 // Step steps the machine, which has parameters of its own, and copies them back.
 func (o *interpreted) Step(grads [][]float32, loss float64) error {
-	o.Machine.Step(grads, loss)
-	for i, x := range o.Params {
-		copy(o.values[i], x)
+	return o.StepWith(grads, optrt.Inputs[float32]{Loss: loss})
+}
+
+// StepWith is Step for rules that ask the model within a step.
+func (o *interpreted) StepWith(grads [][]float32, in optrt.Inputs[float32]) error {
+	if in.Closure != nil {
+		o.Closure = func(x [][]float32) ([][]float32, float64, error) { return o.ask(x, in.Closure) }
 	}
-	return nil
+	defer o.put(o.Params) // also when a question failed
+	return o.Machine.Step(grads, in.Loss)
+}
+
+// ask evaluates the model with x in the values of the run.
+func (o *interpreted) ask(x [][]float32, closure optrt.Closure[float32]) ([][]float32, float64, error) {
+	o.put(x)
+	grads := make([][]float32, len(x))
+	for i := range x {
+		grads[i] = make([]float32, len(x[i]))
+	}
+	loss, err := closure(grads)
+	return grads, loss, err
+}
+
+func (o *interpreted) put(x [][]float32) {
+	for i := range x {
+		copy(o.values[i], x[i])
+	}
 }
 
 // EvalParams is where the model is scored.
@@ -161,9 +188,10 @@ func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*
 	}
 	var tensors []interp.Tensor
 	for _, q := range run.Task().Params {
-		tensors = append(tensors, interp.Tensor{Shape: q.Shape})
+		tensors = append(tensors, interp.Tensor{Name: q.Name, Shape: q.Shape})
 	}
 	o := &interpreted{interp.New[float32](r.Checked, tensors, 1), run.Values()}
+	o.Seed = cmd.Seed
 	copy(o.Hypers[0], hypers)
 	for i, x := range o.values {
 		copy(o.Params[i], x)

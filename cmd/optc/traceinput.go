@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/internal/host"
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -20,6 +22,8 @@ type traceInput[T elem.Float] struct {
 	params []traceParam[T]
 	grads  [][][]T // by step and parameter
 	loss   []float64
+	given  map[string][]interp.Given[T] // by name and step
+	loaded map[string]interp.Given[T]
 }
 
 type traceParam[T elem.Float] struct {
@@ -40,7 +44,7 @@ func inputDType(data []byte) string {
 
 // parseTrace reads an input strictly: nothing unknown, nothing twice, nothing missing. Errors name the place.
 func parseTrace[T elem.Float](name string, data []byte, r *compiler.Rule) (*traceInput[T], error) {
-	in := &traceInput[T]{}
+	in := &traceInput[T]{given: map[string][]interp.Given[T]{}, loaded: map[string]interp.Given[T]{}}
 	p := &jsonReader{dec: json.NewDecoder(bytes.NewReader(data)), name: name, data: data, bits: bitsOf[T]()}
 	p.dec.UseNumber()
 	err := p.object("", map[string]func(string) error{
@@ -48,8 +52,9 @@ func parseTrace[T elem.Float](name string, data []byte, r *compiler.Rule) (*trac
 		"params": func(place string) error { return p.array(place, func(at string) error { return in.param(p, at) }) },
 		"grads":  func(place string) error { return p.array(place, func(at string) error { return in.step(p, at) }) },
 		"loss":   func(place string) (err error) { in.loss, err = numbersIn[float64](p, place, 64); return err },
-		"given":  func(place string) error { return p.object(place, nil) },
-	}, "params", "grads")
+		"given":  func(place string) error { return in.givens(p, place, r, false) },
+		"loaded": func(place string) error { return in.givens(p, place, r, true) },
+	}, append(neededGivens(r), "params", "grads")...)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +96,113 @@ func (in *traceInput[T]) step(p *jsonReader, place string) error {
 	return err
 }
 
+// neededGivens are the fields that a rule's further inputs stand in.
+func neededGivens(r *compiler.Rule) []string {
+	var out []string
+	for _, g := range r.Checked.Givens {
+		out = append(out, map[bool]string{false: "given", true: "loaded"}[g.Load])
+	}
+	return out
+}
+
+// givens reads the further inputs of a rule: those of every step, or those given once.
+func (in *traceInput[T]) givens(p *jsonReader, place string, r *compiler.Rule, load bool) error {
+	fields := map[string]func(string) error{}
+	var needed []string
+	for _, g := range r.Checked.Givens {
+		if g.Load != load {
+			continue
+		}
+		needed = append(needed, g.Name)
+		fields[g.Name] = func(at string) error {
+			if load {
+				v, err := readGiven[T](p, at, g.Extent)
+				in.loaded[g.Name] = v
+				return err
+			}
+			return p.array(at, func(at string) error {
+				v, err := readGiven[T](p, at, g.Extent)
+				in.given[g.Name] = append(in.given[g.Name], v)
+				return err
+			})
+		}
+	}
+	return p.object(place, fields, needed...)
+}
+
+// readGiven reads the value of one further input: an array a parameter, a number a tensor, or a number.
+func readGiven[T elem.Float](p *jsonReader, place string, e ir.Extent) (v interp.Given[T], err error) {
+	switch {
+	case e.IsArray():
+		err = p.array(place, func(at string) error {
+			a, err := numbersIn[T](p, at, p.bits)
+			v.Arrays = append(v.Arrays, a)
+			return err
+		})
+	case e == ir.Tensor:
+		v.Steps, err = numbersIn[float64](p, place, 64)
+	default:
+		t, err := p.token()
+		if err != nil {
+			return v, err
+		}
+		n, err := number(t, 64)
+		if err != nil {
+			return v, p.errorf(place, "%v", err)
+		}
+		v.Steps = []float64{n}
+	}
+	return v, err
+}
+
+// givenCount is how many numbers a further input that is no array has; a trace has one group.
+func givenCount(g ir.GivenDecl, params int) int {
+	if g.Extent == ir.Tensor {
+		return params
+	}
+	return 1
+}
+
+// checkGivens holds the further inputs to the parameters and the steps.
+func (in *traceInput[T]) checkGivens(r *compiler.Rule) error {
+	for _, g := range r.Checked.Givens {
+		if g.Load {
+			if err := in.checkGiven("loaded."+g.Name, g, in.loaded[g.Name]); err != nil {
+				return err
+			}
+			continue
+		}
+		if n := len(in.given[g.Name]); n != len(in.grads) {
+			return fmt.Errorf("given.%s: %s, there are %d steps", g.Name, plural(n, "value", "values"), len(in.grads))
+		}
+		for s, v := range in.given[g.Name] {
+			if err := in.checkGiven(fmt.Sprintf("given.%s[%d]", g.Name, s), g, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (in *traceInput[T]) checkGiven(place string, g ir.GivenDecl, v interp.Given[T]) error {
+	if !g.Extent.IsArray() {
+		if n := givenCount(g, len(in.params)); len(v.Steps) != n {
+			return fmt.Errorf("%s: %s, %d are needed", place, plural(len(v.Steps), "number", "numbers"), n)
+		}
+		return nil
+	}
+	if len(v.Arrays) != len(in.params) {
+		return fmt.Errorf("%s: %s, there are %d params", place, plural(len(v.Arrays), "array", "arrays"), len(in.params))
+	}
+	for i, a := range v.Arrays {
+		rows, cols := interp.Dims(g.Extent, in.params[i].shape)
+		if len(a) != rows*cols {
+			return fmt.Errorf("%s[%d]: %s, %s needs %d, %s", place, i, plural(len(a), "value", "values"), in.params[i].name, rows*cols, once(g.Extent.String()))
+		}
+	}
+	return nil
+}
+
 // check holds the arrays to each other and to the rule.
 func (in *traceInput[T]) check(r *compiler.Rule) error {
 	if len(in.params) == 0 {
@@ -122,7 +234,7 @@ func (in *traceInput[T]) check(r *compiler.Rule) error {
 	if (reads || in.loss != nil) && len(in.loss) != len(in.grads) {
 		return fmt.Errorf("loss: %d values, there are %d steps%s", len(in.loss), len(in.grads), map[bool]string{true: " and the rule reads it"}[reads])
 	}
-	return nil
+	return in.checkGivens(r)
 }
 
 func (in *traceInput[T]) checkGrads(r *compiler.Rule, step int, grads [][]T) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/internal/host"
 	"github.com/optc-lang/optc/runtime/elem"
@@ -33,14 +34,14 @@ func (s *traceState[T]) take(scalars []float64, elems [][]T) { s.scalars, s.elem
 
 // newTraceStates are the states that the compiled rule keeps, in its order, without arrays for elements.
 func newTraceStates[T elem.Float](r *compiler.Rule, params int) []traceState[T] {
-	names := r.Plan.Program.StateNames()
+	names := stateNames(r.Plan)
 	states := make([]traceState[T], len(names))
 	for i, s := range r.Plan.Program.States {
 		states[i].name = names[i]
 		states[i].checked = slices.IndexFunc(r.Checked.States, func(c ir.State) bool { return c.Name == s.Name })
-		switch s.Extent {
-		case ir.Elem:
-		case ir.Tensor:
+		switch {
+		case s.Extent.IsArray():
+		case s.Extent == ir.Tensor:
 			states[i].scalars = make([]float64, params)
 		default:
 			states[i].scalars = make([]float64, 1) // a trace has one group
@@ -53,8 +54,15 @@ func newTraceStates[T elem.Float](r *compiler.Rule, params int) []traceState[T] 
 func (in *traceInput[T]) newStep(r *compiler.Rule) *traceStep[T] {
 	s := &traceStep[T]{params: in.newArrays(), eval: in.newArrays(), states: newTraceStates[T](r, len(in.params))}
 	for i := range s.states {
-		if s.states[i].scalars == nil {
-			s.states[i].elems = in.newArrays()
+		if s.states[i].scalars != nil {
+			continue
+		}
+		for k, q := range in.params {
+			rows, cols := interp.Dims(r.Plan.Program.States[i].Extent, q.shape)
+			if !in.keeps(r, i, k) {
+				rows = 0
+			}
+			s.states[i].elems = append(s.states[i].elems, make([]T, rows*cols))
 		}
 	}
 	return s
@@ -104,6 +112,7 @@ type traceWriter[T elem.Float] struct {
 	states, eval bool
 	steps        int
 	kept, evals  bytes.Buffer // of the steps so far
+	loss         []float64    // after each step, of an objective
 	err          error
 }
 
@@ -135,6 +144,13 @@ func (w *traceWriter[T]) end() error {
 	}
 	if w.eval {
 		fmt.Fprintf(w.c.out, `], "eval": [%s`, w.evals.Bytes())
+	}
+	for i, l := range w.loss {
+		before := ", "
+		if i == 0 {
+			before = `], "loss": [`
+		}
+		fmt.Fprintf(w.c.out, "%s%s", before, host.AppendJSON(nil, l, 64))
 	}
 	fmt.Fprintln(w.c.out, "]}")
 	return w.err

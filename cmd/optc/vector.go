@@ -23,20 +23,27 @@ type slowPass struct {
 func slowPasses(r *compiler.Rule) []slowPass {
 	out := []slowPass{}
 	seen := map[*ir.Kernel]bool{}
+	kinds := kindsOf(r.Plan)
 	for _, part := range []struct {
 		name   string
 		stages []ir.Stage
-	}{{"pass %d", r.Plan.Later}, {"pass %d of the first step", r.Plan.First}, {"pass %d of the evaluation", r.Plan.Eval}} {
-		n := 0
-		for _, s := range part.stages {
-			if s.Kernel == nil {
-				continue
+	}{{"", r.Plan.Later}, {" of the first step", r.Plan.First}, {" of the evaluation", r.Plan.Eval}} {
+		for _, k := range kinds {
+			n := 0
+			for _, s := range part.stages {
+				if s.Kernel == nil || s.Class != k.classes[0] {
+					continue
+				}
+				n++
+				if o := unvectored(s.Kernel); o != "" && !seen[s.Kernel] {
+					name := fmt.Sprintf("pass %d%s", n, part.name)
+					if k.text != "" {
+						name += " for " + k.text
+					}
+					out = append(out, slowPass{name, o})
+				}
+				seen[s.Kernel] = true
 			}
-			n++
-			if o := unvectored(s.Kernel); o != "" && !seen[s.Kernel] {
-				out = append(out, slowPass{fmt.Sprintf(part.name, n), o})
-			}
-			seen[s.Kernel] = true
 		}
 	}
 	return out
@@ -79,6 +86,9 @@ func lackText(operators []string) string {
 
 // vectored reports whether a call of an operator becomes vector code, whatever it expands to.
 func vectored(o *op.Op) bool {
+	if o.Kind > op.Size {
+		return false // no pass computes it
+	}
 	if o.Expand == "" {
 		return o.Kind != op.Elementwise || goasm.Has(goasm.AVX2, o.Name) && goasm.Has(goasm.AVX512, o.Name)
 	}

@@ -276,8 +276,11 @@ func (g *generator) stepValues(s ir.Stage) string {
 	}
 	body := jen.BlockFunc(func(b *jen.Group) {
 		local := map[*ir.Value]string{}
+		live := g.live(s)
 		for i, v := range s.Values {
-			g.stepValue(b, v, local, i)
+			if live[v] {
+				g.stepValue(b, v, local, i)
+			}
 		}
 		g.keep(b, s)
 	})
@@ -291,6 +294,23 @@ func (g *generator) stepValues(s ir.Stage) string {
 	g.later = append(g.later, comment(name+" computes step values of "+unit+".").Line().
 		Func().Id(name).Params(jen.List(params...).Index().Float64()).Add(body))
 	return name
+}
+
+// live are the values of a stage that something reads: here, or from a slot.
+func (g *generator) live(s ir.Stage) map[*ir.Value]bool {
+	live := map[*ir.Value]bool{}
+	for i := len(s.Values) - 1; i >= 0; i-- {
+		v := s.Values[i]
+		if _, stored := g.frames.slots[v]; stored {
+			live[v] = true
+		}
+		if live[v] {
+			for _, a := range v.Args {
+				live[a] = true
+			}
+		}
+	}
+	return live
 }
 
 func (g *generator) stepValue(b *jen.Group, v *ir.Value, local map[*ir.Value]string, i int) {

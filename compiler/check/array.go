@@ -12,7 +12,7 @@ const maxArray = 256
 
 // bindArray declares an array of lets or states: as many variables of one extent, bound as NAME[0], NAME[1], ...
 func (c *checker) bindArray(f *frame, s *lang.Bind) {
-	b := &binding{variable: -1, bad: true, assignWhat: "is an array: give one of its elements a value, or push"}
+	b := &binding{variable: -1, bad: true}
 	if !c.declareName(f, s.Name, b) {
 		return
 	}
@@ -21,7 +21,7 @@ func (c *checker) bindArray(f *frame, s *lang.Bind) {
 		return
 	}
 	if size < 1 || size > maxArray {
-		c.errorf(f, s.Size.Where(), "", "an array has 1 to %d elements, not %s", maxArray, ir.FormatNumber(size))
+		c.errorf(f, s.Size.Where(), "", "an array has 1 to %d elements, and %s has %s", maxArray, s.Name.Name, ir.FormatNumber(size))
 		return
 	}
 	per := c.per(f, s.Per)
@@ -53,16 +53,18 @@ func element(name string, i int) string { return name + "[" + strconv.Itoa(i) + 
 // index elaborates NAME[I]: the index is known when the rule is compiled.
 func (c *checker) index(f *frame, e *lang.Index) *ir.Value {
 	id, ok := e.X.(*lang.Name)
-	if !ok || f.names[id.Name] == nil {
-		c.errorf(f, e.Span, "", "only an array has elements, as in S[0]")
+	if !ok {
+		c.errorf(f, e.Span, "give it a name: an array is declared as in `let a[4] = 0`", "only an array has elements")
 		return nil
 	}
 	b := f.names[id.Name]
-	if b.bad {
+	switch {
+	case b == nil:
+		return c.name(f, id) // which says what is wrong with it
+	case b.bad:
 		return nil
-	}
-	if b.array == 0 {
-		c.errorf(f, e.Span, "", "%s is not an array", id.Name)
+	case b.array == 0:
+		c.notArray(f, e.Span, id.Name)
 		return nil
 	}
 	name, ok := c.elementAt(f, id.Name, b, e.I)
@@ -70,6 +72,10 @@ func (c *checker) index(f *frame, e *lang.Index) *ir.Value {
 		return nil
 	}
 	return f.names[name].value
+}
+
+func (c *checker) notArray(f *frame, at lang.Span, name string) {
+	c.errorf(f, at, "an array is declared with its size, as in `state S[10] = 0`", "%s is not an array", name)
 }
 
 func (c *checker) elementAt(f *frame, name string, b *binding, index lang.Expr) (string, bool) {
@@ -96,7 +102,7 @@ func (c *checker) assignArray(f *frame, s *lang.Assign, b *binding) {
 	}
 	call, ok := s.Value.(*lang.Call)
 	if !ok || call.Fn.Name != "push" || len(call.Args) != 2 || !names(call.Args[0], name) {
-		c.errorf(f, s.Value.Where(), "write `"+name+" <- push("+name+", value)` or give one element a value", "%s is an array", name)
+		c.errorf(f, s.Value.Where(), "write `"+name+" <- push("+name+", value)`, or give one element a value, as in `"+name+"[0] <- value`", "%s is an array, which takes no value as a whole", name)
 		return
 	}
 	v := c.expr(f, call.Args[1])

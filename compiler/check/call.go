@@ -50,13 +50,14 @@ func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
 
 func (c *checker) shape(f *frame, e *lang.Call) *ir.Value {
 	args, ok := c.reals(f, e.Args)
-	if !ok || !c.plain(f, e) {
+	if !ok || !c.bare(f, e) {
 		return nil
 	}
 	if len(args) != 1 {
 		c.errorf(f, e.Span, "as in `"+e.Fn.Name+"(x)`", "%s takes one tensor, has %d", e.Fn.Name, len(args))
 		return nil
 	}
+	c.shapes = append(c.shapes, shapeCall{args[0], e.Fn.Name, site{e.Span, f.decl.file}})
 	if e.Fn.Name == "numel" {
 		return c.pool.Size(c.pool.Input("x"), ir.Tensor, nil)
 	}
@@ -65,7 +66,7 @@ func (c *checker) shape(f *frame, e *lang.Call) *ir.Value {
 
 // named is the mask of the tensors whose name matches one of the patterns.
 func (c *checker) named(f *frame, e *lang.Call) *ir.Value {
-	if !c.plain(f, e) {
+	if !c.bare(f, e) {
 		return nil
 	}
 	var v *ir.Value
@@ -88,17 +89,37 @@ func (c *checker) named(f *frame, e *lang.Call) *ir.Value {
 	return v
 }
 
-// plain refuses `per`, a prime and parameters.
-func (c *checker) plain(f *frame, e *lang.Call) bool {
-	switch {
-	case e.Per != nil:
-		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
-	case len(e.Params) > 0:
-		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
-	default:
-		return true
+// shapeCall is a call that asks for the shape of a tensor.
+type shapeCall struct {
+	of   *ir.Value
+	name string
+	site
+}
+
+// bare refuses `per`, parameters and a prime.
+func (c *checker) bare(f *frame, e *lang.Call) bool {
+	if e.Prime {
+		c.errorf(f, e.Fn.Span, "", "`'` is the derivative of a fn or of an elementwise operator, and %s is neither", e.Fn.Name)
+		return false
 	}
-	return false
+	return c.plain(f, e)
+}
+
+// plain refuses `per` and parameters.
+func (c *checker) plain(f *frame, e *lang.Call) bool { return c.noPer(f, e) && c.noParams(f, e) }
+
+func (c *checker) noPer(f *frame, e *lang.Call) bool {
+	if e.Per != nil {
+		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, order statistics and draws, and %s is none", e.Fn.Name)
+	}
+	return e.Per == nil
+}
+
+func (c *checker) noParams(f *frame, e *lang.Call) bool {
+	if len(e.Params) > 0 {
+		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+	}
+	return len(e.Params) == 0
 }
 
 func (c *checker) exprs(f *frame, es []lang.Expr) ([]*ir.Value, bool) {
@@ -142,7 +163,7 @@ func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 		ok = ok && args[i] != nil
 	}
 	if len(args) != o.Args {
-		c.errorf(f, e.Span, "", "%s takes %s, has %d", e.Fn.Name, count(o.Args, "argument"), len(args))
+		c.errorf(f, e.Span, "it is called as `"+usage(o)+"`", "%s takes %s, has %d", e.Fn.Name, count(o.Args, "argument"), len(args))
 		return nil
 	}
 	if !ok {
@@ -168,6 +189,15 @@ func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 		return c.power(args[0], args[1])
 	}
 	return c.pool.Apply(o, args...)
+}
+
+// usage is how an operator is called.
+func usage(o *op.Op) string {
+	text := o.Name + "(" + strings.Join([]string{"a", "b", "c"}[:o.Args], ", ")
+	for i, p := range o.Params {
+		text += map[bool]string{true: "; ", false: ", "}[i == 0] + p.Name
+	}
+	return text + ")"
 }
 
 func count(n int, what string) string {
@@ -198,10 +228,17 @@ func (c *checker) minMax(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 		return nil
 	}
 	v := args[0]
-	for _, a := range args[1:] {
-		v = c.pool.Apply(o, v, a)
+	if e.Prime {
+		v = c.pool.Var(v, c.newDeriv(f, e.Span))
 	}
-	return v
+	y := v
+	for _, a := range args[1:] {
+		y = c.pool.Apply(o, y, a)
+	}
+	if e.Prime {
+		return c.pool.Deriv(y, v)
+	}
+	return y
 }
 
 // reduction builds a reduction, or what its row says it expands to.
@@ -210,8 +247,7 @@ func (c *checker) reduction(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) 
 		c.later(f, e.Fn.Span, "the derivative of a reduction")
 		return nil
 	}
-	if len(e.Params) > 0 {
-		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+	if !c.noParams(f, e) {
 		return nil
 	}
 	per, ok := c.reductionPer(f, e)
@@ -256,8 +292,7 @@ func (c *checker) array(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.
 		if per, ok = c.reductionPer(f, e); !ok {
 			return nil
 		}
-	case e.Per != nil:
-		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
+	case !c.noPer(f, e):
 		return nil
 	}
 	params, ok := c.params(f, e, o)
@@ -317,15 +352,13 @@ func (c *checker) params(f *frame, e *lang.Call, o *op.Op) ([]*ir.Value, bool) {
 
 // eye is the identity matrix of the rows or the columns.
 func (c *checker) eye(f *frame, e *lang.Call) *ir.Value {
-	if c.plain(f, e) && len(e.Args) == 1 {
-		switch {
-		case names(e.Args[0], "row"):
-			return c.pool.Eye(ir.RowRow)
-		case names(e.Args[0], "col"):
-			return c.pool.Eye(ir.ColCol)
-		}
-		c.errorf(f, e.Span, "", "the identity matrix is eye(row) or eye(col)")
-	} else if len(e.Args) != 1 {
+	switch {
+	case !c.bare(f, e):
+	case len(e.Args) == 1 && names(e.Args[0], "row"):
+		return c.pool.Eye(ir.RowRow)
+	case len(e.Args) == 1 && names(e.Args[0], "col"):
+		return c.pool.Eye(ir.ColCol)
+	default:
 		c.errorf(f, e.Span, "", "the identity matrix is eye(row) or eye(col)")
 	}
 	return nil
@@ -337,8 +370,10 @@ func (c *checker) draw(f *frame, e *lang.Call) *ir.Value {
 	case len(e.Args) > 0:
 		c.errorf(f, e.Span, "as in `"+e.Fn.Name+"()` or `"+e.Fn.Name+"(per tensor)`", "%s takes no argument", e.Fn.Name)
 		return nil
-	case len(e.Params) > 0:
-		c.errorf(f, e.Params[0].Value.Where(), "", "%s has no parameters after `;`", e.Fn.Name)
+	case e.Prime:
+		c.bare(f, e)
+		return nil
+	case !c.noParams(f, e):
 		return nil
 	}
 	per := ir.Elem
@@ -355,8 +390,7 @@ func (c *checker) draw(f *frame, e *lang.Call) *ir.Value {
 
 // invoke calls a fn or rule; option is the caller's option that holds it, or "".
 func (c *checker) invoke(f *frame, e *lang.Call, callee *callee, option string) *ir.Value {
-	if e.Per != nil {
-		c.errorf(f, e.Per.Span, "", "`per` belongs to reductions, and %s is none", e.Fn.Name)
+	if !c.noPer(f, e) {
 		return nil
 	}
 	if len(e.Args) == 0 {

@@ -135,7 +135,7 @@ func (c *checker) chase(f *frame, to *callee) *callee {
 		own := &frame{decl: to.decl, names: map[string]*binding{}, calls: map[string]int{}, caller: f, depth: f.depth}
 		next := c.calleeOf(own, r.Value)
 		if next == nil || next.decl.rule == nil {
-			c.report(to.decl.file, r.Value.Where(), "as in `rule a = adam(; lr = 1e-4)`", "rule %s must be a block or a rule without its variables", r.Name.Name)
+			c.report(to.decl.file, r.Value.Where(), orElse(c.calleeHint(own, r.Value), "as in `rule a = adam(; lr = 1e-4)`"), "rule %s must be a block or a rule without its variables", r.Name.Name)
 			return nil
 		}
 		for n, b := range to.bound {

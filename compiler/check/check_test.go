@@ -302,7 +302,7 @@ func TestLimits(t *testing.T) {
 		want string // "" when it must be accepted
 	}{
 		{"doubling", file(doubling(60)), "expands to more than"},
-		{"doubling of equal values", file(sameTwice(60)), "expands to more than"},
+		{"doubling of equal values", file(sameTwice(60)), "unrolls to more than"},
 		{"256 calls", file(nest(254)), ""},
 		{"too many calls", file(nest(400)), "nested more than 256 deep"},
 		{"a chain of lets", file("rule r {\nlet a0 = g\n" + lets.String() + "x <- a45000\n}\n"), ""},

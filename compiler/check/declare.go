@@ -35,7 +35,7 @@ func (c *checker) hyper(f *frame, s *lang.Hyper) {
 // admits reports whether an argument is a value that the hyperparameter may have.
 func (c *checker) admits(h ir.HyperDecl, name string, arg *bound) bool {
 	if arg.value == nil {
-		c.report(arg.file, arg.where, "", "%s needs a number or an expression", name)
+		c.notValue(name, arg)
 		return false
 	}
 	if arg.value.Kind == ir.Number && !h.Admits(arg.value.Num) {
@@ -44,6 +44,20 @@ func (c *checker) admits(h ir.HyperDecl, name string, arg *bound) bool {
 		return false
 	}
 	return true
+}
+
+// notValue reports an argument that is a function, or a word that names nothing; what else has no value was reported.
+func (c *checker) notValue(name string, arg *bound) {
+	function := arg.word
+	if arg.callee != nil {
+		function = arg.callee.decl.name().Name
+	}
+	switch {
+	case arg.callee != nil || isOperator(function):
+		c.report(arg.file, arg.where, "", "%s needs a value, and %s is a function", name, function)
+	case arg.word != "":
+		c.report(arg.file, arg.where, "", "%s needs a value, and nothing is named %s here", name, arg.word)
+	}
 }
 
 func (c *checker) hyperDecl(f *frame, s *lang.Hyper) (ir.HyperDecl, bool) {
@@ -74,7 +88,7 @@ func (c *checker) interval(f *frame, r *lang.Range, h *ir.HyperDecl) bool {
 		return false
 	}
 	if r.Integers && (lo != math.Floor(lo) || hi != math.Floor(hi)) {
-		c.errorf(f, r.Span, "", "a range first..last needs integers")
+		c.errorf(f, r.Span, fmt.Sprintf("reals are written `[%s, %s]`", ir.FormatNumber(lo), ir.FormatNumber(hi)), "a range first..last needs integers")
 		return false
 	}
 	h.Lo, h.Hi, h.OpenLo, h.OpenHi, h.Integer = lo, hi, r.OpenLo, r.OpenHi, r.Integers
@@ -181,15 +195,19 @@ func (c *checker) choiceOption(f *frame, s *lang.Option, b *binding, arg *bound)
 func (c *checker) calleeOption(f *frame, s *lang.Option, b *binding, arg *bound) {
 	if arg == nil {
 		if b.callee = c.calleeOf(f, s.Default); b.callee == nil {
-			c.errorf(f, s.Default.Where(), "", "option %s holds a %s, and this is none", s.Name.Name, s.Kind)
+			c.errorf(f, s.Default.Where(), c.calleeHint(f, s.Default), "option %s holds a %s, and this is none", s.Name.Name, s.Kind)
 		}
 	} else if b.callee = arg.callee; b.callee == nil && arg.word != "" {
 		if d, ok := c.unit.lookup(c.unit.root, arg.word); ok {
 			b.callee = &callee{decl: d, bound: map[string]*bound{}}
 		}
 	}
-	if b.callee == nil && arg != nil {
-		c.report(arg.file, arg.where, "", "option %s holds a %s", s.Name.Name, s.Kind)
+	switch {
+	case b.callee != nil || arg == nil:
+	case arg.word != "":
+		c.report(arg.file, arg.where, didYouMean(arg.word, c.known(f)), "option %s holds a %s, and nothing is named %s", s.Name.Name, s.Kind, arg.word)
+	default:
+		c.report(arg.file, arg.where, "give it a name", "option %s holds a %s, not a value", s.Name.Name, s.Kind)
 	}
 	if b.callee != nil && (b.callee.decl.rule != nil) != (s.Kind == "rule") {
 		at, file := s.Name.Span, f.decl.file
@@ -200,6 +218,21 @@ func (c *checker) calleeOption(f *frame, s *lang.Option, b *binding, arg *bound)
 		b.callee = nil
 	}
 	b.bad = b.callee == nil
+}
+
+// calleeHint is the likely name of the function that an expression was to name.
+func (c *checker) calleeHint(f *frame, e lang.Expr) string {
+	name := ""
+	switch e := e.(type) {
+	case *lang.Name:
+		name = e.Name
+	case *lang.Call:
+		name = e.Fn.Name
+	}
+	if _, ok := c.unit.lookup(f.decl.in, name); ok || name == "" {
+		return ""
+	}
+	return didYouMean(name, c.known(f))
 }
 
 func (c *checker) valueOption(f *frame, s *lang.Option, b *binding, arg *bound) {

@@ -68,10 +68,11 @@ type checker struct {
 	spelled    map[string]string // hyperparameters by their Go names
 	active     []activeCall      // calls being inlined, for cycles
 	steps      int
-	open       int                // expressions within one another; bounds the stack
-	derivs     []site             // where each derivative is asked for
-	labelled   map[*ir.Value]int  // the depth of the body that named a value
-	conditions []condition        // of every `when` that is decided after compilation
+	open       int               // expressions within one another; bounds the stack
+	derivs     []site            // where each derivative is asked for
+	labelled   map[*ir.Value]int // the depth of the body that named a value
+	conditions []condition       // of every `when` that is decided after compilation
+	shapes     []shapeCall
 	guards     int                // how many of those decided at run time stand around what is being elaborated
 	branches   int                // how many of any kind
 	guard      *ir.Value          // their conjunction, nil for none
@@ -203,7 +204,7 @@ func (c *checker) top(d decl, set Settings) {
 	c.settings(root, target, set)
 	x, g := c.pool.Input("x"), c.pool.Input("g")
 	c.prog.X = c.inlineRule(root, target, x, g, "", d.rule.Name.Span)
-	c.lint(target.decl)
+	c.lintRule(target.decl)
 }
 
 // settings turns the compile-time settings of the command line into arguments of the outermost rule.
@@ -238,7 +239,11 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // block elaborates statements; names declared in it end with it when scoped.
 func (c *checker) block(f *frame, stmts []lang.Stmt, scoped bool) {
-	before := maps.Clone(f.names)
+	var before map[string]*binding
+	if scoped {
+		c.copied(f)
+		before = maps.Clone(f.names)
+	}
 	for i, s := range stmts {
 		if f.returned {
 			c.errorf(f, s.Where(), "", "nothing after `return` is ever reached")
@@ -322,11 +327,19 @@ func (c *checker) later(f *frame, at lang.Span, what string) {
 
 func (c *checker) step(f *frame, at lang.Span) {
 	c.steps++
-	if c.steps > maxSteps || max(c.open, len(c.pool.Values)) > maxValues {
-		c.errorf(f, at, "make it smaller, or split it into rules", "the rule expands to more than %d values", maxValues)
-		panic(tooMuch)
+	switch {
+	case max(c.open, len(c.pool.Values)) > maxValues:
+		c.errorf(f, at, "make it smaller: fewer turns, or calls within calls", "the rule expands to more than %d values", maxValues)
+	case c.steps > maxSteps:
+		c.errorf(f, at, "make it smaller: fewer turns, or calls within calls", "the rule unrolls to more than %d expressions", maxSteps)
+	default:
+		return
 	}
+	panic(tooMuch)
 }
+
+// copied counts a copy of a body's names and of the states as steps: many blocks among many of them are work, too.
+func (c *checker) copied(f *frame) { c.steps += (len(f.names) + len(c.prog.States)) / 16 }
 
 // declareName makes a name of the body, once.
 func (c *checker) declareName(f *frame, id lang.Ident, b *binding) bool {
@@ -400,7 +413,7 @@ func (c *checker) initial(f *frame, s *lang.Bind) (*ir.Value, bool) {
 
 func (c *checker) noStorage(f *frame, s *lang.Bind) bool {
 	if s.As != nil {
-		c.errorf(f, s.As.Span, "", "a storage format belongs to a state: a let is not kept")
+		c.errorf(f, s.As.Span, "leave it out", "a storage format belongs to a state: a let is not kept")
 	}
 	return s.As == nil
 }
@@ -480,8 +493,23 @@ func (c *checker) per(f *frame, e *lang.Extent) *ir.Extent {
 	if x, ok := ir.ParseExtent(e.Names...); ok {
 		return &x
 	}
-	c.errorf(f, e.Span, "", "%s is not an extent: model, group, tensor, row, col, elem, [row,row], [col,col] or [col,row]", strings.Join(e.Names, ","))
+	hint := ""
+	if len(e.Names) == 1 {
+		hint = didYouMean(e.Names[0], extentNames)
+		if other := otherExtents[e.Names[0]]; other != "" {
+			hint = "write `" + other + "`"
+		}
+	}
+	c.errorf(f, e.Span, hint, "%s is not an extent: model, group, tensor, row, col, elem, [row,row], [col,col] or [col,row]", strings.Join(e.Names, ","))
 	return nil
+}
+
+var extentNames = []string{"model", "group", "tensor", "row", "col", "elem"}
+
+// otherExtents are what extents are called elsewhere.
+var otherExtents = map[string]string{
+	"element": "elem", "column": "col", "param": "tensor", "parameter": "tensor", "layer": "tensor", "matrix": "tensor",
+	"global": "model", "step": "model", "scalar": "model",
 }
 
 func (c *checker) assign(f *frame, s *lang.Assign) {
@@ -500,11 +528,11 @@ func (c *checker) assign(f *frame, s *lang.Assign) {
 		return
 	}
 	if s.Index != nil {
-		c.errorf(f, s.Name.Span, "", "%s is not an array", name)
+		c.notArray(f, s.Name.Span, name)
 		return
 	}
 	if b.variable < 0 {
-		c.errorf(f, s.Name.Span, "only x, g, a let, a state or a fn's variable takes `<-`", "%s %s", name, orElse(b.assignWhat, "cannot be given a value"))
+		c.errorf(f, s.Name.Span, "only x, g, a let, a state or a fn's variable takes `<-`", "%s %s", name, b.assignWhat)
 		return
 	}
 	if v == nil {

@@ -2,13 +2,9 @@ package check_test
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -185,87 +181,28 @@ func TestUnitCases(t *testing.T) {
 	}
 }
 
-// TestEveryMessageHasACase looks up every message of this package's source and demands that some case produces it.
-func TestEveryMessageHasACase(t *testing.T) {
-	var said strings.Builder
+// reporters tells which argument of each function that reports is the message.
+var reporters = map[string]int{"errorf": 3, "report": 3, "later": -1, "warnf": 2, "unread": 1}
+
+// TestEveryTextHasACase counts the texts for the user in this package's source, and demands as many cases that say them.
+func TestEveryTextHasACase(t *testing.T) {
+	texts, sites := errtest.Texts(t, "*.go", reporters)
+	var said []errtest.Said
+	note := func(diags lang.Diagnostics) {
+		for _, d := range diags {
+			said = append(said, errtest.Said{Place: fmt.Sprintf("%s:%d", d.File, d.Span.Start.Line), Message: d.Message, Hint: d.Hint})
+		}
+	}
 	paths, _ := filepath.Glob(errorCases)
 	for _, path := range paths {
-		for _, d := range checkCase(t, path) {
-			fmt.Fprintln(&said, d.Message)
-		}
+		note(checkCase(t, path))
 	}
 	for _, c := range unitCases() {
-		fmt.Fprintln(&said, c.run().Error())
+		note(c.run())
 	}
-	sites := messages(t)
-	if len(sites) < 80 {
-		t.Fatalf("only %d messages found in the source", len(sites))
+	if sites < 120 || len(texts) < sites {
+		t.Fatalf("only %d places that report and %d texts found in the source", sites, len(texts))
 	}
-	for place, text := range sites {
-		if !strings.Contains(said.String(), text) {
-			t.Errorf("%s: no case says %q", place, text)
-		}
-	}
-}
-
-// formatArgument tells which argument of each reporting function is the message.
-var formatArgument = map[string]int{"errorf": 3, "report": 3, "later": 2, "warnf": 2}
-
-// messages is the longest constant piece of each message in the source, by its place.
-func messages(t *testing.T) map[string]string {
-	t.Helper()
-	files := token.NewFileSet()
-	found := map[string]string{}
-	paths, _ := filepath.Glob("*.go")
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(files, path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				sel, ok := n.Fun.(*ast.SelectorExpr)
-				if i, known := formatArgument[nameOf(sel)]; ok && known {
-					note(found, files, n.Args[min(i, len(n.Args)-1)])
-				}
-			case *ast.KeyValueExpr:
-				if id, ok := n.Key.(*ast.Ident); ok && id.Name == "assignWhat" {
-					note(found, files, n.Value)
-				}
-			}
-			return true
-		})
-	}
-	return found
-}
-
-func nameOf(sel *ast.SelectorExpr) string {
-	if sel == nil {
-		return ""
-	}
-	return sel.Sel.Name
-}
-
-var verb = regexp.MustCompile(`%[a-z0-9]+`)
-
-func note(found map[string]string, files *token.FileSet, e ast.Expr) {
-	best := ""
-	ast.Inspect(e, func(n ast.Node) bool {
-		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			text, _ := strconv.Unquote(lit.Value)
-			for _, piece := range verb.Split(text, -1) {
-				if len(piece) > len(best) {
-					best = piece
-				}
-			}
-		}
-		return true
-	})
-	if len(best) > 3 {
-		found[files.Position(e.Pos()).String()] = best
-	}
+	t.Logf("%d places that report, %d texts, %d diagnostics of cases", sites, len(texts), len(said))
+	errtest.Covered(t, texts, said)
 }

@@ -3,11 +3,15 @@ package check
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/lang"
 )
+
+// calls lists what is called and is neither declared nor a row of the table.
+var calls = map[string]bool{"rank": true, "rows": true, "cols": true, "numel": true, "named": true, "push": true}
 
 // shapeOf lists the calls that ask for a tensor's shape.
 var shapeOf = map[string]bool{"rank": true, "rows": true, "cols": true}
@@ -44,7 +48,7 @@ func (c *checker) constant(f *frame, e lang.Expr, what string) (float64, bool) {
 		return 0, false
 	}
 	if v.Kind != ir.Number {
-		c.errorf(f, e.Where(), "", "%s must be a constant", what)
+		c.errorf(f, e.Where(), "known when the rule is compiled are numbers, options and what loops count", "%s must be a constant", what)
 		return 0, false
 	}
 	if math.IsNaN(v.Num) {
@@ -78,7 +82,7 @@ func (c *checker) node(f *frame, e lang.Expr) *ir.Value {
 	case *lang.Call:
 		return c.call(f, e)
 	case *lang.Text:
-		c.errorf(f, e.Span, "", "a text stands only in named(...)")
+		c.errorf(f, e.Span, "as in `named(\"*.bias\")`", "a text stands only in named(...)")
 	case *lang.Transpose:
 		if v := c.real(f, e.X); v != nil {
 			return c.pool.Array(op.Must("transpose"), ir.Const, c.guardNow(f), v)
@@ -120,7 +124,11 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 		c.errorf(f, e.Span, "pass it as an argument", "a fn sees only its arguments, t and constants, not %s", e.Name)
 		return nil
 	}
-	if _, ok := c.unit.lookup(f.decl.in, e.Name); ok || isOperator(e.Name) || shapeOf[e.Name] {
+	if e.Name == "row" || e.Name == "col" {
+		c.errorf(f, e.Span, "as in `eye("+e.Name+")` or `norm(u per "+e.Name+")`", "%s is an extent, not a value", e.Name)
+		return nil
+	}
+	if _, ok := c.unit.lookup(f.decl.in, e.Name); ok || isOperator(e.Name) || calls[e.Name] {
 		c.errorf(f, e.Span, "call it, as in `"+e.Name+"(...)`", "%s is a function, not a value", e.Name)
 		return nil
 	}
@@ -155,7 +163,7 @@ func (c *checker) known(f *frame) []string {
 	for _, m := range []map[string]decl{f.decl.in.own, f.decl.in.imported, c.unit.std.own} {
 		names = append(names, sortedKeys(m)...)
 	}
-	return append(names, "t", "pi", "inf", "true", "false")
+	return append(append(names, sortedKeys(calls)...), "t", "pi", "inf", "true", "false")
 }
 
 func (c *checker) unary(f *frame, e *lang.Unary) *ir.Value {
@@ -231,7 +239,7 @@ func (c *checker) choiceTest(f *frame, e *lang.Binary) (*ir.Value, bool) {
 		if ok {
 			hint = didYouMean(id.Name, option.choices)
 		}
-		c.errorf(f, word.Where(), hint, "the option is one of %v", option.choices)
+		c.errorf(f, word.Where(), hint, "the option is one of %s", strings.Join(option.choices, ", "))
 		return nil, true
 	}
 	return c.pool.Bool((option.choice == id.Name) == (e.Op == "==")), true

@@ -14,6 +14,7 @@ func Fns(u *Unit) lang.Diagnostics {
 	for _, name := range sortedKeys(u.root.own) {
 		if d := u.root.own[name]; d.fn != nil {
 			c.fnNames(d)
+			c.lint(d.file, d.fn.Body)
 		}
 	}
 	c.diags.Sort()

@@ -68,9 +68,12 @@ func (c *checker) given(f *frame, s *lang.Given) {
 	if per != nil {
 		g.Extent = *per
 	}
+	if f.names[g.Name] != nil {
+		return // said as the name is declared
+	}
 	for _, other := range c.prog.Givens {
 		if other.Name == g.Name {
-			c.errorf(f, s.Name.Span, "choose another name", "two inputs are named %s", g.Name)
+			c.errorf(f, s.Name.Span, "choose another name, or ask for it in the outermost rule alone", "two inputs of the step are named %s", g.Name)
 			return
 		}
 	}

@@ -2,12 +2,8 @@ package check
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/optc-lang/optc/compiler/ir"
-	"github.com/optc-lang/optc/compiler/op"
-	"github.com/optc-lang/optc/lang"
 )
 
 // resolve gives every value its final extent and states where the model is to be evaluated.
@@ -17,7 +13,7 @@ func (c *checker) resolve() *ir.Program {
 		least[i] = v.least
 	}
 	vars := c.pool.ResolveExtents(least, c.varOf)
-	c.clashes(vars)
+	c.clashes()
 	for i, v := range c.vars {
 		if v.per != nil && !v.per.Holds(vars[i]) && vars[i] != ir.Clash {
 			c.report(v.file, v.where, fmt.Sprintf("write `per %s`, or reduce what it is given", vars[i]),
@@ -32,9 +28,14 @@ func (c *checker) resolve() *ir.Program {
 			c.report(w.file, w.where, "for elements write `where(mask, a, b)`", "`when` decides for a whole tensor or more, and this condition has a value per %s", e)
 		}
 	}
+	for _, s := range c.shapes {
+		if e := s.of.Extent; e != ir.Elem && e != ir.Clash {
+			c.report(s.file, s.where, "write `"+s.name+"(x)`", "%s asks for the shape of a parameter, and this is a value per %s", s.name, e)
+		}
+	}
 	for _, n := range c.narrow {
 		if e := vars[c.varOf[n.index]]; e != ir.Elem {
-			c.report(n.file, n.where, "", "a storage format is for states per elem, and %s is per %s", c.prog.States[n.index].Name, e)
+			c.report(n.file, n.where, "leave the format out", "a storage format is for states per elem, and %s is per %s", c.prog.States[n.index].Name, e)
 		}
 	}
 	if c.diags.HasErrors() {
@@ -48,7 +49,7 @@ func (c *checker) resolve() *ir.Program {
 			continue
 		}
 		if arrays++; arrays > maxArrays {
-			c.report(c.vars[v].file, c.vars[v].where, "", "a rule keeps at most %d states that are arrays", maxArrays)
+			c.report(c.vars[v].file, c.vars[v].where, "keep fewer", "a rule keeps at most %d states that are arrays", maxArrays)
 			return nil
 		}
 	}
@@ -66,71 +67,6 @@ func (c *checker) resolve() *ir.Program {
 		}
 	}
 	return p
-}
-
-// clashes reports the first operation on values that do not go together.
-func (c *checker) clashes(vars []ir.Extent) {
-	for _, v := range c.pool.Values {
-		at, known := c.sites[v]
-		switch {
-		case v.Kind == ir.Hold && v.Extent == ir.Clash && v.Args[0].Extent != ir.Clash && c.vars[v.Index].where.Start.Line > 0:
-			w := c.vars[v.Index]
-			c.report(w.file, w.where, "", "%s is given values per %s and of an extent that does not join it", w.name, v.Args[0].Extent)
-			return
-		case !known:
-			continue
-		case v.Extent == ir.Clash && !slices.ContainsFunc(v.Args, func(a *ir.Value) bool { return a.Extent == ir.Clash }):
-			c.report(at.file, at.where, clashHint(v), "%s", clashText(v))
-			return
-		case v.Kind == ir.Array && v.Op.Name != "eye" && slices.ContainsFunc(v.Args[:v.Op.Args], func(a *ir.Value) bool { return !a.Extent.IsArray() }):
-			c.report(at.file, at.where, "", "%s works on arrays, and this has a value per %s", opName(v), extents(v))
-			return
-		case v.Kind == ir.Array && slices.ContainsFunc(v.Args[v.Op.Args:], func(a *ir.Value) bool { return a.Extent.IsArray() }):
-			c.report(at.file, at.where, "", "the parameters of %s are step values: one a tensor or coarser", opName(v))
-			return
-		}
-	}
-}
-
-func opName(v *ir.Value) string {
-	if v.Op.Name == "transpose" {
-		return "the transpose"
-	}
-	if v.Op.Infix != "" {
-		return "`" + v.Op.Infix + "`"
-	}
-	return v.Op.Name
-}
-
-func extents(v *ir.Value) string {
-	var parts []string
-	for i, a := range v.Args {
-		if v.Kind == ir.Array && i >= v.Op.Args {
-			break
-		}
-		parts = append(parts, a.Extent.String())
-	}
-	return strings.Join(parts, " and ")
-}
-
-func clashText(v *ir.Value) string {
-	switch v.Kind {
-	case ir.Reduce, ir.Size:
-		return fmt.Sprintf("a value per %s cannot be reduced per %s", extents(v), v.Per)
-	case ir.Array:
-		if v.Op.Kind == op.Order {
-			return fmt.Sprintf("a value per %s has no %s per %s", extents(v), v.Op.Name, v.Per)
-		}
-		return fmt.Sprintf("%s does not take values per %s", opName(v), extents(v))
-	}
-	return fmt.Sprintf("values per %s do not go together", extents(v))
-}
-
-func clashHint(v *ir.Value) string {
-	if v.Kind == ir.Apply {
-		return "only `@`, `'`, diag, outer and reductions lead from one extent to another"
-	}
-	return ""
 }
 
 // checkDerivatives refuses what the differentiation of elementwise functions does not cover.
@@ -167,8 +103,10 @@ func (c *checker) evalAfter(p *ir.Program) *ir.Value {
 			lost = "the old value of state " + p.States[v.Index].Name
 		case v.Kind == ir.Input && (v.Name == "g" || v.Name == "loss"):
 			lost = v.Name
-		case v.Kind == ir.Probe || v.Kind == ir.Given && !p.Givens[v.Index].Load:
-			lost = "what the step was given"
+		case v.Kind == ir.Probe:
+			lost = "what a probe said"
+		case v.Kind == ir.Given && !p.Givens[v.Index].Load:
+			lost = "the given " + p.Givens[v.Index].Name
 		case v.Kind == ir.Draw:
 			lost = "a random value"
 		case v.Kind == ir.Input && v.Name == "x" && p.X != v:
@@ -189,34 +127,4 @@ func (c *checker) evalAfter(p *ir.Program) *ir.Value {
 		return nil
 	}
 	return v
-}
-
-// lint warns of what a rule declares and does not use.
-func (c *checker) lint(d decl) {
-	read, written := map[string]bool{}, map[string]bool{}
-	lang.Inspect(d.rule, func(n any) {
-		switch n := n.(type) {
-		case *lang.Name:
-			read[n.Name] = true
-		case *lang.Call:
-			read[n.Fn.Name] = true
-		case *lang.Assign:
-			written[n.Name.Name] = true
-		}
-	})
-	lang.Inspect(d.rule, func(n any) {
-		switch n := n.(type) {
-		case *lang.Hyper:
-			if !read[n.Name.Name] {
-				c.warnf(d.file, n.Name.Span, "nothing reads hyperparameter %s", n.Name.Name)
-			}
-		case *lang.Bind:
-			if n.State && !read[n.Name.Name] {
-				c.warnf(d.file, n.Name.Span, "state %s is never read", n.Name.Name)
-			}
-		}
-	})
-	if !written["x"] {
-		c.warnf(d.file, d.rule.Name.Span, "rule %s never updates x", d.rule.Name.Name)
-	}
 }

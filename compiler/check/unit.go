@@ -192,7 +192,7 @@ func (u *Unit) declare(f *file, tree *lang.File, name string) {
 
 var predeclared = map[string]bool{
 	"x": true, "g": true, "t": true, "loss": true, "pi": true, "inf": true, "true": true, "false": true,
-	"row": true, "col": true, "rank": true, "rows": true, "cols": true, "numel": true, "named": true,
+	"row": true, "col": true, "rank": true, "rows": true, "cols": true, "numel": true, "named": true, "push": true,
 }
 
 // lookup finds a declaration as seen from file f: its own, what it imports, the library.

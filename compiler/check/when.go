@@ -68,7 +68,7 @@ func (c *checker) give(f *frame, name string, v *ir.Value) {
 // branch elaborates a block that runs only when guard is set, and returns what the names of the body then stand for; the
 // names themselves are as before.
 func (c *checker) branch(f *frame, stmts []lang.Stmt, guard *ir.Value, runTime int) map[string]*ir.Value {
-	before := f.values()
+	before := c.values(f)
 	states, first, outer, left := slices.Clone(c.prog.States), len(c.prog.States), c.guard, f.left
 	c.guard = c.both(outer, guard)
 	c.guards += runTime
@@ -80,7 +80,7 @@ func (c *checker) branch(f *frame, stmts []lang.Stmt, guard *ir.Value, runTime i
 	if f.left != left {
 		f.left = c.pool.Call("or", left, c.pool.Call("and", guard, f.left))
 	}
-	after := f.values()
+	after := c.values(f)
 	for name, v := range before {
 		f.names[name].value = v
 	}
@@ -96,7 +96,7 @@ func (c *checker) branch(f *frame, stmts []lang.Stmt, guard *ir.Value, runTime i
 // until leaves the loop: what stands below it and the turns that follow run only while no `until` has.
 func (c *checker) until(f *frame, s *lang.Until) {
 	if f.left == nil {
-		c.errorf(f, s.Span, "", "`until` leaves a loop, and stands in none")
+		c.errorf(f, s.Span, "put it into the block of a `repeat`", "`until` leaves a loop, and stands in none")
 		return
 	}
 	if cond := c.mask(f, s.Cond); cond != nil {
@@ -114,12 +114,13 @@ func (c *checker) unlessLeft(f *frame, stmts []lang.Stmt) {
 		}
 		return
 	}
-	before := f.values()
+	before := c.values(f)
 	c.merge(f, left, before, c.branch(f, stmts, c.pool.Call("not", left), 1))
 }
 
 // values are what the names that take `<-` stand for.
-func (f *frame) values() map[string]*ir.Value {
+func (c *checker) values(f *frame) map[string]*ir.Value {
+	c.copied(f)
 	out := map[string]*ir.Value{}
 	for name, b := range f.names {
 		if b.variable >= 0 && !b.bad {

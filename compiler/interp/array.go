@@ -12,21 +12,21 @@ func (m *Machine[T]) arrayStep(v *ir.Value, u unit) float64 {
 	if v.Op.Kind != op.Order {
 		return float64(m.call(v, u.tensor, 1, 1)[0])
 	}
-	return float64(elem.Kth(m.parts(v, u), elem.Rank(m.step(v.Args[1], u)), nil))
+	parts, _ := m.parts(v, u)
+	return float64(elem.Kth(parts, elem.Rank(m.step(v.Args[1], u)), nil))
 }
 
-// parts are the arrays that an order statistic for a unit runs over.
-func (m *Machine[T]) parts(v *ir.Value, u unit) [][]T {
-	var parts [][]T
+// parts are the arrays that an order statistic for a unit runs over, and of which tensors they are.
+func (m *Machine[T]) parts(v *ir.Value, u unit) (parts [][]T, tensors []int) {
 	for i, t := range m.tensors {
 		if v.Per == ir.Tensor && i != u.tensor || v.Per == ir.Group && t.Group != u.group {
 			continue
 		}
 		if g := v.Guard(); g == nil || m.step(g, m.unitOf(ir.Tensor, i)) != 0 {
-			parts = append(parts, m.array(v.Args[0], i))
+			parts, tensors = append(parts, m.array(v.Args[0], i)), append(tensors, i)
 		}
 	}
-	return parts
+	return parts, tensors
 }
 
 func (m *Machine[T]) arrayArray(v *ir.Value, i int) []T {
@@ -48,17 +48,12 @@ func (m *Machine[T]) order(v *ir.Value, i int) []T {
 	case v.Per.IsArray():
 		from := v.Args[0].Extent
 		rows, cols := Dims(from, shape)
-		elem.EachLine(v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, func(line int, values []T, at []int) {
-			if !v.Mask {
-				out[line] = elem.Kth([][]T{values}, k, nil)
-				return
-			}
-			marks := make([]T, len(values))
-			elem.TopK([][]T{marks}, [][]T{values}, k)
-			for n, j := range at {
-				out[j] = marks[n]
-			}
-		})
+		var lines elem.Lines[T]
+		if v.Mask {
+			lines.TopK(out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, k)
+		} else {
+			lines.Kth(out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, k)
+		}
 	default:
 		m.topk(v, u, k, out)
 	}
@@ -67,15 +62,14 @@ func (m *Machine[T]) order(v *ir.Value, i int) []T {
 
 // topk marks the k largest of all parts and returns those of the unit's tensor.
 func (m *Machine[T]) topk(v *ir.Value, u unit, k int, out []T) {
-	parts := m.parts(v, u)
+	parts, tensors := m.parts(v, u)
 	marks := make([][]T, len(parts))
 	for n := range parts {
 		marks[n] = make([]T, len(parts[n]))
 	}
 	elem.TopK(marks, parts, k)
-	own := m.array(v.Args[0], u.tensor)
-	for n := range parts {
-		if len(own) > 0 && &parts[n][0] == &own[0] {
+	for n, tensor := range tensors {
+		if tensor == u.tensor {
 			copy(out, marks[n])
 		}
 	}

@@ -30,17 +30,24 @@ func (m *Machine[T]) drawStep(v *ir.Value, u unit) float64 {
 	return elem.DrawStep(v.Name, m.stream(v.Index, index(v.Per, u)))
 }
 
-// probe asks the model at a point. A gradient and a loss at one point are one question.
+// probe asks the model at a point, unless the probe's guard does not hold: nobody reads the answer then. A gradient and
+// a loss at one point are one question.
 func (m *Machine[T]) probe(v *ir.Value) (grads [][]T, loss float64) {
 	s := m.slot(v)
 	if s.known[0] {
 		return s.arrays, s.steps[0]
 	}
-	point := m.all(v.Args[0], ir.Elem).arrays
-	if v.Name == "hvp" {
-		grads = m.product(point, m.all(v.Args[1], ir.Elem).arrays)
-	} else {
-		grads, loss = m.ask(point)
+	asked := m.answers[answerKey{v.Args[0], v.Guard()}]
+	switch guard := v.Guard(); {
+	case guard != nil && m.step(guard, unit{-1, -1}) == 0:
+		grads = m.zeros()
+	case v.Name == "hvp":
+		grads = m.product(m.all(v.Args[0], ir.Elem).arrays, m.all(v.Args[1], ir.Elem).arrays)
+	case asked != nil:
+		grads, loss = asked.grads, asked.loss
+	default:
+		grads, loss = m.ask(m.all(v.Args[0], ir.Elem).arrays)
+		m.answers[answerKey{v.Args[0], v.Guard()}] = &answer[T]{grads, loss}
 	}
 	if v.Name == "loss" {
 		s.steps[0] = loss
@@ -51,6 +58,22 @@ func (m *Machine[T]) probe(v *ir.Value) (grads [][]T, loss float64) {
 		s.known[i] = true
 	}
 	return grads, loss
+}
+
+// answer is what the model said at a point.
+type answer[T elem.Float] struct {
+	grads [][]T
+	loss  float64
+}
+
+type answerKey struct{ point, guard *ir.Value }
+
+func (m *Machine[T]) zeros() [][]T {
+	out := make([][]T, len(m.Params))
+	for i := range out {
+		out[i] = make([]T, len(m.Params[i]))
+	}
+	return out
 }
 
 func (m *Machine[T]) ask(x [][]T) ([][]T, float64) {
@@ -70,10 +93,7 @@ func (m *Machine[T]) ask(x [][]T) ([][]T, float64) {
 
 // product is the Hessian at x times v, by central differences.
 func (m *Machine[T]) product(x, v [][]T) [][]T {
-	out := make([][]T, len(x))
-	for i := range x {
-		out[i] = make([]T, len(x[i]))
-	}
+	out := m.zeros()
 	h := elem.DifferenceStep(x, v)
 	if h == 0 {
 		return out
@@ -108,6 +128,6 @@ func (m *Machine[T]) words(index, i int, s ir.State, n int) []uint32 {
 		return nil
 	}
 	words := make([]uint32, n)
-	elem.Words(words, elem.RoundingStream(m.stream(0, i), index), 0)
+	elem.Words(words, elem.RoundingStream(m.stream(0, i), s.Name), 0)
 	return words
 }

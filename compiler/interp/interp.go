@@ -36,6 +36,7 @@ type Machine[T elem.Float] struct {
 	loss    float64
 	grads   [][]T
 	memo    map[*ir.Value]*value[T]
+	answers map[answerKey]*answer[T] // of the model in this step
 	work    matrix.Work[T]
 }
 
@@ -147,7 +148,7 @@ type failure struct{ error }
 // Step takes one step. grads has one slice a parameter. After an error of the closure nothing has changed.
 func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 	defer func() {
-		m.memo = nil
+		m.memo, m.answers = nil, nil
 		if r := recover(); r != nil {
 			f, ok := r.(failure)
 			if !ok {
@@ -159,6 +160,7 @@ func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 	}()
 	m.T++
 	m.grads, m.loss, m.memo = grads, loss, map[*ir.Value]*value[T]{}
+	m.answers = map[answerKey]*answer[T]{}
 	next := make([]value[T], len(m.states))
 	for i, s := range m.prog.States {
 		next[i] = m.all(s.New, s.Extent)

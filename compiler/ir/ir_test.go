@@ -231,8 +231,13 @@ func TestEquationsMeanTheSame(t *testing.T) {
 	if testing.Short() {
 		n = 30
 	}
+	compared := uint64(0)
 	for seed := range n {
-		p := compile(t, randrule.Text("r", seed))
+		p := compile(t, randrule.Plain("r", seed))
+		if asks(p) {
+			continue // equations are for people: a probe is a statement, and no equation of the language
+		}
+		compared++
 		for i := range p.States {
 			p.States[i].Name = fmt.Sprintf("state%d", i)
 		}
@@ -242,6 +247,19 @@ func TestEquationsMeanTheSame(t *testing.T) {
 			t.Fatalf("seed %d: %s\n%s\n%s", seed, d, text, p)
 		}
 	}
+	if compared < n/10 {
+		t.Errorf("only %d rules of %d are compared", compared, n)
+	}
+}
+
+// asks reports whether a program has what equations cannot say in the language.
+func asks(p *ir.Program) bool {
+	for _, v := range ir.Reachable(append(p.Roots(), p.Eval)...) {
+		if v.Kind != ir.Number && v.Kind != ir.Input && v.Kind != ir.Hyper && v.Kind != ir.Load && v.Kind != ir.Apply && v.Kind != ir.Reduce && v.Kind != ir.Size && v.Kind != ir.Spread {
+			return true
+		}
+	}
+	return false
 }
 
 // restate writes the program's equations as the body of a rule.

@@ -13,6 +13,7 @@ type Pool struct {
 	intern map[key]*Value
 	states []Extent // extents of the states, once resolved
 	givens []Extent // of the givens
+	open   bool     // extents are not final: what does not fit may fit yet
 }
 
 type key struct {
@@ -252,7 +253,10 @@ func (p *Pool) arrayExtent(v *Value) Extent {
 	for _, a := range v.Args[:v.Op.Args] {
 		args = append(args, a.Extent)
 	}
-	return arrayExtent(v.Op, args)
+	if e := arrayExtent(v.Op, args); e != Clash || !p.open {
+		return e
+	}
+	return Const
 }
 
 // ResolveExtents finds the smallest extents that agree with every assignment: a least fixed point. vars are lower
@@ -274,6 +278,12 @@ func (p *Pool) ResolveExtents(vars []Extent, varOfState []int) []Extent {
 		}
 	}
 	vars = append([]Extent(nil), vars...)
+	p.open = true
+	for _, v := range p.Values {
+		if len(v.Args) > 0 && v.Kind != Probe {
+			v.Extent = Const
+		}
+	}
 	queue := append([]*Value(nil), p.Values...)
 	for len(queue) > 0 {
 		v := queue[len(queue)-1]
@@ -292,6 +302,17 @@ func (p *Pool) ResolveExtents(vars []Extent, varOfState []int) []Extent {
 		if !v.Extent.Holds(e) {
 			v.Extent = Join(v.Extent, e)
 			queue = append(queue, users[v.ID]...)
+		}
+	}
+	p.open = false
+	for _, v := range p.Values { // once more with the variables known, operands first
+		switch v.Kind {
+		case Hold:
+			v.Extent = Join(vars[v.Index], v.Args[0].Extent)
+		case Load:
+			v.Extent = vars[varOfState[v.Index]]
+		default:
+			v.Extent = p.extent(v)
 		}
 	}
 	return vars

@@ -75,6 +75,9 @@ func (p *Program) node(v *Value, number map[*Value]int) string {
 	case Reduce:
 		return fmt.Sprintf("%s(%s per %s)", v.Op.Name, list, v.Per)
 	case Array:
+		if len(v.Args) == 0 {
+			return p.Leaf(v)
+		}
 		return fmt.Sprintf("%s(%s%s)", v.Op.Name, list, perWord(v))
 	case Probe:
 		return fmt.Sprintf("probe %s(%s)", v.Name, list)

@@ -91,7 +91,11 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 			return p.Eye(v.Of)
 		}
 		n := v.Op.Args + len(v.Op.Params)
-		return p.Array(v.Op, v.Per, guardOf(args, n), args[:n]...)
+		per := v.Per
+		if v.Op.Kind == op.Order {
+			per = Meet(args[0].Extent, per)
+		}
+		return p.Array(v.Op, per, guardOf(args, n), args[:n]...)
 	case Probe:
 		n := len(v.Args)
 		if v.Guard() != nil {
@@ -128,6 +132,21 @@ func (p *Pool) resolveGuarded(v *Value, args []*Value) *Value {
 	return p.Reduce(o, p.Call("where", args[1], each, p.Number(elem.Identity(o.Reduce))), v.Per, nil)
 }
 
+// guardedProbe are the operands of a probe whose guard tells groups or tensors apart: it asks if the guard holds for any,
+// and the others stay where they are, with a vector of zeros.
+func (p *Pool) guardedProbe(args []*Value) []*Value {
+	n := len(args) - 1
+	guard := args[n]
+	if guard.Extent <= Model {
+		return args
+	}
+	out := []*Value{p.Call("where", guard, args[0], p.Input("x"))}
+	if n > 1 {
+		out = append(out, p.Spread(p.Call("where", guard, args[1], p.Number(0)), Elem))
+	}
+	return append(out, p.Call("gt", p.Reduce(op.Must("reduce_max"), p.Call("real", guard), Model, nil), p.Number(0)))
+}
+
 // Resolve makes the program whose extents are final: holds become spreads or nothing, and sizes counts.
 func (p *Program) Resolve(states []Extent, vars []Extent) *Program {
 	to := NewPool()
@@ -144,6 +163,9 @@ func (p *Program) Resolve(states []Extent, vars []Extent) *Program {
 				return to.resolveGuarded(v, args)
 			}
 			args = args[:1]
+		}
+		if v.Kind == Probe && v.Guard() != nil {
+			args = to.guardedProbe(args)
 		}
 		return to.Copy(v, args)
 	}}

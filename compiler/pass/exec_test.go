@@ -417,7 +417,7 @@ func (e *executor[T]) narrow(i, k int, u []T, chance bool) {
 	var words []uint32
 	if s.As.Stochastic && chance {
 		words = make([]uint32, len(u))
-		elem.Words(words, elem.RoundingStream(e.stream(0, k), i), 0)
+		elem.Words(words, elem.RoundingStream(e.stream(0, k), s.Name), 0)
 	}
 	elem.RoundTrip(s.As.Format, u, words)
 }
@@ -453,11 +453,11 @@ func (e *executor[T]) kernelOn(k *ir.Kernel, i int) {
 	for n, r := range k.Reductions {
 		e.set(r.Result, i, elem.Reduce(r.Kind, folded[n]))
 	}
-	rows, cols := interp.Dims(ir.Elem, e.tensors[i].Shape)
+	rows, cols := interp.Dims(k.Domain, e.tensors[i].Shape)
 	for _, c := range k.Collects {
 		to := e.array(c.To, i)
 		out := make([]float64, len(to))
-		if c.To.Extent == ir.Row {
+		if c.To.Extent == k.Domain.FirstAxis() {
 			elem.ReduceRows(c.Kind, out, arrays[c.Stream], cols)
 		} else {
 			elem.ReduceCols(c.Kind, out, arrays[c.Stream], rows)
@@ -590,7 +590,11 @@ func (e *executor[T]) order(s ir.Stage) {
 			if v.Per >= ir.Tensor && (k != unit || class != s.Class) || e.at(min(v.Per, ir.Tensor), ir.Tensor, k) != unit {
 				continue
 			}
-			if len(s.In[class]) == 0 || s.If != nil && e.scalar(s.If, ir.Tensor, k) == 0 {
+			cond := s.If
+			if s.Ifs != nil {
+				cond = s.Ifs[class]
+			}
+			if len(s.In[class]) == 0 || cond != nil && e.scalar(cond, ir.Tensor, k) == 0 {
 				continue
 			}
 			if v.Per.IsArray() {
@@ -619,20 +623,17 @@ func (e *executor[T]) order(s ir.Stage) {
 
 func (e *executor[T]) orderLines(s ir.Stage, k int) {
 	v := s.Array
-	rows, cols := interp.Dims(ir.Elem, e.tensors[k].Shape)
+	from := v.Args[0].Extent
+	rows, cols := interp.Dims(from, e.tensors[k].Shape)
 	out, rank := e.array(s.Out, k), elem.Rank(e.scalar(v.Args[1], ir.Tensor, k))
 	clear(out)
-	elem.EachLine(v.Per == ir.Row, e.array(s.In[s.Class][0], k), rows, cols, func(line int, values []T, at []int) {
-		if !v.Mask {
-			out[line] = elem.Kth([][]T{values}, rank, nil)
-			return
-		}
-		marks := make([]T, len(values))
-		elem.TopK([][]T{marks}, [][]T{values}, rank)
-		for n, j := range at {
-			out[j] = marks[n]
-		}
-	})
+	u := e.array(s.In[s.Class][0], k)
+	var lines elem.Lines[T]
+	if v.Mask {
+		lines.TopK(out, v.Per == from.FirstAxis(), u, rows, cols, rank)
+	} else {
+		lines.Kth(out, v.Per == from.FirstAxis(), u, rows, cols, rank)
+	}
 }
 
 // probe asks the model. Afterwards the step's gradient is no longer what it was.

@@ -18,6 +18,9 @@ func weight(e ir.Extent) int {
 	return 1000
 }
 
+// scratchPrice is what the memory of a scratch array is worth: it must save more than operations.
+const scratchPrice = 500
+
 // tooWide is the price of an array beyond those that a pass may touch.
 const tooWide = 1_000_000
 
@@ -106,6 +109,11 @@ func (cc *classCut) last(s store) int {
 // is no longer there, or not yet.
 func (cc *classCut) cost(budget *int) (int, bool) {
 	total := 0
+	for _, s := range cc.stores {
+		if s.place.Kind == ir.ScratchStream && s.pass != off {
+			total += scratchPrice
+		}
+	}
 	for n := range cc.c.passes + 1 {
 		for _, d := range domains {
 			if cc.idle(n, d) {
@@ -202,10 +210,10 @@ func (cc *classCut) candidates() {
 			}
 		}
 	}
-	needed := map[*ir.Value]bool{} // by something that only a later pass can compute
+	needed := map[*ir.Value]bool{} // by something that not all the passes compute that compute it
 	for _, v := range cc.order {
 		for _, a := range v.Args {
-			if !isShared(v) && cc.c.level[v] > cc.c.level[a] {
+			if !isShared(v) && times[v] != times[a] {
 				needed[a] = true
 			}
 		}

@@ -32,6 +32,9 @@ func rewriteOnce(pool *ir.Pool, v *ir.Value) *ir.Value {
 	if v.Kind != ir.Apply {
 		return v
 	}
+	if args, ok := constants(v.Args); ok && !v.Extent.IsArray() { // of elements each operation rounds
+		return pool.Spread(pool.Apply(v.Op, args...), v.Extent)
+	}
 	for _, c := range compiled()[v.Op.Name] {
 		names := map[string]*ir.Value{}
 		if !match(c.from.Expr, v, names) {
@@ -40,6 +43,20 @@ func rewriteOnce(pool *ir.Pool, v *ir.Value) *ir.Value {
 		return pool.Spread(pool.Build(c.to, names), v.Extent)
 	}
 	return v
+}
+
+// constants are operands that are numbers, some of them repeated at a finer extent.
+func constants(args []*ir.Value) ([]*ir.Value, bool) {
+	out := make([]*ir.Value, len(args))
+	for i, a := range args {
+		if a.Kind == ir.Spread {
+			a = a.Args[0]
+		}
+		if out[i] = a; a.Kind != ir.Number {
+			return nil, false
+		}
+	}
+	return out, true
 }
 
 type compiledRule struct{ from, to ir.Formula }

@@ -68,6 +68,16 @@ func (v *verifier) stage(s ir.Stage) {
 			v.needs(s.If, class)
 		}
 	}
+	if s.Ifs != nil {
+		if len(s.Ifs) != len(v.plan.Classes) || s.If != nil {
+			v.t.Errorf("%d conditions of %d classes", len(s.Ifs), len(v.plan.Classes))
+		}
+		for class, cond := range s.Ifs {
+			if cond != nil {
+				v.needs(cond, class)
+			}
+		}
+	}
 	switch {
 	case s.Kernel != nil:
 		v.kernel(s)
@@ -225,7 +235,7 @@ func (v *verifier) kernel(s ir.Stage) {
 		v.makes(r.Result, []int{s.Class})
 	}
 	for _, c := range k.Collects {
-		if k.Streams[c.Stream].Kind != ir.CollectStream || k.Domain != ir.Elem || c.To.Kind != ir.ScratchStream {
+		if k.Streams[c.Stream].Kind != ir.CollectStream || k.Domain < ir.Elem || c.To.Extent != ir.Row && c.To.Extent != ir.Col || c.To.Kind != ir.ScratchStream {
 			v.t.Errorf("kernel %s collects %+v", k.Name, c)
 		}
 		v.writes(c.To, s.Class)

@@ -31,6 +31,7 @@ type Rule struct {
 	Rule     string // its name there
 	Settings compiler.Settings
 	F32, F64 *optrt.Rule
+	Brief    bool // a short run is enough
 }
 
 // Job says what a program does.
@@ -141,6 +142,9 @@ type subject[T optrt.Float] struct {
 
 func runRule[T optrt.Float](o options, r *Rule) *Report {
 	s := &subject[T]{options: o, name: r.Name + " f64", library: r.Text == "", rule: r.F64, report: &Report{Digests: map[string]string{}}}
+	if r.Brief {
+		s.size = Short
+	}
 	if _, single := any(T(0)).(float32); single {
 		s.name, s.rule = r.Name+" f32", r.F32
 	}

@@ -81,7 +81,7 @@ func newModel[T optrt.Float](seed uint64, g regime, lengths []int, steps int, hy
 // drawGiven draws a further input of the step.
 func (m *model[T]) drawGiven(r *rand.Rand, g regime, d ir.GivenDecl) interp.Given[T] {
 	var v interp.Given[T]
-	units := map[ir.Extent]int{ir.Model: 1, ir.Group: 2 - m.first, ir.Tensor: len(m.shapes)}
+	units := map[ir.Extent]int{ir.Model: 1, ir.Group: 2, ir.Tensor: len(m.shapes)}
 	for range units[d.Extent] {
 		v.Steps = append(v.Steps, float64(numbers[T](r, g, 1)[0]))
 	}
@@ -94,8 +94,7 @@ func (m *model[T]) drawGiven(r *rand.Rand, g regime, d ir.GivenDecl) interp.Give
 	return v
 }
 
-// runtimeGiven is given as the runtime wants it: only what is loaded, or only what is not. The runtime knows a group 0
-// even when it is without parameters.
+// runtimeGiven is given as the runtime wants it: only what is loaded, or only what is not.
 func (m *model[T]) runtimeGiven(decls []ir.GivenDecl, values []interp.Given[T], load bool) []optrt.GivenValue[T] {
 	var out []optrt.GivenValue[T]
 	for i, d := range decls {
@@ -103,11 +102,8 @@ func (m *model[T]) runtimeGiven(decls []ir.GivenDecl, values []interp.Given[T], 
 			continue
 		}
 		v := optrt.GivenValue[T]{Steps: values[i].Steps, Arrays: values[i].Arrays}
-		switch d.Extent {
-		case ir.Model:
+		if d.Extent == ir.Model {
 			v = optrt.GivenValue[T]{Model: values[i].Steps[0]}
-		case ir.Group:
-			v.Steps = append(make([]float64, m.first), v.Steps...)
 		}
 		out = append(out, v)
 	}

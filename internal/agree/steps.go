@@ -99,16 +99,16 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 	}
 	tensors := make([]interp.Tensor, len(m.shapes))
 	for i, shape := range m.shapes {
-		tensors[i] = interp.Tensor{Name: m.name(i), Shape: shape, Group: m.groups[i] - m.first}
+		tensors[i] = interp.Tensor{Name: m.name(i), Shape: shape, Group: m.groups[i]}
 	}
-	in := interp.New[T](prog, tensors, 2-m.first)
+	in := interp.New[T](prog, tensors, 2)
 	for i := range m.params {
 		copy(in.Params[i], m.params[i])
 	}
 	var all [][]array[T]
 	for _, step := range m.steps {
 		for k := range in.Hypers {
-			in.Hypers[k] = step.hypers[k+m.first]
+			in.Hypers[k] = step.hypers[k]
 		}
 		in.Given = step.given
 		in.Closure = func(x [][]T) ([][]T, float64, error) {
@@ -129,6 +129,9 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 		for _, st := range states {
 			scalars, elems := in.State(st)
 			name := "state/" + prog.States[st].Name
+			if prog.States[st].Extent == ir.Group {
+				scalars = scalars[m.first:]
+			}
 			if !prog.States[st].Extent.IsArray() {
 				now = append(now, array[T]{name: name, wide: slices.Clone(scalars)})
 			}

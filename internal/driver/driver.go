@@ -260,18 +260,24 @@ var moduleFolders = []string{"go.mod", "runtime", "internal", "tasks"}
 type Session struct {
 	cmd    *exec.Cmd
 	ctx    context.Context
+	in     io.WriteCloser // nil if arrays were given at the start
 	out    *bufio.Reader
 	stderr tail
 }
 
-// Start runs a program on a request, which arrays may follow.
+// Start runs a program on a request, which arrays may follow. If arrays is nil they are written to the session.
 func Start(ctx context.Context, program string, req host.Request, arrays io.Reader) (*Session, error) {
 	line, err := json.Marshal(req)
 	if err != nil {
 		return nil, err
 	}
 	s := &Session{cmd: exec.CommandContext(ctx, program), ctx: ctx}
-	s.cmd.Stdin = io.MultiReader(bytes.NewReader(append(line, '\n')), arrays)
+	line = append(line, '\n')
+	if arrays != nil {
+		s.cmd.Stdin = io.MultiReader(bytes.NewReader(line), arrays)
+	} else if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	s.cmd.Stderr = &s.stderr
 	if req.Engine != "" { // what is asked for here and now wins over the environment
 		s.cmd.Env = append(os.Environ(), optrt.EngineVariable+"=")
@@ -285,15 +291,23 @@ func Start(ctx context.Context, program string, req host.Request, arrays io.Read
 		os.Remove(program)
 		return nil, fmt.Errorf("the compiled rule was damaged and is removed from the cache, try again: %w", err)
 	}
+	if s.in != nil {
+		if _, err := s.in.Write(line); err != nil {
+			return nil, s.Broken(err)
+		}
+	}
 	return s, nil
 }
+
+// Write sends what the program waits for.
+func (s *Session) Write(p []byte) (int, error) { return s.in.Write(p) }
 
 // Reply reads the next line of the answer. An error of the program is an error.
 func (s *Session) Reply() (host.Reply, error) {
 	var r host.Reply
 	line, err := s.out.ReadBytes('\n')
 	if err != nil {
-		return r, s.broken(err)
+		return r, s.Broken(err)
 	}
 	if err := json.Unmarshal(line, &r); err != nil {
 		return r, err
@@ -308,13 +322,13 @@ func (s *Session) Reply() (host.Reply, error) {
 func (s *Session) Read(p []byte) (int, error) {
 	n, err := s.out.Read(p)
 	if err != nil {
-		err = s.broken(err)
+		err = s.Broken(err)
 	}
 	return n, err
 }
 
-// broken says why an answer ended early.
-func (s *Session) broken(err error) error {
+// Broken says why an answer ended early.
+func (s *Session) Broken(err error) error {
 	if s.ctx.Err() != nil {
 		return s.ctx.Err()
 	}

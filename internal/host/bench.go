@@ -10,8 +10,10 @@ import (
 
 // Bench asks for the time of a step of one tensor. The answer is one line.
 type Bench struct {
-	N    int `json:"n"`
-	Reps int `json:"reps"`
+	Name   string `json:"name"` // of the tensor
+	Shape  []int  `json:"shape"`
+	NoRoof bool   `json:"no_roof,omitempty"` // the rule is not held against one
+	Reps   int    `json:"reps"`
 }
 
 // Timing is what a bench measured: nanoseconds a step, one figure a repetition, in the order of the repetitions. The
@@ -29,14 +31,14 @@ const repetition = 30 * time.Millisecond
 const placements = 4
 
 func (p *program[T]) bench(req *Bench) error {
-	if p.roof == nil {
+	if p.roof == nil && !req.NoRoof {
 		return errors.New("this program was built without a roof")
 	}
 	var t Timing
 	engine := ""
 	for i := range placements {
 		reps := (req.Reps + placements - 1) / placements
-		name, err := p.benchPlaced(req.N, reps, i%2 == 1, &t)
+		name, err := p.benchPlaced(req, reps, i%2 == 1, &t)
 		if err != nil {
 			return err
 		}
@@ -47,13 +49,15 @@ func (p *program[T]) bench(req *Bench) error {
 }
 
 // benchPlaced measures rule and roof in turn on arrays of their own, and returns the rule's engine.
-func (p *program[T]) benchPlaced(n, reps int, roofFirst bool, t *Timing) (string, error) {
+func (p *program[T]) benchPlaced(req *Bench, reps int, roofFirst bool, t *Timing) (string, error) {
 	var rule, roof *benched[T]
 	build := []func() (err error){
-		func() (err error) { rule, err = p.benched(p.rule, p.hypers(), n, p.req.Engine); return },
-		func() (err error) { roof, err = p.benched(p.roof, nil, n, fastest().String()); return },
+		func() (err error) { rule, err = p.benched(p.rule, p.hypers(), req, p.req.Engine); return },
+		func() (err error) { roof, err = p.benched(p.roof, nil, req, fastest().String()); return },
 	}
-	if roofFirst {
+	if req.NoRoof {
+		build = build[:1]
+	} else if roofFirst {
 		build[0], build[1] = build[1], build[0]
 	}
 	for _, f := range build {
@@ -65,20 +69,26 @@ func (p *program[T]) benchPlaced(n, reps int, roofFirst bool, t *Timing) (string
 	if err != nil {
 		return "", err
 	}
-	roofSteps, err := roof.calibrate()
-	if err != nil {
-		return "", err
+	roofSteps := 0
+	if roof != nil {
+		if roofSteps, err = roof.calibrate(); err != nil {
+			return "", err
+		}
 	}
 	for range reps {
 		a, err := rule.time(ruleSteps)
 		if err != nil {
 			return "", err
 		}
+		t.Rule = append(t.Rule, a)
+		if roof == nil {
+			continue
+		}
 		b, err := roof.time(roofSteps)
 		if err != nil {
 			return "", err
 		}
-		t.Rule, t.Roof = append(t.Rule, a), append(t.Roof, b)
+		t.Roof = append(t.Roof, b)
 	}
 	return rule.Engine().String(), nil
 }
@@ -95,20 +105,32 @@ func fastest() optrt.Engine {
 type benched[T optrt.Float] struct {
 	*optrt.Optimizer[T]
 	grads [][]T
+	in    optrt.Inputs[T]
 }
 
-func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, n int, engine string) (*benched[T], error) {
+func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, engine string) (*benched[T], error) {
 	q := *p
 	q.rule, q.req.Engine = rule, engine
 	opts, err := q.options()
 	if err != nil {
 		return nil, err
 	}
+	n := 1
+	for _, d := range req.Shape {
+		n *= d
+	}
 	x, g := optrt.Alloc[T](n), optrt.Alloc[T](n)
 	fill(x[0], 1)
 	fill(g[0], 1.0/64)
-	o, err := optrt.New(rule, []optrt.Param[T]{{Name: "w", Shape: []int{n}, Data: x[0]}}, hypers, opts...)
-	return &benched[T]{o, g}, err
+	o, err := optrt.New(rule, []optrt.Param[T]{{Name: req.Name, Shape: req.Shape, Data: x[0]}}, hypers, opts...)
+	// A model that costs nothing: its gradient is always the same.
+	closure := func(to [][]T) (float64, error) {
+		for i := range to {
+			copy(to[i], g[i])
+		}
+		return 1, nil
+	}
+	return &benched[T]{o, g, optrt.Inputs[T]{Loss: 1, Closure: closure}}, err
 }
 
 // fill writes ordinary numbers of both signs up to a size: what is slow about zeros, subnormal numbers or untouched
@@ -142,7 +164,7 @@ func (b *benched[T]) calibrate() (int, error) {
 func (b *benched[T]) time(n int) (float64, error) {
 	start := time.Now()
 	for range n {
-		if err := b.Step(b.grads, 1); err != nil {
+		if err := b.StepWith(b.grads, b.in); err != nil {
 			return 0, err
 		}
 	}

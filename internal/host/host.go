@@ -20,6 +20,7 @@ type Request struct {
 	Engine  string   `json:"engine,omitempty"` // "" is the fastest, or what the environment asks for
 	Workers int      `json:"workers"`          // 0: all processors; -1: as the runtime thinks best
 	Hypers  []Number `json:"hypers"`           // in the rule's order
+	Seed    uint64   `json:"seed,omitempty"`   // of the rule's random values
 
 	// One of these.
 	Trace *Trace `json:"trace,omitempty"`
@@ -34,6 +35,8 @@ type Reply struct {
 	Progress *Progress `json:"progress,omitempty"` // of a run
 	Result   *Result   `json:"result,omitempty"`   // of a run
 	Timing   *Timing   `json:"timing,omitempty"`   // of a bench
+	Ask      bool      `json:"ask,omitempty"`      // of a trace: the parameters follow, loss and gradient there are asked for
+	Step     int       `json:"step,omitempty"`     // of a trace: taken; its results follow
 }
 
 // program is one request being served.
@@ -93,7 +96,7 @@ func (p *program[T]) hypers() []float64 {
 
 // options are the runtime's for the engine and the workers asked for.
 func (p *program[T]) options() ([]optrt.Option, error) {
-	var opts []optrt.Option
+	opts := []optrt.Option{optrt.Seed(p.req.Seed)}
 	if p.req.Engine != "" {
 		e, err := optrt.ParseEngine(p.req.Engine)
 		if err != nil {
@@ -108,10 +111,11 @@ func (p *program[T]) options() ([]optrt.Option, error) {
 }
 
 // optimizer builds the rule's optimizer of the parameters.
-func (p *program[T]) optimizer(params []optrt.Param[T]) (*optrt.Optimizer[T], error) {
+func (p *program[T]) optimizer(params []optrt.Param[T], more ...optrt.Option) (*optrt.Optimizer[T], error) {
 	opts, err := p.options()
 	if err != nil {
 		return nil, err
 	}
+	opts = append(opts, more...)
 	return optrt.New(p.rule, params, p.hypers(), opts...)
 }

@@ -21,7 +21,7 @@ var may = map[string][]string{
 	"runtime":         {"runtime/elem"},
 	"runtime/matrix":  {"runtime/elem", "internal/gemm"}, // imported by generated code of rules that need it, and by what defines operators
 	"internal/gemm":   {"runtime"},
-	"tasks":           {"runtime/elem", "internal/gemm"},
+	"tasks":           {"runtime", "runtime/elem", "internal/gemm"},
 	"stdlib":          {},
 	"compiler/op":     {"runtime/elem", "runtime/matrix"},
 	"compiler/ir":     {"lang", "compiler/op", "runtime/elem"},

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"math"
@@ -22,9 +23,12 @@ import (
 
 const folder = "../../testdata/oracle"
 
-// The folder next holds the cases of rules that the library does not have yet.
+// The folder next, where there is one, holds the cases of rules that the library does not have yet.
 var readAll = sync.OnceValues(func() (all []Case, err error) {
 	for _, f := range []string{folder, folder + "/next"} {
+		if _, err := os.Stat(f); f != folder && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		cases, err := Cases(os.DirFS(f))
 		if err != nil {
 			return nil, err

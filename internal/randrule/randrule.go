@@ -9,19 +9,6 @@ import (
 	"strings"
 )
 
-// extent orders the extents as the language does, coarse to fine.
-type extent int
-
-const (
-	constant extent = iota
-	model
-	group
-	tensor
-	element
-)
-
-var extentName = [...]string{"const", "model", "group", "tensor", "elem"}
-
 // prelude holds functions that every file starts with: the idioms of the library, and the corners of differentiation.
 const prelude = `fn mix(a, b, w) = a + w*(b - a)
 fn avg(u; beta) {
@@ -46,47 +33,103 @@ fn bump(u) {
 }
 `
 
+// wholePrelude holds functions of more than elementwise operators.
+const wholePrelude = `fn calm(u) = where(abs(u) < 1e6, 0.01*u, 0)
+fn unit(u) = u/(norm(u) + 1e-12)
+fn delayed(u) {
+  state old[2] = 0
+  let out = old[1]
+  old <- push(old, u)
+  return out
+}
+fn spread_of(u; q) {
+  let top = max(u)
+  when top > 1 { top <- avg(top; beta = 0.5) }
+  return u - q*top
+}
+`
+
 // smooth lists the functions of one variable that may be differentiated anywhere.
 var smooth = []string{"huber%s(%s; delta = 0.5)", "root%s(%s)", "slope%s(%s; 2)", "bump%s(%s)"}
 
-// Text is a file with the rule name and all that it calls.
-func Text(name string, seed uint64) string {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 7))}
-	g.b.WriteString(prelude)
-	for i := range g.r.IntN(3) {
-		g.fn(fmt.Sprintf("f%d", i))
-	}
-	base := ""
-	if g.chance(3) {
-		base = name + "_base"
-		g.rule(base, "b", "")
-	}
-	g.rule(name, "", base)
-	return g.b.String()
+// budget bounds what is dear: what a rule may still have of each.
+type budget struct {
+	reductions, orders, matrices, draws, shapes, stateful, probes, loops, whens, given, arrays, calls, fnCalls int
 }
 
 // variable is a name in scope with the finest extent that it may have.
 type variable struct {
-	name  string
-	finer extent
-	kept  bool // a state
-	mask  bool
+	name    string
+	finer   extent
+	exact   bool // it has that extent, no coarser one
+	kept    bool // a state
+	mask    bool
+	fixed   bool // never assigned
+	size    int  // of an array
+	level   int  // of conditions around its declaration
+	lo, hi  int  // of a loop's variable
+	counter bool
+	lasting bool // it may stand in eval
 }
 
+// generator writes one file.
 type generator struct {
-	r          *rand.Rand
-	b          strings.Builder
-	fns        []string // declared functions of two variables
-	vars       []variable
-	prefix     string
-	count      int
-	reductions int  // still allowed
-	stateful   int  // calls still allowed
-	inFn       bool // the names x and g are not at hand
-	guarded    bool // within a condition at run time, where no state may be declared
+	r       *rand.Rand
+	b       strings.Builder
+	whole   bool     // the whole language, not its elementwise part alone
+	fns     []string // declared functions of two variables
+	vars    []variable
+	prefix  string
+	count   int
+	left    budget
+	pure    bool   // within a fn or eval: x is not at hand, or nothing that a step was given is
+	level   int    // of conditions around the statement
+	under   extent // of those conditions
+	floor   extent // of states and t: what conditions around a call of the rule make them
+	guarded bool   // where no state may be declared
+	leaves  int    // loops that an `until` may leave here: 1 or 0
+	base    string // a rule that may be called, or ""
+	baseArg string // one of its hyperparameters
+	static  []string
+	hyper   string // a hyperparameter of the rule
+	seed    uint64
+}
+
+// Text is a file with the rule name and all that it calls, in the whole language.
+func Text(name string, seed uint64) string { return text(name, seed, true) }
+
+// Plain is a file with the rule name and all that it calls, of step values and elements alone: no probe, given, draw,
+// array, loop or whole-array operator.
+func Plain(name string, seed uint64) string { return text(name, seed, false) }
+
+func text(name string, seed uint64, whole bool) string {
+	g := &generator{r: rand.New(rand.NewPCG(seed, 7)), whole: whole, seed: seed}
+	g.b.WriteString(prelude)
+	if whole {
+		g.b.WriteString(wholePrelude)
+	}
+	for i := range g.r.IntN(3) {
+		g.fn(fmt.Sprintf("f%d", i))
+	}
+	if g.chance(3) {
+		base := name + "_base"
+		g.rule(base, "b")
+		g.base = base
+	}
+	g.rule(name, "")
+	return g.b.String()
 }
 
 func (g *generator) chance(n int) bool { return g.r.IntN(n) == 0 }
+
+// spend takes one of what is left.
+func (g *generator) spend(left *int) bool {
+	if *left <= 0 {
+		return false
+	}
+	*left--
+	return true
+}
 
 func pick[T any](g *generator, from ...T) T { return from[g.r.IntN(len(from))] }
 
@@ -102,7 +145,7 @@ func (g *generator) fresh(kind string) string {
 // fn writes an elementwise function of two variables and a parameter.
 func (g *generator) fn(name string) {
 	g.vars = []variable{{name: "u", finer: element}, {name: "v", finer: element}, {name: "p", finer: constant}}
-	g.inFn, g.reductions, g.stateful = true, 0, 0
+	g.pure, g.left = true, budget{}
 	if g.chance(2) {
 		g.linef("fn %s(u, v; p = %s) = %s", name, g.number(), g.real(3, element))
 	} else {
@@ -112,46 +155,69 @@ func (g *generator) fn(name string) {
 		g.linef("  u <- %s", g.real(2, element))
 		g.linef("  return %s\n}", g.real(2, element))
 	}
-	g.inFn = false
+	g.pure = false
 	g.fns = append(g.fns, name)
 }
 
-// rule writes a rule; base is another that it may call, or "".
-func (g *generator) rule(name, prefix, base string) {
-	g.prefix, g.count, g.reductions, g.stateful = prefix, 0, 2+g.r.IntN(5), 3
-	g.vars = []variable{{name: "x", finer: element}, {name: "g", finer: element}, {name: "t", finer: model}, {name: "loss", finer: model}}
+// allowance is what a rule may have.
+func (g *generator) allowance() budget {
+	left := budget{reductions: 2 + g.r.IntN(5), stateful: 3, whens: 2, fnCalls: 6, calls: 2, shapes: 3}
+	if !g.whole {
+		return left
+	}
+	left.orders, left.draws, left.probes = g.r.IntN(3), g.r.IntN(3), g.r.IntN(6)-3
+	left.loops, left.arrays, left.given = g.r.IntN(2), g.r.IntN(3), g.r.IntN(6)-3
+	left.whens, left.shapes = 3, 2
+	if g.chance(3) {
+		left.matrices = 1 + g.r.IntN(5)
+	}
+	return left
+}
+
+// rule writes a rule, which may call the base.
+func (g *generator) rule(name, prefix string) {
+	g.prefix, g.count, g.left, g.static = prefix, 0, g.allowance(), nil
+	g.floor = model
+	if prefix != "" {
+		g.floor, g.left.given = tensor, 0 // it may be called under any condition, and more than once
+	}
+	g.vars = []variable{
+		{name: "x", finer: element, exact: true, lasting: true}, {name: "g", finer: element, exact: true},
+		{name: "t", finer: g.floor, fixed: true, lasting: true}, {name: "loss", finer: model, fixed: true},
+	}
 	g.linef("rule %s {", name)
-	if base != "" {
-		g.linef("  option base = rule %s", base)
+	if g.base != "" {
+		g.linef("  option base = rule %s", g.base)
 	}
 	for range 1 + g.r.IntN(3) {
-		h := g.fresh("h")
-		g.linef("  hyper %s = %s in [0, inf)", h, pick(g, "0.1", "0.9", "1e-3", "1", "0.25"))
-		g.vars = append(g.vars, variable{name: h, finer: group})
+		hyper := g.fresh("h")
+		g.hyper = hyper
+		g.linef("  hyper %s = %s", hyper, pick(g, "0.1 in [0, inf)", "0.9 in [0, 1)", "1e-3 in (0, inf)", "1 in [0, inf)", "0.25 in [0, inf)", "2 in 1..5"))
+		g.vars = append(g.vars, variable{name: hyper, finer: group, fixed: true})
 	}
 	flag, form := g.fresh("flag"), g.fresh("form")
 	g.linef("  option %s = %s\n  option %s = one of (one_way, other_way)", flag, pick(g, "true", "false"), form)
+	g.inputs()
+	swept := g.whole && prefix == ""
+	if swept {
+		g.give(g.seed)
+	}
 	for range 3 + g.r.IntN(9) {
-		switch g.r.IntN(13) {
-		case 3:
-			g.guarded = true
-			g.block("when "+g.mask(2, model), "  ")
-			g.guarded = false
+		switch g.r.IntN(10) {
 		case 0:
-			g.block("when "+pick(g, "", "not ")+flag, "  ")
+			g.block("when "+pick(g, "", "not ")+flag, "  ", 0, nil)
 		case 1:
-			g.block("when "+form+pick(g, " == ", " != ")+pick(g, "one_way", "other_way"), "  ")
-		case 2:
-			if base != "" {
-				g.linef("  x <- base(x, %s)", g.real(2, element))
-			}
+			g.block("when "+form+pick(g, " == ", " != ")+pick(g, "one_way", "other_way"), "  ", 0, nil)
 		default:
-			g.statement("  ")
+			g.statement("  ", 2)
 		}
+	}
+	if swept {
+		g.sweep(g.seed)
 	}
 	g.linef("  x <- x - %s*%s", g.finest(group), g.real(3, element))
 	for _, v := range g.vars {
-		if v.kept && g.chance(2) {
+		if v.kept && v.size == 0 && g.chance(2) {
 			g.linef("  %s <- %s", v.name, g.real(3, v.finer))
 		}
 	}
@@ -159,201 +225,36 @@ func (g *generator) rule(name, prefix, base string) {
 		g.eval()
 	}
 	g.linef("}")
+	g.baseArg = g.hyper
 }
 
-// block writes a `when` with one or two branches, whose names end with it.
-func (g *generator) block(head, indent string) {
-	g.linef("%s%s {", indent, head)
-	for branch := range 1 + g.r.IntN(2) {
-		if branch == 1 {
-			g.linef("%s} else {", indent)
+// inputs declares further inputs of the step.
+func (g *generator) inputs() {
+	for g.spend(&g.left.given) {
+		e := pick(g, element, element, model, group, tensor, row, col)
+		load := g.chance(3)
+		name, per := g.fresh("m"), ""
+		if e != element || g.chance(2) {
+			per = " per " + e.String()
 		}
-		outer := len(g.vars)
-		for range 1 + g.r.IntN(2) {
-			g.statement(indent + "  ")
+		word := ""
+		if load {
+			word = " = load"
 		}
-		g.vars = g.vars[:outer]
+		g.linef("  given %s%s%s", name, per, word)
+		g.vars = append(g.vars, variable{name: name, finer: e, exact: true, fixed: true, lasting: load})
 	}
-	g.linef("%s}", indent)
-}
-
-// statement writes a declaration or an assignment.
-func (g *generator) statement(indent string) {
-	kind := g.r.IntN(6)
-	if g.guarded {
-		kind = 2 + g.r.IntN(4)
-	}
-	switch e := pick(g, element, element, element, tensor, group, model); kind {
-	case 0, 1:
-		name := g.fresh("s")
-		init := g.number()
-		if g.chance(2) {
-			init = g.real(2, e)
-		}
-		g.linef("%sstate %s%s = %s", indent, name, g.per(e), init)
-		g.vars = append(g.vars, variable{name: name, finer: e, kept: true})
-	case 2, 3:
-		name := g.fresh("a")
-		g.linef("%slet %s%s = %s", indent, name, g.per(e), g.real(3, e))
-		g.vars = append(g.vars, variable{name: name, finer: e})
-	case 4:
-		name := g.fresh("k")
-		g.linef("%slet %s = %s", indent, name, g.mask(2, e))
-		g.vars = append(g.vars, variable{name: name, finer: e, mask: true})
-	default:
-		g.assign(indent)
-	}
-}
-
-// assign gives a new value to x, g, a let or a state.
-func (g *generator) assign(indent string) {
-	v := g.vars[g.r.IntN(len(g.vars))]
-	if v.mask || v.name == "t" || v.name == "loss" || strings.HasPrefix(strings.TrimPrefix(v.name, g.prefix), "h") {
-		v = g.vars[g.r.IntN(2)] // x or g
-	}
-	value := g.real(3, v.finer)
-	if other := g.vars[g.r.IntN(len(g.vars))]; g.chance(4) && other.finer <= v.finer && !other.mask {
-		value = other.name // a plain copy: the case in which an old array is kept
-	}
-	g.linef("%s%s <- %s", indent, v.name, value)
 }
 
 // eval reads what is kept after a step.
 func (g *generator) eval() {
 	var kept []variable
 	for _, v := range g.vars {
-		if v.kept || v.name == "x" || v.name == "t" {
+		if v.lasting {
 			kept = append(kept, v)
 		}
 	}
-	g.vars, g.stateful, g.inFn = kept, 0, true
+	g.vars, g.left.stateful, g.left.draws, g.left.calls, g.pure = kept, 0, 0, 0, true
 	g.linef("  eval %s", g.real(2, element))
-	g.inFn = false
-}
-
-// per asserts an extent now and then, at least as fine as the value's own.
-func (g *generator) per(e extent) string {
-	if g.chance(3) {
-		return " per " + extentName[e]
-	}
-	return ""
-}
-
-func (g *generator) number() string {
-	return pick(g, "0", "1", "2", "0.5", "0.1", "3", "1e-3", "1e-8", "0.999", "0.75", "1e20")
-}
-
-// finest is a name no finer than e, or a number.
-func (g *generator) finest(e extent) string {
-	for range 6 {
-		if v := g.vars[g.r.IntN(len(g.vars))]; v.finer <= e && !v.mask {
-			return v.name
-		}
-	}
-	return g.number()
-}
-
-// real writes an expression no finer than e.
-func (g *generator) real(depth int, e extent) string {
-	if depth == 0 || g.chance(8) {
-		if g.chance(5) {
-			return g.number()
-		}
-		return g.finest(e)
-	}
-	sub := func() string { return g.real(depth-1, e) }
-	switch g.r.IntN(18) {
-	case 0, 1, 2:
-		return "(" + sub() + pick(g, " + ", " - ") + sub() + ")"
-	case 3, 4:
-		return "(" + sub() + pick(g, "*", "*", "/") + sub() + ")"
-	case 5:
-		return "(" + sub() + " % " + sub() + ")"
-	case 6:
-		return pick(g, "abs", "sign", "sqrt", "rsqrt", "floor", "ceil", "round", "tanh", "sigmoid", "softplus", "atan") + "(" + sub() + ")"
-	case 7:
-		return pick(g, "cbrt", "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "sinh", "cosh", "erf") + "(" + sub() + ")"
-	case 8:
-		return pick(g, "min", "max", "hypot", "copysign") + "(" + sub() + ", " + sub() + ")"
-	case 9:
-		return "where(" + g.mask(depth-1, e) + ", " + sub() + ", " + sub() + ")"
-	case 10:
-		return "(" + sub() + ")^" + pick(g, "2", "3", "0.5", "1.5", "-1", "0.8", "1")
-	case 11:
-		return pick(g, "clamp("+sub()+", -1, 1)", "max("+sub()+", "+sub()+", 0)", "(-"+sub()+")", "("+g.mask(depth-1, e)+")*"+sub())
-	case 12:
-		return g.derivative(depth, e)
-	case 13:
-		return g.callOf(depth, e)
-	default:
-		return g.reduction(depth, e)
-	}
-}
-
-// derivative writes f'(u) or f(u).
-func (g *generator) derivative(depth int, e extent) string {
-	if e == element && len(g.fns) > 0 && !g.inFn && g.chance(2) {
-		return fmt.Sprintf("%s'(%s, %s; p = %s)", pick(g, g.fns...), pick(g, "x", "g"), g.real(depth-1, e), g.number())
-	}
-	return fmt.Sprintf(pick(g, smooth...), pick(g, "'", "'", ""), g.real(depth-1, e))
-}
-
-func (g *generator) callOf(depth int, e extent) string {
-	if g.stateful > 0 && g.chance(2) {
-		g.stateful--
-		return pick(g, "avg", "unbiased", "first_avg") + "(" + g.real(depth-1, e) + "; " + pick(g, "beta = 0.9", "0.75") + ")"
-	}
-	if len(g.fns) > 0 {
-		return fmt.Sprintf("%s(%s, %s; p = %s)", pick(g, g.fns...), g.real(depth-1, e), g.real(depth-1, e), g.number())
-	}
-	return fmt.Sprintf("mix(%s, %s, 0.25)", g.real(depth-1, e), g.real(depth-1, e))
-}
-
-// reduction writes a reduction no finer than e over a value of any extent.
-func (g *generator) reduction(depth int, e extent) string {
-	if e < model || g.reductions == 0 {
-		return g.finest(e)
-	}
-	if e >= tensor && g.chance(4) {
-		return pick(g, "rank", "rows", "cols", "numel") + "(x)"
-	}
-	g.reductions--
-	per := ""
-	switch to := model + extent(g.r.IntN(int(min(e, tensor)-model)+1)); {
-	case to < tensor:
-		per = " per " + extentName[to]
-	case g.chance(4):
-		per = " per tensor"
-	}
-	from := pick(g, element, element, element, tensor, group)
-	switch g.r.IntN(8) {
-	case 0:
-		return "dot(" + g.real(depth-1, from) + ", " + g.real(depth-1, element) + per + ")"
-	case 1:
-		return pick(g, "count", "any", "all") + "(" + g.mask(depth-1, from) + per + ")"
-	}
-	return pick(g, "sum", "mean", "min", "max", "norm", "norm1", "normsq", "norm", "mean") + "(" + g.real(depth-1, from) + per + ")"
-}
-
-// mask writes a yes or no, no finer than e.
-func (g *generator) mask(depth int, e extent) string {
-	for _, v := range g.vars {
-		if v.mask && v.finer <= e && g.chance(3) {
-			return v.name
-		}
-	}
-	if depth == 0 || g.chance(2) {
-		return g.real(depth, e) + pick(g, " < ", " <= ", " > ", " >= ", " == ", " != ") + g.real(depth, e)
-	}
-	switch g.r.IntN(5) {
-	case 0:
-		return "not (" + g.mask(depth-1, e) + ")"
-	case 1:
-		return "isfinite(" + g.real(depth, e) + ")"
-	case 2:
-		return "where(" + g.mask(depth-1, e) + ", " + g.mask(depth-1, e) + ", " + g.mask(depth-1, e) + ")"
-	case 3:
-		return "(" + g.mask(depth-1, e) + pick(g, ") == (", ") != (") + g.mask(depth-1, e) + ")"
-	}
-	return "(" + g.mask(depth-1, e) + pick(g, ") and (", ") or (") + g.mask(depth-1, e) + ")"
+	g.pure = false
 }

@@ -6,30 +6,38 @@ import (
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/internal/randrule"
 )
+
+// checked is the rule r of a text, which must be accepted and well formed.
+func checked(t *testing.T, seed uint64, text string) *ir.Program {
+	t.Helper()
+	u, diags := check.Load(fstest.MapFS{"r.opt": {Data: []byte(text)}}, "r.opt", fstest.MapFS{})
+	if diags.HasErrors() {
+		t.Fatalf("seed %d: %v\n%s", seed, diags, text)
+	}
+	p, diags := check.Rule(u, "r", check.Settings{})
+	if p == nil {
+		t.Fatalf("seed %d: %v\n%s", seed, diags, text)
+	}
+	if err := p.Verify(); err != nil {
+		t.Fatalf("seed %d: %v\n%s", seed, err, text)
+	}
+	return p
+}
 
 // TestTextChecks demands that every rule is accepted, and that the features which tests rely on do occur.
 func TestTextChecks(t *testing.T) {
 	var all strings.Builder
 	reduces, evals := 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(400) {
 		text := randrule.Text("r", seed)
 		if text != randrule.Text("r", seed) {
 			t.Fatalf("seed %d: two texts", seed)
 		}
 		all.WriteString(text)
-		u, diags := check.Load(fstest.MapFS{"r.opt": {Data: []byte(text)}}, "r.opt", fstest.MapFS{})
-		if diags.HasErrors() {
-			t.Fatalf("seed %d: %v\n%s", seed, diags, text)
-		}
-		p, diags := check.Rule(u, "r", check.Settings{})
-		if p == nil {
-			t.Fatalf("seed %d: %v\n%s", seed, diags, text)
-		}
-		if err := p.Verify(); err != nil {
-			t.Fatalf("seed %d: %v\n%s", seed, err, text)
-		}
+		p := checked(t, seed, text)
 		if strings.Contains(p.String(), "sum(") {
 			reduces++
 		}
@@ -40,7 +48,36 @@ func TestTextChecks(t *testing.T) {
 	if reduces < 100 || evals < 30 {
 		t.Errorf("%d rules reduce, %d evaluate elsewhere", reduces, evals)
 	}
-	for _, what := range []string{"per model", "per group", "per tensor", "dot(", "all(", "huber'(", "f0'(", "base(x", "eval ", "else {", "unbiased(", "where("} {
+	for _, what := range []string{
+		"per model", "per group", "per tensor", "per row", "per col", "per [row,row]", "per [col,row]",
+		"dot(", "all(", "huber'(", "tanh'(", "f0'(", "base(x", "eval ", "} else {", "} else when ", "unbiased(", "delayed(", "spread_of(", "where(",
+		"rank(x) >= 2", "named(", "numel(x)", "probe ", "hvp ", " at ", "= load", "push(", "repeat ", "until ", "normal(", "uniform(per",
+		"kth(", "topk(", "median(", "quantile(", "as bf16", "as f16 sr", "as q8", "@", ")'", "eye(", "inv_root(", "cholesky(", "solve(",
+		"orthogonalize(", "svd_shrink(", "qr(", "eigvecs(", "trace(", "diag(", "outer(", "inv(",
+	} {
+		if !strings.Contains(all.String(), what) {
+			t.Errorf("no rule has %q", what)
+		}
+	}
+}
+
+// TestPlainChecks demands that plain rules are accepted and have what they may have, and nothing else.
+func TestPlainChecks(t *testing.T) {
+	var all strings.Builder
+	for seed := range uint64(200) {
+		text := randrule.Plain("r", seed)
+		all.WriteString(text)
+		for _, v := range checked(t, seed, text).Pool.Values {
+			switch v.Kind {
+			case ir.Array, ir.Probe, ir.Draw, ir.Given, ir.Named:
+				t.Fatalf("seed %d: a value of kind %d\n%s", seed, v.Kind, text)
+			}
+			if v.Extent.IsArray() && v.Extent != ir.Elem {
+				t.Fatalf("seed %d: a value per %s\n%s", seed, v.Extent, text)
+			}
+		}
+	}
+	for _, what := range []string{"per model", "per group", "per tensor", "dot(", "huber'(", "base(x", "eval ", "} else {", "unbiased("} {
 		if !strings.Contains(all.String(), what) {
 			t.Errorf("no rule has %q", what)
 		}

@@ -62,19 +62,47 @@ func AddCols[T Float](r Reduction, out []float64, u []T, first int) {
 	}
 }
 
-// EachLine calls f for each row (or column) of a matrix, with the line's values and where they stand.
-func EachLine[T Float](byRow bool, u []T, rows, cols int, f func(line int, values []T, at []int)) {
+// Lines is room for the lines of a matrix; its zero value is ready.
+type Lines[T Float] struct {
+	values, marks []T
+	one, mark     [1][]T
+}
+
+// Kth sets out, one value a row (or column) of u, to the k-th smallest of each.
+func (l *Lines[T]) Kth(out []T, byRow bool, u []T, rows, cols, k int) {
+	l.each(byRow, u, rows, cols, func(line int, _ func(i int) int) {
+		out[line] = Kth(l.one[:], k, nil)
+	})
+}
+
+// TopK sets out, as long as u, to 1 for exactly the k largest of each row (or column) and to 0 elsewhere.
+func (l *Lines[T]) TopK(out []T, byRow bool, u []T, rows, cols, k int) {
+	l.each(byRow, u, rows, cols, func(_ int, at func(i int) int) {
+		TopK(l.mark[:], l.one[:], k)
+		for i, v := range l.mark[0] {
+			out[at(i)] = v
+		}
+	})
+}
+
+// each puts each line of u into l.one and calls f with where its values stand.
+func (l *Lines[T]) each(byRow bool, u []T, rows, cols int, f func(line int, at func(i int) int)) {
 	lines, length, step, next := cols, rows, cols, 1
 	if byRow {
 		lines, length, step, next = rows, cols, 1, cols
 	}
-	values, at := make([]T, length), make([]int, length)
+	if cap(l.values) < length {
+		l.values, l.marks = make([]T, length), make([]T, length)
+	}
+	l.one[0], l.mark[0] = l.values[:length], l.marks[:length]
+	start := 0
+	at := func(i int) int { return start + i*step }
 	for line := range lines {
-		for k := range at {
-			at[k] = line*next + k*step
-			values[k] = u[at[k]]
+		start = line * next
+		for i := range l.one[0] {
+			l.one[0][i] = u[at(i)]
 		}
-		f(line, values, at)
+		f(line, at)
 	}
 }
 
@@ -83,8 +111,8 @@ func Rank(k float64) int {
 	switch {
 	case !(k >= 1):
 		return 0
-	case k >= math.MaxInt32:
-		return math.MaxInt32
+	case k >= 1<<31-1:
+		return 1<<31 - 1
 	}
 	return int(math.Floor(k))
 }

@@ -137,33 +137,46 @@ func TestAddCols(t *testing.T) {
 	}
 }
 
-func TestEachLine(t *testing.T) {
+func TestLines(t *testing.T) {
+	var lines Lines[float64]
 	for _, shape := range [][2]int{{1, 1}, {3, 5}, {5, 3}, {1, 9}, {9, 1}, {0, 4}, {3, 0}} {
 		rows, cols := shape[0], shape[1]
 		u := make([]float64, rows*cols)
 		for i := range u {
-			u[i] = float64(i * i)
+			u[i] = float64(i*7%11) - 3
 		}
 		for _, byRow := range []bool{true, false} {
-			seen := make([]int, len(u))
-			next := 0
-			EachLine(byRow, u, rows, cols, func(line int, values []float64, at []int) {
-				if line != next || len(values) != len(at) {
-					t.Errorf("%v: line %d comes after %d", shape, line, next-1)
-				}
-				next++
-				for k, i := range at {
-					if values[k] != u[i] || byRow && i/cols != line || !byRow && i%cols != line || k > 0 && at[k-1] >= i {
-						t.Errorf("%v, rows %v: line %d has element %d", shape, byRow, line, i)
-					}
-					seen[i]++
-				}
-			})
-			if lines := map[bool]int{true: rows, false: cols}[byRow]; next != lines {
-				t.Errorf("%v, rows %v: %d lines", shape, byRow, next)
+			n, length := cols, rows
+			if byRow {
+				n, length = rows, cols
 			}
-			if slices.ContainsFunc(seen, func(n int) bool { return n != 1 }) {
-				t.Errorf("%v, rows %v: elements are seen %v times", shape, byRow, seen)
+			for k := range length + 2 {
+				kth, top := make([]float64, n), make([]float64, len(u))
+				lines.Kth(kth, byRow, u, rows, cols, k)
+				lines.TopK(top, byRow, u, rows, cols, k)
+				for line := range n {
+					var values, marks, want []float64
+					for i := range length {
+						at := i*cols + line
+						if byRow {
+							at = line*cols + i
+						}
+						values, marks = append(values, u[at]), append(marks, top[at])
+					}
+					want = make([]float64, length)
+					TopK([][]float64{want}, [][]float64{values}, k)
+					if !slices.Equal(marks, want) {
+						t.Errorf("%v, rows %v, line %d: the %d largest are %v, not %v", shape, byRow, line, k, marks, want)
+					}
+					slices.Sort(values)
+					if k < 1 || k > length {
+						if kth[line] == kth[line] {
+							t.Errorf("%v, rows %v, line %d: value %d is %v", shape, byRow, line, k, kth[line])
+						}
+					} else if kth[line] != values[k-1] {
+						t.Errorf("%v, rows %v, line %d: value %d is %v, not %v", shape, byRow, line, k, kth[line], values[k-1])
+					}
+				}
 			}
 		}
 	}

@@ -1,8 +1,12 @@
 package elem
 
-// RoundingStream is s as the words of stochastic rounding of a state have it: no draw of a rule has this turn.
-func RoundingStream(s Stream, state int) Stream {
-	s.Site, s.Turn = uint32(state), 1
+// RoundingStream is s as the words of stochastic rounding of a state have it: its site is the FNV-1a hash of the state's
+// name, and no draw of a rule has its turn.
+func RoundingStream(s Stream, state string) Stream {
+	s.Site, s.Turn = 2166136261, 1
+	for i := range len(state) {
+		s.Site = (s.Site ^ uint32(state[i])) * 16777619
+	}
 	return s
 }
 

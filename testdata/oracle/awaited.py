@@ -1,4 +1,4 @@
-"""Cases of rules that the library does not have yet; make.py writes them to the folder next.
+"""Cases of the rules that came after the first; make.py writes those that the library does not have yet to the folder next.
 
 When a rule is there, its entry in ADOPTED moves its files up to the others.
 """
@@ -12,7 +12,12 @@ import torch
 
 from drivers import Kept, Lbfgs, Matrices, OptaxMore, Sam
 
-ADOPTED = set()
+ADOPTED = {
+    "nadam", "radam", "adamax", "adamaxw", "adadelta", "adan", "adabelief", "yogi", "adabound", "adopt", "ademamix",
+    "asgd", "rprop", "novograd", "fromage", "cocob", "sgd_centralized",
+    "adafactor", "muon", "muon_nadam", "soap", "shampoo", "sam_sgd", "sam_adam", "lookahead_sgd", "lookahead_adam",
+    "schedule_free_adamw", "schedule_free_sgd", "prodigy", "dadapt_adam", "lbfgs", "polyak_sgd", "sophia",
+}
 
 o = torch.optim
 PO = ("pytorch-optimizer", "torch")

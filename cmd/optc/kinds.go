@@ -1,0 +1,395 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/compiler/pass"
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// kind is the classes of tensors for which a rule does the same.
+type kind struct {
+	classes []int
+	text    string // which tensors; "" if there is one kind
+}
+
+// kindsOf puts together the classes of a plan that are treated alike.
+func kindsOf(plan *ir.Plan) []kind {
+	var kinds []kind
+	var seen []string
+	for class := range plan.Classes {
+		if _, possible := conditions(plan, class); !possible {
+			continue
+		}
+		text := treatment(plan, class)
+		found := false
+		for i := range kinds {
+			if seen[i] == text {
+				kinds[i].classes = append(kinds[i].classes, class)
+				found = true
+			}
+		}
+		if !found {
+			kinds, seen = append(kinds, kind{classes: []int{class}}), append(seen, text)
+		}
+	}
+	if len(kinds) == 1 {
+		return kinds
+	}
+	others := 0
+	for i, k := range kinds {
+		if len(k.classes) >= len(kinds[others].classes) {
+			others = i
+		}
+	}
+	for i := range kinds {
+		if i == others {
+			kinds[i].text = "all other tensors"
+			continue
+		}
+		var parts []string
+		for _, class := range kinds[i].classes {
+			text, _ := conditions(plan, class)
+			parts = append(parts, text)
+		}
+		kinds[i].text = "tensors with " + strings.Join(parts, ", or ")
+	}
+	k := kinds[others]
+	kinds = append(kinds[:others:others], kinds[others+1:]...)
+	return append(kinds, k)
+}
+
+// treatment is what is done for a class, as text.
+func treatment(plan *ir.Plan, class int) string {
+	c := plan.Classes[class]
+	var b strings.Builder
+	fmt.Fprint(&b, c.States, c.Scratch)
+	for _, stages := range [][]ir.Stage{plan.First, plan.Later, plan.Eval} {
+		b.WriteString(" |")
+		for _, s := range stages {
+			if s.Class != class || !ofClass(s) {
+				continue
+			}
+			switch {
+			case s.Kernel != nil:
+				b.WriteString(" " + s.Kernel.Digest)
+				for _, sc := range s.Kernel.Scalars {
+					fmt.Fprint(&b, " ", sc.Value.ID)
+				}
+			case s.Array != nil:
+				fmt.Fprint(&b, " array ", s.Array.ID, s.In[class], s.Out)
+			default:
+				for _, v := range slices.Concat(s.Values, s.New) {
+					fmt.Fprint(&b, " ", v.ID)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// ofClass reports whether a stage concerns the tensors of its class alone.
+func ofClass(s ir.Stage) bool {
+	switch {
+	case s.Kernel != nil:
+		return true
+	case s.Array != nil:
+		return !sharedOrder(s.Array)
+	case s.Fold != nil || s.Probe != nil || s.Rotate != nil:
+		return false
+	}
+	return s.Extent == ir.Tensor
+}
+
+// sharedOrder reports whether an operator runs over all tensors at once.
+func sharedOrder(v *ir.Value) bool { return v.Op.Kind == op.Order && v.Per <= ir.Group }
+
+// conditions says which tensors are of a class; false if no tensor can be.
+func conditions(plan *ir.Plan, class int) (string, bool) {
+	var parts, not []string
+	var names [2][]string // of patterns that do not hold, and those that do
+	pool := plan.Program.Pool
+	for _, c := range plan.Classes[class].Choices {
+		if c.Cond.Kind == ir.Named {
+			is := 0
+			if c.Is {
+				is = 1
+			}
+			names[is] = append(names[is], strconv.Quote(c.Cond.Name))
+			continue
+		}
+		v, opposite := c.Cond, pool.Call("not", c.Cond)
+		if o, ok := opposites[v.Op.Name]; ok {
+			opposite = pool.Call(o, v.Args...)
+		}
+		if !c.Is {
+			v, opposite = opposite, v
+		}
+		parts, not = append(parts, textOf(plan.Program, v, nil)), append(not, textOf(plan.Program, opposite, nil))
+	}
+	possible := !slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(not, p) })
+	parts = distinctWords(parts)
+	for _, n := range names[1] {
+		parts = append(parts, "named("+n+")")
+	}
+	if len(names[0]) > 0 {
+		parts = append(parts, "not named("+strings.Join(names[0], ", ")+")")
+	}
+	return strings.Join(parts, " and "), possible
+}
+
+// opposites of comparisons; what a shape is made of is never NaN.
+var opposites = map[string]string{"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
+
+// textOf is a value as an expression; what it reads twice is explained after it.
+func textOf(p *ir.Program, v *ir.Value, leaves map[*ir.Value]string) string {
+	if n, ok := leaves[v]; ok {
+		return n
+	}
+	eqs := p.Equations([]*ir.Value{v}, map[*ir.Value]string{v: "."}, leaves)
+	text := eqs[len(eqs)-1].Text
+	for _, e := range eqs[:len(eqs)-1] {
+		text += ", " + e.Name + " = " + e.Text
+	}
+	return text
+}
+
+// specialised is the program as the tensors of a class take it. A reduction over many tensors is one again.
+func specialised(p *ir.Program, class ir.Class) *ir.Program {
+	decided := map[*ir.Value]bool{}
+	for _, c := range class.Choices {
+		decided[c.Cond] = c.Is
+	}
+	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		if is, ok := decided[v]; ok {
+			return p.Pool.Bool(is)
+		}
+		if v.Kind == ir.Reduce && v.Per < ir.Tensor && args[0].Kind == ir.Reduce && args[0].Op == v.Op && args[0].Per == ir.Tensor {
+			return p.Pool.Reduce(v.Op, args[0].Args[0], v.Per, nil)
+		}
+		copied := p.Pool.Copy(v, args)
+		if is, ok := decided[copied]; ok {
+			return p.Pool.Bool(is)
+		}
+		return copied
+	}}
+	return pass.Simplify(r.Program(p))
+}
+
+// formulaOf is the step of a class, its states called as explain calls them.
+func formulaOf(p *ir.Program, class ir.Class, states []string) []ir.Equation {
+	p = specialised(p, class)
+	roots := []*ir.Value{p.X}
+	names, leaves := map[*ir.Value]string{p.X: "x"}, map[*ir.Value]string{}
+	for i, s := range p.States {
+		load := p.Pool.Load(i)
+		leaves[load] = states[i]
+		if s.New != load && names[s.New] == "" {
+			names[s.New] = states[i]
+			roots = append(roots, s.New)
+		}
+	}
+	return p.Equations(roots, names, leaves)
+}
+
+// stateNames gives each state a short name for people: that of its declaration in the rule's own body, and for a state
+// of a call what the rule calls its new value, for the first tensors that have it.
+func stateNames(plan *ir.Plan) []string {
+	p := plan.Program
+	taken := ir.NewNames("x", "g", "t", "loss")
+	for _, h := range p.Hypers {
+		taken.Take(h.Name)
+	}
+	labels := make([]string, len(p.States))
+	for _, class := range plan.Classes {
+		q := specialised(pass.First(p, false), class)
+		for i, s := range q.States {
+			if labels[i] == "" && s.New != q.Pool.Load(i) && s.New.Kind != ir.Input {
+				labels[i] = s.New.Label
+			}
+		}
+	}
+	names := make([]string, len(p.States))
+	for i, s := range p.States {
+		base := s.Name[strings.LastIndex(s.Name, ".")+1:]
+		if base != s.Name && labels[i] != "" {
+			base = labels[i]
+		}
+		names[i] = taken.Fresh(base)
+	}
+	return names
+}
+
+// classOf is the class of a tensor.
+func classOf(plan *ir.Plan, name string, shape []int) int {
+	for i, class := range plan.Classes {
+		fits := true
+		for _, c := range class.Choices {
+			fits = fits && (static(c.Cond, name, shape) != 0) == c.Is
+		}
+		if fits {
+			return i
+		}
+	}
+	return 0
+}
+
+// static is a value that is made of shape, name and constants.
+func static(v *ir.Value, name string, shape []int) float64 {
+	switch v.Kind {
+	case ir.Number:
+		return v.Num
+	case ir.Input:
+		return interp.Shape(v.Name, shape)
+	case ir.Size:
+		return interp.Shape("rows", shape) * interp.Shape("cols", shape)
+	case ir.Named:
+		if elem.Match(v.Name, name) {
+			return 1
+		}
+		return 0
+	case ir.Spread:
+		return static(v.Args[0], name, shape)
+	}
+	args := make([]float64, len(v.Args))
+	for i, a := range v.Args {
+		args[i] = static(a, name, shape)
+	}
+	return v.Op.Eval(args)
+}
+
+type perDType struct {
+	F32 float64 `json:"f32"`
+	F64 float64 `json:"f64"`
+}
+
+func (d *perDType) add(n float64, format string) {
+	f32, f64 := n*4, n*8
+	switch format {
+	case "bf16", "f16":
+		f32, f64 = n*2, n*2
+	case "q8":
+		f32 = n * (1 + 4.0/elem.Q8Block)
+		f64 = f32
+	}
+	d.F32, d.F64 = d.F32+f32, d.F64+f64
+}
+
+// costInfo is what a step costs the tensors of a class, by parameter element.
+type costInfo struct {
+	Passes     int                 `json:"passes"` // over elements
+	Flops      int                 `json:"flops_per_param"`
+	Bytes      perDType            `json:"bytes_per_param"`
+	StateBytes perDType            `json:"state_bytes_per_param"`
+	Scratch    perDType            `json:"scratch_bytes_per_param"`
+	Other      map[string]perDType `json:"other_bytes,omitempty"` // of states and scratch that have another extent
+	Operators  int                 `json:"whole_array_operators,omitempty"`
+	Probes     int                 `json:"probes,omitempty"`
+}
+
+func costOf(plan *ir.Plan, class int) costInfo {
+	c := costInfo{}
+	var own []ir.Stage
+	for _, s := range plan.Later {
+		switch {
+		case s.Kernel != nil && s.Class == class:
+			own = append(own, s)
+			c.Bytes = plus(c.Bytes, traffic(plan.Program, s.Kernel))
+		case s.Array != nil && (s.Class == class || sharedOrder(s.Array)):
+			c.Operators++
+		case s.Probe != nil:
+			c.Probes++
+		}
+	}
+	if plan.Program.Eval == nil || c.Bytes.F32 > 0 {
+		cost := pass.CostOf(own)
+		c.Passes, c.Flops = cost.Passes, cost.Flops
+	}
+	other := func(e ir.Extent, format string) {
+		if c.Other == nil {
+			c.Other = map[string]perDType{}
+		}
+		d := c.Other[e.String()]
+		d.add(1, format)
+		c.Other[e.String()] = d
+	}
+	for i, s := range plan.Program.States {
+		switch {
+		case !s.Extent.IsArray() || !plan.Classes[class].States[i]:
+		case s.Extent == ir.Elem:
+			c.StateBytes.add(1, s.As.Format)
+		default:
+			other(s.Extent, s.As.Format)
+		}
+	}
+	for i, e := range plan.Scratch {
+		switch {
+		case !plan.Classes[class].Scratch[i]:
+		case e == ir.Elem || e == ir.ColRow:
+			c.Scratch.add(1, "")
+		default:
+			other(e, "")
+		}
+	}
+	return c
+}
+
+func plus(a, b perDType) perDType { return perDType{a.F32 + b.F32, a.F64 + b.F64} }
+
+// traffic is what a pass over elements moves of each.
+func traffic(p *ir.Program, k *ir.Kernel) perDType {
+	var d perDType
+	if k.Domain != ir.Elem {
+		return d
+	}
+	for _, s := range k.Streams {
+		if s.Extent != ir.Elem || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
+			continue
+		}
+		format := ""
+		if s.Kind == ir.StateStream {
+			format = p.States[s.Index].As.Format
+		}
+		if s.Read {
+			d.add(1, format)
+		}
+		if s.Write {
+			d.add(1, format)
+		}
+	}
+	return d
+}
+
+func (c costInfo) print(w io.Writer) {
+	t := table{header: []string{"", "f32", "f64"}, right: map[int]bool{1: true, 2: true}}
+	bytes := func(what string, d perDType) { t.add(what, shortNumber(d.F32), shortNumber(d.F64)) }
+	count := func(what string, n int) { t.add(what, strconv.Itoa(n), strconv.Itoa(n)) }
+	bytes("bytes read and written", c.Bytes)
+	bytes("bytes of state", c.StateBytes)
+	if c.Scratch.F32 > 0 {
+		bytes("bytes of scratch", c.Scratch)
+	}
+	for _, e := range []string{"row", "col", "[row,row]", "[col,col]"} {
+		if d, ok := c.Other[e]; ok {
+			bytes("bytes of state and scratch for each "+map[string]string{"row": "row", "col": "column", "[row,row]": "pair of rows", "[col,col]": "pair of columns"}[e], d)
+		}
+	}
+	count("passes over memory", c.Passes)
+	count("arithmetic, in additions", c.Flops)
+	if c.Operators > 0 {
+		count("operators on whole arrays, beside that", c.Operators)
+	}
+	if c.Probes > 0 {
+		count("questions to the model, beside that", c.Probes)
+	}
+	t.print(w, "  ")
+}
+
+func shortNumber(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
