@@ -2,6 +2,7 @@ package compiler_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,5 +99,30 @@ func TestBuildLimits(t *testing.T) {
 		case took > 30*time.Second:
 			t.Errorf("%s: %v", c.name, took)
 		}
+	}
+}
+
+// TestExamples builds every rule of the language's examples; what is not built yet says so.
+func TestExamples(t *testing.T) {
+	src, err := os.ReadFile("../lang/testdata/examples.opt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, diags := compiler.Load(fstest.MapFS{"e.opt": {Data: src}}, "e.opt", fstest.MapFS{})
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	built := 0
+	for _, name := range u.Rules() {
+		r, diags, err := compiler.Compile(u, name, compiler.Settings{})
+		switch {
+		case r != nil && len(diags) == 0:
+			built++
+		case err != nil || !strings.Contains(diags.Error(), "this version of optc does not build it yet"):
+			t.Errorf("%s: %v %v", name, diags, err)
+		}
+	}
+	if built < 25 {
+		t.Errorf("only %d rules of the examples are built", built)
 	}
 }

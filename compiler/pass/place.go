@@ -146,7 +146,7 @@ func (cc *classCut) required() {
 	c := cc.c
 	need := map[*ir.Value]bool{}
 	want := func(v *ir.Value) {
-		if v.Extent.IsArray() && !inMemory(v) && !need[v] {
+		if v.Extent.IsArray() && !c.isWhole(v) && !need[v] {
 			need[v] = true
 			cc.scratch(v, c.levelOf(v))
 		}
@@ -264,7 +264,7 @@ func (cc *classCut) operandsThere() bool {
 func (cc *classCut) readAt(v *ir.Value, n int, domain ir.Extent) (ir.Place, bool) {
 	for _, i := range cc.byValue[v] {
 		s := cc.stores[i]
-		if s.pass != off && s.place.Extent == v.Extent && cc.done(s, n, domain) && !cc.overwritten(s, n, domain) {
+		if s.pass != off && s.place.Extent == v.Extent && !cc.rounds(s.place) && cc.done(s, n, domain) && !cc.overwritten(s, n, domain) {
 			return s.place, true
 		}
 	}
@@ -278,7 +278,15 @@ func (cc *classCut) readAt(v *ir.Value, n int, domain ir.Extent) (ir.Place, bool
 	if home.Kind == ir.ScratchStream {
 		return home, cc.c.level[v] <= n
 	}
+	if domain == ir.Clash && cc.rounds(home) {
+		return home, false
+	}
 	return home, !cc.overwritten(store{place: home, value: v, pass: off}, n, domain)
+}
+
+// rounds reports whether an array keeps something else than what is put into it.
+func (cc *classCut) rounds(p ir.Place) bool {
+	return p.Kind == ir.StateStream && cc.c.p.States[p.Index].As.Format != ""
 }
 
 // done reports whether a store has happened.

@@ -223,7 +223,7 @@ func (c *cut) levelAfter(v, operand *ir.Value) int {
 	case !operand.Extent.IsArray():
 	case v.Kind == ir.Reduce:
 		l++
-	case (v.Kind == ir.Array || v.Kind == ir.Probe) && !inMemory(operand):
+	case isBarrier(v) && !c.isWhole(operand):
 		l++
 	}
 	return l
@@ -239,6 +239,11 @@ func inMemory(v *ir.Value) bool {
 		return true
 	}
 	return v.Kind == ir.Reduce
+}
+
+// isWhole reports whether a value is in memory as an array in the element type: a state in a storage format is not.
+func (c *cut) isWhole(v *ir.Value) bool {
+	return inMemory(v) && (v.Kind != ir.Load || c.p.States[v.Index].As.Format == "")
 }
 
 // arrayReduce reports whether v is a reduction that a pass computes.

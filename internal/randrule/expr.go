@@ -187,7 +187,7 @@ func (g *generator) order(depth int, e extent) string {
 		return g.real(depth-1, e)
 	}
 	per, from := g.over(e)
-	if !from.isArray() {
+	if !from.isArray() || per.isArray() {
 		from = element
 	}
 	u := g.exact(depth-1, from)

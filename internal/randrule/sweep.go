@@ -224,6 +224,8 @@ func (g *generator) give(seed uint64) {
 	if seed%matrixEvery == 0 {
 		extents = matrices
 		seed /= matrixEvery
+	} else {
+		seed -= seed/matrixEvery + 1 // those with matrices do not count
 	}
 	e, load := extents[seed%uint64(len(extents))], ""
 	if seed/uint64(len(extents))%2 == 0 {

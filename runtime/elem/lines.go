@@ -70,24 +70,30 @@ type Lines[T Float] struct {
 
 // Kth sets out, one value a row (or column) of u, to the k-th smallest of each.
 func (l *Lines[T]) Kth(out []T, byRow bool, u []T, rows, cols, k int) {
-	l.each(byRow, u, rows, cols, func(line int, _ func(i int) int) {
+	lines, step, next := l.cut(byRow, rows, cols)
+	for line := range lines {
+		l.gather(u, line*next, step)
 		out[line] = Kth(l.one[:], k, nil)
-	})
+	}
 }
 
 // TopK sets out, as long as u, to 1 for exactly the k largest of each row (or column) and to 0 elsewhere.
 func (l *Lines[T]) TopK(out []T, byRow bool, u []T, rows, cols, k int) {
-	l.each(byRow, u, rows, cols, func(_ int, at func(i int) int) {
+	lines, step, next := l.cut(byRow, rows, cols)
+	for line := range lines {
+		l.gather(u, line*next, step)
 		TopK(l.mark[:], l.one[:], k)
-		for i, v := range l.mark[0] {
-			out[at(i)] = v
+		for i, at := 0, line*next; i < len(l.mark[0]); i, at = i+1, at+step {
+			out[at] = l.mark[0][i]
 		}
-	})
+	}
 }
 
-// each puts each line of u into l.one and calls f with where its values stand.
-func (l *Lines[T]) each(byRow bool, u []T, rows, cols int, f func(line int, at func(i int) int)) {
-	lines, length, step, next := cols, rows, cols, 1
+// cut makes room for a line of a matrix. It returns how many lines there are, how far apart the values of one are, and
+// the first ones of two.
+func (l *Lines[T]) cut(byRow bool, rows, cols int) (lines, step, next int) {
+	lines, step, next = cols, cols, 1
+	length := rows
 	if byRow {
 		lines, length, step, next = rows, cols, 1, cols
 	}
@@ -95,14 +101,14 @@ func (l *Lines[T]) each(byRow bool, u []T, rows, cols int, f func(line int, at f
 		l.values, l.marks = make([]T, length), make([]T, length)
 	}
 	l.one[0], l.mark[0] = l.values[:length], l.marks[:length]
-	start := 0
-	at := func(i int) int { return start + i*step }
-	for line := range lines {
-		start = line * next
-		for i := range l.one[0] {
-			l.one[0][i] = u[at(i)]
-		}
-		f(line, at)
+	return lines, step, next
+}
+
+// gather copies a line of u.
+func (l *Lines[T]) gather(u []T, from, step int) {
+	for i := range l.one[0] {
+		l.one[0][i] = u[from]
+		from += step
 	}
 }
 

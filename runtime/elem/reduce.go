@@ -120,6 +120,9 @@ func (a *Acc[T]) Value() float64 {
 
 // ReduceBlock returns the value of one block u, of at most Block elements.
 func ReduceBlock[T Float](r Reduction, u []T) float64 {
+	if len(u) <= LaneBytes/16 {
+		return reduceFew(r, u)
+	}
 	var a Acc[T]
 	a.Reset(r)
 	switch r {
@@ -137,6 +140,28 @@ func ReduceBlock[T Float](r Reduction, u []T) float64 {
 		}
 	}
 	return a.Value()
+}
+
+// reduceFew is ReduceBlock of a few elements: the lanes beyond them hold the identity, which changes nothing.
+func reduceFew[T Float](r Reduction, u []T) float64 {
+	var lane [LaneBytes / 16]T
+	width := 1
+	for width < len(u) {
+		width += width
+	}
+	start := T(Identity(r))
+	for i := range lane[:width] {
+		lane[i] = start
+	}
+	for i, v := range u {
+		lane[i] = combine(r, start, v)
+	}
+	for h := width / 2; h >= 1; h /= 2 {
+		for i := range h {
+			lane[i] = combine(r, lane[i], lane[i+h])
+		}
+	}
+	return float64(lane[0])
 }
 
 // Reduce returns the reduction of all of u.

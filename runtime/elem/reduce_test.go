@@ -3,6 +3,7 @@ package elem
 import (
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -164,5 +165,39 @@ func TestReduceEmpty(t *testing.T) {
 	}
 	if !same(Reduce(ReduceSum, []float32{float32(neg0)}), zero) {
 		t.Error("a sum starts from +0")
+	}
+}
+
+// TestFewElements holds the short way for a few elements to the lanes.
+func TestFewElements(t *testing.T) {
+	special := []float64{0, math.Copysign(0, -1), 1, -1, 3e-320, math.NaN(), math.Inf(1), math.Inf(-1), 0.1, 1e300}
+	rng := rand.New(rand.NewPCG(5, 6))
+	for n := range LaneBytes/16 + 1 {
+		for range 200 {
+			u := make([]float64, n)
+			for i := range u {
+				if u[i] = rng.NormFloat64(); rng.IntN(4) == 0 {
+					u[i] = special[rng.IntN(len(special))]
+				}
+			}
+			for _, r := range []Reduction{ReduceSum, ReduceMin, ReduceMax} {
+				var a Acc[float64]
+				a.Reset(r)
+				for i, v := range u {
+					switch r {
+					case ReduceMin:
+						a.AddMin(i, v)
+					case ReduceMax:
+						a.AddMax(i, v)
+					default:
+						a.Add(i, v)
+					}
+				}
+				got, want := ReduceBlock(r, u), a.Value()
+				if math.Float64bits(got) != math.Float64bits(want) && (got == got || want == want) {
+					t.Fatalf("%s of %v is %v, by lanes %v", r, u, got, want)
+				}
+			}
+		}
 	}
 }

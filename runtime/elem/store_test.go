@@ -94,7 +94,7 @@ func TestRoundingStream(t *testing.T) {
 	for site := range uint32(40) {
 		for _, tensor := range []uint32{0, 1, 70000} {
 			s := Stream{Seed: 1, Step: 2, Tensor: tensor, Site: site}
-			for name, s := range map[string]Stream{"draw": s, "rounding": RoundingStream(Stream{Seed: 1, Step: 2, Tensor: tensor, Site: 77}, int(site))} {
+			for name, s := range map[string]Stream{"draw": s, "rounding": RoundingStream(Stream{Seed: 1, Step: 2, Tensor: tensor, Site: 77}, fmt.Sprint("state", site))} {
 				q := s.sequence()
 				a, b := q.block(0)
 				if what := seen[[2]uint64{a, b}]; what != "" {
