@@ -222,6 +222,9 @@ func call(lex *lexer.PeekingLexer, name *lexer.Token, prime bool) (Expr, error) 
 		if err := c.Per.Parse(lex); err != nil {
 			return nil, err
 		}
+		if t := lex.Peek(); isOp(t, ",") {
+			return nil, expected("`;` or `)` after the extent", t, "variables stand before `per`, parameters after a `;`")
+		}
 	}
 	if isOp(lex.Peek(), ";") {
 		lex.Next()

@@ -221,6 +221,10 @@ func explain(err error, form string, tokens []lexer.Token) error {
 		return &problem{spanOf(t), "the `" + form + "` has no value", hint}
 	case node == "=" && isOp(t, "<-"):
 		return &problem{spanOf(t), "a declaration gives its value with `=`, not `<-`", hint}
+	case node == "=" && isWord(t) && t.Value == "per":
+		hint = "the extent stands before the storage: `state NAME per row as bf16 = VALUE`"
+	case node == "load":
+		hint = "only a constant that the optimizer is built with is marked: `given NAME = load`"
 	case node == "=" || node == "<-":
 		if own := foreign[t.Value]; own.hint != "" && t.Type == tokOp {
 			return &problem{spanOf(t), own.message, hint}

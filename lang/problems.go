@@ -57,6 +57,9 @@ func misplaced(t *lexer.Token) error {
 	return nil
 }
 
+// perHint is said where an extent stands in the wrong place of a call.
+const perHint = "one `per E` follows the variables, before the `;`, as in `kth(u per row; k = 3)`"
+
 // noOperand is the error of a token where an expression should begin.
 func noOperand(t *lexer.Token) error {
 	if isOp(t, "=") {
@@ -72,6 +75,8 @@ func noOperand(t *lexer.Token) error {
 		return expected("a value", t, "there is no unary `+`: leave it out")
 	case isOp(t, ")") || isOp(t, "]"):
 		return expected("a value", t, "something is missing before the bracket, or it closes nothing")
+	case isWord(t) && t.Value == "per":
+		return expected("a value", t, perHint)
 	case isWord(t) && t.Value == "one":
 		return expected("a value", t, "`one of (a, b)` stands in an option only")
 	}
@@ -84,6 +89,9 @@ func unclosed(t, open *lexer.Token, bracket string) error {
 		return err
 	}
 	hint := ""
+	if isWord(t) && t.Value == "per" {
+		hint = perHint
+	}
 	if isOp(t, ";") {
 		hint = "one `;` is enough, in a call or a fn's head: variables stand before it, parameters after it"
 	}

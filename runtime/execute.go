@@ -26,6 +26,7 @@ type stage[T Float] struct {
 
 // setStages chooses the kernels of all passes and readies the whole-array operators.
 func (o *Optimizer[T]) setStages(limit Engine) error {
+	runners := map[*Array]*arrayRunner[T]{} // the first step's are often those of the others
 	resolve := func(stages []Stage) ([]stage[T], error) {
 		var out []stage[T]
 		for i := range stages {
@@ -35,8 +36,11 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 			}
 			if s.Array != nil {
 				var err error
-				if s.run, err = newArrayRunner[T](s.Array); err != nil {
-					return nil, err
+				if s.run = runners[s.Array]; s.run == nil {
+					if s.run, err = newArrayRunner[T](s.Array); err != nil {
+						return nil, err
+					}
+					runners[s.Array] = s.run
 				}
 			}
 			out = append(out, s)

@@ -10,10 +10,13 @@ import (
 	"hash/fnv"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/optc-lang/optc/runtime"
 )
 
 // adam is Kingma and Ba's Algorithm 1, written as plainly as can be.
@@ -583,5 +586,56 @@ func BenchmarkDigitsScore(b *testing.B) {
 		if _, err := run.Score(TestSet, nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// asking is a Prober that checks what its closure says.
+type asking struct {
+	t   *testing.T
+	run *Run
+	n   int
+}
+
+func (a *asking) Step([][]float32, float64) error {
+	a.t.Error("a Prober was stepped without its closure")
+	return nil
+}
+
+func (a *asking) StepWith(grads [][]float32, in runtime.Inputs[float32]) error {
+	a.n++
+	again := make([][]float32, len(grads))
+	for i, g := range grads {
+		again[i] = make([]float32, len(g))
+	}
+	loss, err := in.Closure(again)
+	if err != nil || loss != in.Loss || !reflect.DeepEqual(again, grads) {
+		a.t.Errorf("at the same values the same minibatch has loss %v and %v (%v), or other gradients", loss, in.Loss, err)
+	}
+	for _, x := range a.run.Values() {
+		for k := range x {
+			x[k] *= 0.9
+		}
+	}
+	if moved, err := in.Closure(again); err != nil || moved == loss || reflect.DeepEqual(again, grads) {
+		a.t.Errorf("at other values the loss is %v again (%v)", moved, err)
+	}
+	if _, err := in.Closure(again[1:]); err == nil {
+		a.t.Error("gradients of another shape are taken")
+	}
+	return nil
+}
+
+// A rule that asks the model within a step is told about the minibatch of that step.
+func TestProber(t *testing.T) {
+	run, err := Open("digits", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Again(run.Grads()); err == nil {
+		t.Error("there is no minibatch before the first")
+	}
+	a := &asking{t: t, run: run}
+	if _, err := Train(run, a, 3, nil); err != nil || a.n != 3 {
+		t.Errorf("%d steps, %v", a.n, err)
 	}
 }

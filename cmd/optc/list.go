@@ -17,7 +17,8 @@ func (listCmd) Help() string {
 
 Example:
   optc list
-  optc list adam.opt`
+  optc list adam.opt
+  optc list std/ema`
 }
 
 // Run lists rules and functions.

@@ -44,7 +44,7 @@ func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
 	if o, ok := op.Lookup(name); ok && o.Callable() {
 		return c.operator(f, e, o)
 	}
-	c.errorf(f, e.Fn.Span, didYouMean(name, c.known(f)), "there is no function %s", name)
+	c.errorf(f, e.Fn.Span, c.functionHint(f, name), "there is no function %s", name)
 	return nil
 }
 

@@ -234,6 +234,17 @@ rule twice { x <- 2*x }`
 	}
 }
 
+// TestDerivativeOfMax holds max and min of three to their derivatives in the first: 1 where it is the one, half at a tie.
+func TestDerivativeOfMax(t *testing.T) {
+	for _, c := range []struct{ x, max, min float64 }{{3, 1, 0}, {0, 0, 1}, {2, 0.5, 0}, {1, 0, 0.5}, {1.5, 0, 0}} {
+		for op, want := range map[string]float64{"max": c.max, "min": c.min} {
+			if got, _ := one(t, "rule r { x <- "+op+"'(x, 1, 2) }", check.Settings{}, c.x, 1); got[0] != want {
+				t.Errorf("%s' at %v: %v, want %v", op, c.x, got[0], want)
+			}
+		}
+	}
+}
+
 // TestExamples feeds every rule of the language's examples: what is not built yet says so, and everything else checks.
 func TestExamples(t *testing.T) {
 	src, err := os.ReadFile("../../lang/testdata/examples.opt")

@@ -24,7 +24,7 @@ func (c *checker) clashes() {
 		}
 		args, params := v.Args[:v.Op.Args], v.Args[v.Op.Args:v.Op.Args+len(v.Op.Params)]
 		if i := slices.IndexFunc(args, step); i >= 0 {
-			c.report(at.file, at.where, forms(v), "%s works on arrays, and this is a value per %s", opName(v), args[i].Extent)
+			c.report(at.file, at.where, forms(v), "%s works on arrays, and this is %s", opName(v), one(args[i].Extent))
 			return
 		}
 		if v.Op.Kind == op.Order && v.Per.Holds(args[0].Extent) {
@@ -37,6 +37,14 @@ func (c *checker) clashes() {
 			return
 		}
 	}
+}
+
+// one is a value of an extent, in words.
+func one(e ir.Extent) string {
+	if e == ir.Const {
+		return "a constant"
+	}
+	return "a value per " + e.String()
 }
 
 // blame finds where a clash begins. A clash spoils the extent of all that comes of it, round the states to what stands
@@ -121,7 +129,10 @@ func (c *checker) misfit(b *blamer, v *ir.Value) {
 		return
 	}
 	w := c.vars[v.Index]
-	at, known := c.sites[v.Args[0]]
+	at, known := c.sites[v]
+	if !known {
+		at, known = c.sites[v.Args[0]]
+	}
 	if !known {
 		at = site{w.where, w.file}
 	}

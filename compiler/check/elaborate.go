@@ -339,7 +339,7 @@ func (c *checker) step(f *frame, at lang.Span) {
 }
 
 // copied counts a copy of a body's names and of the states as steps: many blocks among many of them are work, too.
-func (c *checker) copied(f *frame) { c.steps += (len(f.names) + len(c.prog.States)) / 16 }
+func (c *checker) copied(f *frame) { c.steps += (len(f.names) + len(c.prog.States)) / 8 }
 
 // declareName makes a name of the body, once.
 func (c *checker) declareName(f *frame, id lang.Ident, b *binding) bool {
@@ -385,6 +385,7 @@ func (c *checker) bind(f *frame, s *lang.Bind) {
 		b.bad = false
 		b.variable = c.newVariable(f, s.Name, per)
 		b.value = c.hold(f, init, b.variable, s.Name.Name)
+		c.place(f, b.value, s.Value)
 		return
 	}
 	init, ok := c.initial(f, s)
@@ -542,6 +543,7 @@ func (c *checker) assign(f *frame, s *lang.Assign) {
 		v = c.toReal(v)
 	}
 	c.give(f, name, v)
+	c.place(f, b.value, s.Value)
 }
 
 func orElse(a, b string) string {
@@ -572,6 +574,8 @@ func (c *checker) evalStmt(f *frame, s *lang.Eval) {
 		return
 	}
 	if c.eval == nil || f.depth < c.evalDepth {
-		c.eval, c.evalDepth = &evalPoint{v, s.Span, f.decl.file}, f.depth
+		at := c.elemVar(f, lang.Ident{Span: s.Span, Name: "eval"})
+		c.eval, c.evalDepth = &evalPoint{c.pool.Hold(v, at), s.Span, f.decl.file}, f.depth
+		c.place(f, c.eval.value, s.Value)
 	}
 }

@@ -63,10 +63,15 @@ func (c *checker) expr(f *frame, e lang.Expr) *ir.Value {
 	c.step(f, e.Where())
 	v := c.node(f, e)
 	c.open--
+	c.place(f, v, e)
+	return v
+}
+
+// place remembers where a value was first written.
+func (c *checker) place(f *frame, v *ir.Value, e lang.Expr) {
 	if _, ok := c.sites[v]; !ok && v != nil {
 		c.sites[v] = site{e.Where(), f.decl.file}
 	}
-	return v
 }
 
 func (c *checker) node(f *frame, e lang.Expr) *ir.Value {
@@ -140,6 +145,21 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 var otherNames = map[string]string{
 	"grad": "g", "grads": "g", "gradient": "g", "dx": "g", "param": "x", "params": "x", "p": "x", "w": "x", "weight": "x", "weights": "x",
 	"theta": "x", "step": "t", "steps": "t", "iter": "t", "iteration": "t", "k": "t", "e": "exp(1)", "nan": "0/0",
+}
+
+// otherFunctions are what other libraries call what the language has.
+var otherFunctions = map[string]string{
+	"transpose": "A'", "matmul": "A@B", "mm": "A@B", "identity": "eye(row)", "randn": "normal()", "gaussian": "normal()", "rand": "uniform()",
+	"random": "uniform()", "ln": "log(u)", "fabs": "abs(u)", "square": "u^2", "clip": "clamp(u, low, high)", "prod": "exp(sum(log(u)))",
+	"std": "sqrt(mean((u - mean(u))^2))", "isnan": "u != u", "len": "numel(x)", "size": "numel(x)", "shape": "rows(x)", "append": "push(S, value)",
+}
+
+// functionHint is the likely name of a function that is not there.
+func (c *checker) functionHint(f *frame, name string) string {
+	if other, ok := otherFunctions[name]; ok {
+		return "it is written `" + other + "`"
+	}
+	return didYouMean(name, c.known(f))
 }
 
 func (c *checker) nameHint(f *frame, name string) string {

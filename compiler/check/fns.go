@@ -41,7 +41,7 @@ func (c *checker) fnNames(d decl) {
 			}
 		case *lang.Call:
 			if !c.resolves(f, n.Fn.Name) {
-				c.errorf(f, n.Fn.Span, didYouMean(n.Fn.Name, c.known(f)), "there is no function %s", n.Fn.Name)
+				c.errorf(f, n.Fn.Span, c.functionHint(f, n.Fn.Name), "there is no function %s", n.Fn.Name)
 			}
 		}
 	})

@@ -14,6 +14,12 @@ func TestFns(t *testing.T) {
   return s
 }
 fn lerp(a, b, w) = a + w*(b - a)
+fn idle(u) {
+  state s = u
+  state k = u
+  s <- 0.9*s + 0.1*u
+  return u + k
+}
 fn wrong(u; beta) = gamma*u + lepr(u, u, beta)
 `
 	u, diags := Load(fstest.MapFS{"a.opt": {Data: []byte(text)}}, "a.opt", fstest.MapFS{})
@@ -21,7 +27,7 @@ fn wrong(u; beta) = gamma*u + lepr(u, u, beta)
 		t.Fatal(diags)
 	}
 	got := Fns(u)
-	if len(got) != 2 || !strings.Contains(got.Error(), "nothing is named gamma here") || !strings.Contains(got.Error(), "there is no function lepr; did you mean `lerp`?") {
+	if len(got) != 3 || !strings.Contains(got.Error(), "a.opt:9:9: warning: state s is never read") || !strings.Contains(got.Error(), "nothing is named gamma here") || !strings.Contains(got.Error(), "there is no function lepr; did you mean `lerp`?") {
 		t.Errorf("have %v", got)
 	}
 }

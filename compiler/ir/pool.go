@@ -143,8 +143,16 @@ func (p *Pool) Size(arg *Value, per Extent, guard *Value) *Value {
 }
 
 func guarded(guard *Value, args ...*Value) []*Value {
-	if guard == nil || guard.Kind == Number && guard.Num != 0 {
+	if guard == nil {
 		return args
+	}
+	if n := guard; n.Kind == Number || n.Kind == Spread && n.Args[0].Kind == Number {
+		if n.Kind == Spread {
+			n = n.Args[0]
+		}
+		if n.Num != 0 {
+			return args
+		}
 	}
 	return append(args, guard)
 }

@@ -70,8 +70,8 @@ func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
 			return v
 		}
 		for _, v := range []*ir.Value{v, rewrite(p.Pool, p.Pool.Copy(v, args))} {
-			if is, ok := decided[v]; ok {
-				return p.Pool.Bool(is)
+			if is, ok := decided[v]; ok { // one a tensor still: a reduction over tensors counts them
+				return p.Pool.Spread(p.Pool.Bool(is), v.Extent)
 			}
 		}
 		return rewrite(p.Pool, p.Pool.Copy(v, args))

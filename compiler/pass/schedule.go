@@ -136,7 +136,7 @@ func newCut(p *ir.Program, classes []ir.Class, roots []*ir.Value) *cut {
 	}
 	for _, v := range c.order {
 		if isShared(v) {
-			c.levelOf(v)
+			c.passes = max(c.passes, c.levelOf(v))
 		}
 	}
 	for i, cc := range c.classes {

@@ -123,6 +123,18 @@ func (s *step[T]) ask(x, grads [][]T) float64 {
 
 // shapeOf is a shape with n elements.
 func shapeOf(r *rand.Rand, n int) []int {
+	for _, d := range awkward {
+		switch {
+		case n == 0 || n%d != 0 || n == d || r.IntN(4) == 0:
+		case r.IntN(2) == 0:
+			return []int{n / d, d}
+		default:
+			return []int{d, n / d}
+		}
+	}
+	if n > 1<<17 && n%2 == 0 {
+		return []int{2, n / 2}
+	}
 	var shape []int
 	for range r.IntN(3) {
 		for d := 2 + r.IntN(9); d > 1; d-- {

@@ -92,6 +92,7 @@ type generator struct {
 	baseArg string // one of its hyperparameters
 	static  []string
 	hyper   string // a hyperparameter of the rule
+	given   string // what reads the input that every rule has
 	seed    uint64
 }
 

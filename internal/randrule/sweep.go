@@ -1,6 +1,9 @@
 package randrule
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Span is how many consecutive seeds are enough for [Text] to write every operator at every extent that it can have, and
 // every way to keep a state: each text has its share of them, besides what is random.
@@ -13,9 +16,9 @@ var (
 	unary = []string{"abs", "sign", "sqrt", "rsqrt", "floor", "ceil", "round", "cbrt", "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "atan",
 		"sinh", "cosh", "tanh", "sigmoid", "softplus", "erf"}
 	infix = []string{"+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">="}
-	// calls are the other elementwise operators: a and b are operands, k and l masks.
-	calls = []string{"-(%[1]s)", "min(%[1]s, %[2]s)", "max(%[1]s, %[2]s)", "clamp(%[1]s, -1, %[2]s)", "copysign(%[1]s, %[2]s)", "hypot(%[1]s, %[2]s)", "(%[1]s)^(%[2]s)",
-		"where(%[1]s > 0, %[2]s, %[1]s)", "%[1]s > 0 and %[1]s < 2", "%[1]s > 0 or %[1]s < -1", "not (%[1]s > 0)", "isfinite(%[1]s)"}
+	// calls are the other elementwise operators: of the operands $a and $b.
+	calls = []string{"-($a)", "min($a, $b)", "max($a, $b)", "clamp($a, -1, $b)", "copysign($a, $b)", "hypot($a, $b)", "($a)^($b)",
+		"where($a > 0, $b, $a)", "$a > 0 and $a < 2", "$a > 0 or $a < -1", "not ($a > 0)", "isfinite($a)"}
 	draws    = []string{"normal", "uniform", "rademacher"}
 	formats  = []string{"bf16", "f16", "q8", "bf16 sr", "f16 sr", "q8 sr"}
 	coarse   = []extent{model, group, tensor}
@@ -37,10 +40,16 @@ func elementwise(extents []extent) []cell {
 			cells = append(cells, cell{e, func(g *generator) string { return name + "(" + g.operand(e) + ")" }})
 		}
 		for _, symbol := range infix {
-			cells = append(cells, cell{e, func(g *generator) string { return g.operand(e) + " " + symbol + " " + g.other(e) }})
+			cells = append(cells, cell{e, func(g *generator) string {
+				a, b := g.pair(e)
+				return a + " " + symbol + " " + b
+			}})
 		}
 		for _, form := range calls {
-			cells = append(cells, cell{e, func(g *generator) string { return fmt.Sprintf(form+"%.[2]s", g.operand(e), g.other(e)) }})
+			cells = append(cells, cell{e, func(g *generator) string {
+				a, b := g.pair(e)
+				return strings.NewReplacer("$a", a, "$b", b).Replace(form)
+			}})
 		}
 		for _, name := range draws {
 			cells = append(cells, cell{e, func(*generator) string { return name + "(per " + e.String() + ")" }})
@@ -130,12 +139,16 @@ func (g *generator) operand(e extent) string {
 	return g.exact(0, e)
 }
 
-// other is a second operand, no finer than e.
-func (g *generator) other(e extent) string {
-	if g.chance(2) {
-		return g.operand(e)
+// pair is two operands that are not the same, the second no finer than e.
+func (g *generator) pair(e extent) (a, b string) {
+	a = g.operand(e)
+	if b = g.finest(e); g.chance(2) {
+		b = g.operand(e)
 	}
-	return g.finest(e)
+	if a == b {
+		b += " + 1"
+	}
+	return a, b
 }
 
 // sweep writes the share of a seed.
@@ -149,6 +162,7 @@ func (g *generator) sweep(seed uint64) {
 	if seed%matrixEvery == 0 {
 		share(matrixCells, seed/matrixEvery, Span/matrixEvery)
 	}
+	g.linef("  x <- x + calm(%s)", g.given)
 	g.keep(seed)
 	if seed%3 == 0 {
 		g.ask(seed / 3)
@@ -180,20 +194,20 @@ func (g *generator) cell(c cell) {
 func (g *generator) keep(seed uint64) {
 	name, as := g.fresh("n"), formats[seed%6]
 	value := g.real(2, element)
-	switch seed / 6 % 4 {
-	case 0:
-		g.linef("  state %s per elem as %s = 0.1\n  %s <- %s", name, as, name, value)
-	case 1:
-		g.linef("  state %s per elem as %s = 0.1\n  when %s { %s <- %s }", name, as, g.mask(1, tensor), name, value)
-	case 2:
-		g.linef("  state %s[2] per elem as %s = 0\n  %s <- push(%s, %s)", name, as, name, name, value)
-	case 3:
-		g.linef("  state %s[2] per elem as %s = 0\n  when %s { %s <- push(%s, %s) }", name, as, g.mask(1, model), name, name, value)
-	}
+	size, old := "", name
 	if seed/6%4 > 1 {
-		name += "[1]"
+		size, old = "[2]", name+"[1]"
+		value = "push(" + name + ", " + value + ")"
 	}
-	g.linef("  x <- x + 0.1*%s", name)
+	g.linef("  state %s%s per elem as %s = 0.1\n  x <- x + 0.1*%s", name, size, as, old)
+	assign := name + " <- " + value
+	if seed/6%2 == 1 {
+		assign = "when " + g.mask(1, pick(g, model, tensor)) + " { " + assign + " }"
+	}
+	g.linef("  %s", assign)
+	if g.chance(2) {
+		g.linef("  x <- x + 0.1*%s", old)
+	}
 }
 
 // ask probes the model in one of the places where a probe may stand.
@@ -211,10 +225,15 @@ func (g *generator) ask(seed uint64) {
 	}
 }
 
-// loop declares an array in a loop and changes it under conditions.
+// loop declares an array in a loop and changes it under conditions of every form.
 func (g *generator) loop() {
-	g.linef("  let far = x\n  repeat j in 2..0 {\n    let past[3] = x\n    past <- push(past, %s)", g.real(2, element))
-	g.linef("    when %s { past[j] <- g } else when %s { past[0] <- %s } else { far <- past[1] }", g.mask(1, model), g.mask(1, tensor), g.real(1, element))
+	value := func() string { return g.real(1, element) }
+	cond := func() string { return g.mask(1, pick(g, model, tensor)) }
+	g.linef("  let far = x\n  repeat j in 2..0 {\n    let past[3] = x\n    past <- push(past, %s)\n    past[j] <- past[j] - %s", value(), value())
+	g.linef("    when %s { far <- past[1] }", cond())
+	g.linef("    when %s { past[0] <- %s } else { far <- far - past[2] }", cond(), value())
+	g.linef("    when %s { past[j] <- g } else when %s { past[0] <- %s } else { far <- past[1] }", cond(), cond(), value())
+	g.linef("    when %s {\n      when %s { far <- 0.5*far } else when %s { past <- push(past, g) } else { past[1] <- %s }\n    }", cond(), cond(), cond(), value())
 	g.linef("    far <- mix(far, past[j], 0.5)\n  }\n  x <- x + calm(far)")
 }
 
@@ -233,9 +252,8 @@ func (g *generator) give(seed uint64) {
 	}
 	g.linef("  given y per %s%s", e, load)
 	g.vars = append(g.vars, variable{name: "y", finer: e, exact: true, fixed: true, lasting: load != ""})
-	part := "y"
+	g.given = "y"
 	if e.isMatrix() {
-		part = "mean(y)"
+		g.given = "mean(y)"
 	}
-	g.linef("  x <- x + calm(%s)", part)
 }
