@@ -3,9 +3,11 @@ package codegen_test
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/ir"
@@ -326,4 +328,52 @@ func TestCoverage(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d cells", len(want)-missed, len(want))
+}
+
+// digestOf is what identifies the rule r of a text, and what was wrong with it.
+func digestOf(text string) (string, error) {
+	u, diags := unit(text)
+	if diags.HasErrors() {
+		return "", fmt.Errorf("%v", diags)
+	}
+	r, diags, err := compiler.Compile(u, "r", compiler.Settings{})
+	if err != nil {
+		panic(err) // a defect of the compiler, whatever the text
+	}
+	if r == nil {
+		return "", fmt.Errorf("%v", diags)
+	}
+	return r.Digest, nil
+}
+
+// TestRandomTexts formats random rules, which must change nothing that counts, and spoils them by a character, which must
+// give an error or another rule: no panic, and soon.
+func TestRandomTexts(t *testing.T) {
+	const characters = "()[]{}<>-+*/%@'^,;=.:\"0123456789abcxgtlpu \n_é"
+	for i := range uint64(randrule.Span) {
+		text := randrule.Text("r", *seed+i)
+		want, err := digestOf(text)
+		if err != nil {
+			t.Fatalf("seed %d: %v", *seed+i, err)
+		}
+		tree, _ := lang.Parse("rule.opt", []byte(text))
+		formatted := lang.Format(tree)
+		if got, err := digestOf(string(formatted)); got != want {
+			t.Errorf("seed %d: formatted it is another rule (%v)\n%s", *seed+i, err, formatted)
+		}
+		if tree, _ = lang.Parse("rule.opt", formatted); string(lang.Format(tree)) != string(formatted) {
+			t.Errorf("seed %d: formatting it twice changes it\n%s", *seed+i, formatted)
+		}
+		r := rand.New(rand.NewPCG(*seed+i, 5))
+		for range 3 {
+			spoilt := []byte(text)
+			at := strings.LastIndex(text, "rule r ") + 8
+			spoilt[at+r.IntN(len(text)-at)] = characters[r.IntN(len(characters))]
+			start := time.Now()
+			digestOf(string(spoilt))
+			if took := time.Since(start); took > 10*time.Second {
+				t.Errorf("seed %d: %v for\n%s", *seed+i, took, spoilt)
+			}
+		}
+	}
 }

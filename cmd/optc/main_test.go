@@ -146,8 +146,8 @@ func descentsAgree(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// explain-all FILE explains every rule of a file, or of the library for std, and wants no line twice that says how an
-// array is made anew from values that are in memory.
+// explain-all FILE explains every rule of a file, or of the library for std, and wants every array that a
+// stage reads to be called as what an earlier one has made.
 func explainAll(ts *testscript.TestScript, neg bool, args []string) {
 	list := []string{"list"}
 	if args[0] != "std" {

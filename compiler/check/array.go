@@ -97,6 +97,7 @@ func (c *checker) assignArray(f *frame, s *lang.Assign, b *binding) {
 		at, ok := c.elementAt(f, name, b, s.Index)
 		if v := c.expr(f, s.Value); v != nil && ok {
 			c.giveElement(f, at, v)
+			c.place(f, f.names[at].value, s.Value)
 		}
 		return
 	}
@@ -113,6 +114,7 @@ func (c *checker) assignArray(f *frame, s *lang.Assign, b *binding) {
 		c.giveElement(f, element(name, i), f.names[element(name, i-1)].value)
 	}
 	c.giveElement(f, element(name, 0), v)
+	c.place(f, f.names[element(name, 0)].value, call.Args[1])
 }
 
 func (c *checker) giveElement(f *frame, name string, v *ir.Value) {

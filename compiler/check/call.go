@@ -583,7 +583,12 @@ func (c *checker) inlineRule(f *frame, to *callee, x, g *ir.Value, option string
 func (f *frame) elemVariable(name string, v *ir.Value, c *checker, at lang.Span) {
 	i := c.newVariable(f, lang.Ident{Span: at, Name: name}, nil)
 	c.vars[i].least = ir.Elem
-	f.names[name] = &binding{value: c.pool.Hold(v, i), variable: i, real: true}
+	c.vars[i].file = f.caller.decl.file
+	b := &binding{value: c.pool.Hold(v, i), variable: i, real: true}
+	f.names[name] = b
+	if _, known := c.sites[b.value]; !known {
+		c.sites[b.value] = site{at, f.caller.decl.file}
+	}
 }
 
 // unused reports arguments that nothing in the rule took.

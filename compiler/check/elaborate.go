@@ -282,10 +282,14 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 	case *lang.Hyper:
 		if ruleOnly("hyper") {
 			c.hyper(f, s)
+		} else {
+			f.misdeclared(s.Name)
 		}
 	case *lang.Option:
 		if ruleOnly("option") {
 			c.option(f, s)
+		} else {
+			f.misdeclared(s.Name)
 		}
 	case *lang.Bind:
 		c.bind(f, s)
@@ -307,17 +311,27 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 	case *lang.Given:
 		if ruleOnly("given") {
 			c.given(f, s)
+		} else {
+			f.misdeclared(s.Name)
 		}
 	case *lang.Probe:
 		if inRule {
 			c.probe(f, s)
 		} else {
 			ruleOnly("probe")
+			f.misdeclared(s.Name)
 		}
 	case *lang.Repeat:
 		c.repeat(f, s)
 	case *lang.Until:
 		c.until(f, s)
+	}
+}
+
+// misdeclared makes a name whose declaration was refused, so that its uses are not refused, too.
+func (f *frame) misdeclared(id lang.Ident) {
+	if f.names[id.Name] == nil {
+		f.names[id.Name] = &binding{variable: -1, bad: true}
 	}
 }
 
@@ -344,7 +358,11 @@ func (c *checker) copied(f *frame) { c.steps += (len(f.names) + len(c.prog.State
 // declareName makes a name of the body, once.
 func (c *checker) declareName(f *frame, id lang.Ident, b *binding) bool {
 	if old := c.forbidden(f, id.Name); old != "" {
-		c.errorf(f, id.Span, "choose another name", "%s %s", id.Name, old)
+		hint := "choose another name"
+		if b := f.names[id.Name]; b != nil && b.variable >= 0 {
+			hint += ", or give it a new value with `<-`"
+		}
+		c.errorf(f, id.Span, hint, "%s %s", id.Name, old)
 		return false
 	}
 	f.names[id.Name] = b

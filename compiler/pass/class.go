@@ -9,15 +9,17 @@ import (
 const MaxClasses = 64
 
 // Classes are the combinations of the conditions on shape and name that the program tells apart, nil if there are more
-// than MaxClasses. A condition that matters only where another holds is not asked elsewhere.
+// than MaxClasses or finding them takes too long. A condition that matters only where another holds is not asked elsewhere.
 func Classes(p *ir.Program) []ir.Class {
 	var out []ir.Class
+	work := 0
 	var split func(choices []ir.Choice)
 	split = func(choices []ir.Choice) {
-		if len(out) > MaxClasses {
+		if len(out) > MaxClasses || work > maxSplitting {
 			return
 		}
-		cond := firstCondition(p, choices)
+		cond, size := firstCondition(p, choices)
+		work += size
 		if cond == nil {
 			out = append(out, ir.Class{Choices: choices})
 			return
@@ -27,14 +29,18 @@ func Classes(p *ir.Program) []ir.Class {
 		}
 	}
 	split(nil)
-	if len(out) > MaxClasses {
+	if len(out) > MaxClasses || work > maxSplitting {
 		return nil
 	}
 	return out
 }
 
-// firstCondition is a condition on shape or name that the program still depends on after the choices made.
-func firstCondition(p *ir.Program, choices []ir.Choice) *ir.Value {
+// maxSplitting bounds the values that are looked at to find the classes.
+const maxSplitting = 1_000_000
+
+// firstCondition is a condition on shape or name that the program still depends on after the choices made, nil if there
+// is none, and how many values there are.
+func firstCondition(p *ir.Program, choices []ir.Choice) (*ir.Value, int) {
 	s := newSpecializer(p, choices)
 	order := ir.Above(isShared, s.roots(p)...)
 	static := ir.Static(order)
@@ -47,10 +53,10 @@ func firstCondition(p *ir.Program, choices []ir.Choice) *ir.Value {
 			atom = atom && !a.Mask
 		}
 		if atom {
-			return v
+			return v, len(order)
 		}
 	}
-	return nil
+	return nil, len(order)
 }
 
 // specializer rewrites values for the tensors of one class. What concerns more than one tensor (a value of the model or

@@ -70,7 +70,7 @@ func (b *kernelBuilder) operand(root *ir.Value) ir.Operand {
 
 // isLeaf reports whether the kernel takes v as it is: a step value, a draw, or what it reads from memory.
 func (b *kernelBuilder) isLeaf(v *ir.Value) bool {
-	if !v.Extent.IsArray() || v.Kind == ir.Draw || v.Extent != b.k.Domain {
+	if !v.Extent.IsArray() || v.Kind == ir.Draw && v.Extent == b.k.Domain || v.Extent != b.k.Domain {
 		return true
 	}
 	_, there := b.cc.readAt(v, b.pass, b.k.Domain)
@@ -81,7 +81,7 @@ func (b *kernelBuilder) make(v *ir.Value) ir.Operand {
 	switch {
 	case !v.Extent.IsArray():
 		return ir.Operand{Scalar: true, Index: b.scalar(v)}
-	case v.Kind == ir.Draw:
+	case v.Kind == ir.Draw && v.Extent == b.k.Domain:
 		return b.load(v, ir.Place{Kind: ir.DrawStream, Index: v.Index, Extent: v.Extent, Name: v.Name})
 	case b.isLeaf(v):
 		place, there := b.cc.readAt(v, b.pass, b.k.Domain)

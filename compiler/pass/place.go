@@ -128,6 +128,7 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 			total += (cost.Reads+cost.Writes)*weight(d) + cost.Flops + max(0, len(k.Streams)-MaxStreams)*tooWide
 		}
 	}
+	*budget -= 4 * len(cc.barrier)
 	if !cc.operandsThere() {
 		return 0, false
 	}

@@ -12,13 +12,16 @@ const MaxWork = 1_000_000
 
 // Work is what Schedule would have to do, in units of MaxWork.
 func Work(p *ir.Program, classes []ir.Class) int {
-	arrays := 0
+	arrays, barriers := 0, 0
 	for _, v := range ir.Reachable(p.Roots()...) {
 		if v.Extent.IsArray() {
 			arrays++
 		}
+		if isBarrier(v) {
+			barriers++
+		}
 	}
-	return newCut(p, classes, p.Roots()).passes * arrays * len(classes)
+	return (newCut(p, classes, p.Roots()).passes + 4*barriers) * arrays * len(classes)
 }
 
 // Schedule cuts the program, whose Work is within MaxWork, into stages: step values by extent, and the fewest passes over

@@ -209,9 +209,9 @@ func compareState[T elem.Float](t *testing.T, e *executor[T], m *interp.Machine[
 // TestPlansOfRandomRules is the proof of the passes: whatever the rule, its plan, run as kernels over arrays that are
 // overwritten in place, gives the bits of the interpreter on the checked program.
 func TestPlansOfRandomRules(t *testing.T) {
-	n := uint64(100)
+	n := uint64(16)
 	if testing.Short() {
-		n = 30
+		n = 6
 	}
 	for seed := range n {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
