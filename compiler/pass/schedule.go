@@ -21,7 +21,7 @@ func Work(p *ir.Program, classes []ir.Class) int {
 			barriers++
 		}
 	}
-	return (newCut(p, classes, p.Roots()).passes + 4*barriers) * arrays * len(classes)
+	return (newCut(p, classes, p.Roots()).passes + barriers) * arrays * len(classes)
 }
 
 // Schedule cuts the program, whose Work is within MaxWork, into stages: step values by extent, and the fewest passes over
