@@ -200,6 +200,9 @@ func libraryCases() ([]agree.Rule, error) {
 		}
 		decl, _, _ := u.Rule(name)
 		for _, set := range optionSettings(decl) {
+			if !*full {
+				break
+			}
 			c := agree.Rule{Name: name, Rule: name, Settings: compiler.Settings{Options: set}}
 			for _, option := range slices.Sorted(maps.Keys(set)) {
 				c.Name += "_" + option + "_" + set[option]
@@ -312,7 +315,7 @@ func randomCases() []agree.Rule {
 	case testing.Short():
 		n = 10
 	default:
-		n = 40
+		n = 20
 	}
 	var cases []agree.Rule
 	for i := range uint64(n) {

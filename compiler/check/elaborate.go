@@ -465,17 +465,22 @@ func (c *checker) newState(f *frame, name string, init *ir.Value, variable int, 
 	st := ir.State{Name: c.unique(strings.TrimPrefix(f.path+"."+name, "."))}
 	if as != nil {
 		st.As = ir.Storage{Format: as.Format, Stochastic: as.Stochastic}
-		c.narrow = append(c.narrow, narrowState{len(c.prog.States), site{as.Span, f.decl.file}})
 	}
+	var first *ir.Value
 	if init.Kind == ir.Number {
 		st.Init = init.Num
-		_, load := c.addState(st, variable)
-		c.pool.Hold(init, variable)
+	} else {
+		first = c.firstRun(f) // may add a state
+	}
+	i, load := c.addState(st, variable)
+	if as != nil {
+		c.narrow = append(c.narrow, narrowState{i, site{as.Span, f.decl.file}})
+	}
+	held := c.pool.Hold(init, variable)
+	if first == nil {
 		return load
 	}
-	first := c.firstRun(f)
-	i, load := c.addState(st, variable) // after what now may have added
-	v := c.pool.Call("where", first, c.pool.Hold(init, variable), load)
+	v := c.pool.Call("where", first, held, load)
 	c.prog.States[i].New = v
 	return v
 }

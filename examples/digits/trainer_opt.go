@@ -66,7 +66,7 @@ func TrainerGroup(match optrt.Match, hyper TrainerHyper) optrt.Option {
 //	c = t - warmup
 //	c1 = max(total - warmup, 1)
 //	c2 = 0/lr
-//	n = sqrt(sum(g^2 per model))
+//	n = sqrt(sum(sum(g^2) per model))
 //	u1 = g*where(n <= clip, 1, clip/n)
 //	m <- beta1*m + (1 - beta1)*u1
 //	v <- beta2*v + (1 - beta2)*u1^2
@@ -90,7 +90,7 @@ func NewTrainer(params []optrt.Param[float32], hyper TrainerHyper, opts ...optrt
 // Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data; they are read, not
 // changed. After an error nothing has changed.
 func (o *Trainer) Step(grads [][]float32) error {
-	return o.Optimizer.Step(grads, 0)
+	return o.Optimizer.StepWith(grads, optrt.Inputs[float32]{})
 }
 
 // Hyper is the hyperparameters of a group.
@@ -163,17 +163,27 @@ func TrainerRule() *optrt.Rule {
 var trainerStepF32 = []optrt.Stage{
 	{Group: trainerValues0},
 	{Pass: &optrt.Pass{
-		Kernels: trainer0F32xdabbee66Kernels,
-		Streams: []optrt.Stream{{Kind: optrt.StreamGrad}},
+		Domain:  optrt.PerElem,
+		Kernels: trainer0F32x106aa8fcKernels,
+		Streams: []optrt.Stream{
+			{Place: optrt.Place{Kind: optrt.StreamGrad, Extent: optrt.PerElem}, Read: true},
+		},
 		Reductions: []optrt.Reduction{
-			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerModel, Index: 5}},
+			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerTensor, Index: 4}},
 		},
 	}},
+	{Fold: &optrt.Fold{Kind: elem.ReduceSum, From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 4}}, To: optrt.Slot{Extent: optrt.PerModel, Index: 5}}},
 	{Model: trainerValues1},
 	{Group: trainerValues2},
 	{Pass: &optrt.Pass{
-		Kernels: trainer1F32x8f6627d1Kernels,
-		Streams: []optrt.Stream{{Kind: optrt.StreamX, Write: true}, {Kind: optrt.StreamState, Index: 0, Write: true}, {Kind: optrt.StreamGrad}, {Kind: optrt.StreamState, Index: 1, Write: true}},
+		Domain:  optrt.PerElem,
+		Kernels: trainer1F32x1f4a74daKernels,
+		Streams: []optrt.Stream{
+			{Place: optrt.Place{Kind: optrt.StreamX, Extent: optrt.PerElem}, Read: true, Write: true},
+			{Place: optrt.Place{Kind: optrt.StreamState, Index: 0, Extent: optrt.PerElem}, Read: true, Write: true},
+			{Place: optrt.Place{Kind: optrt.StreamGrad, Extent: optrt.PerElem}, Read: true},
+			{Place: optrt.Place{Kind: optrt.StreamState, Index: 1, Extent: optrt.PerElem}, Read: true, Write: true},
+		},
 		Scalars: []optrt.Slot{
 			{Extent: optrt.PerGroup, Index: 10},
 			{Extent: optrt.PerGroup, Index: 6},
@@ -191,7 +201,7 @@ var trainerStepF32 = []optrt.Stage{
 
 var trainerRuleF32 = &optrt.Rule{
 	Name:   "trainer",
-	Digest: "8c21ac0cc1662deab128449d56eed28d",
+	Digest: "9a306438e96b5c7276ad2d3c83b40869",
 	Hypers: []optrt.Hyper{
 		{Name: "lr", Default: 0.005, Lo: 0.0, Hi: math.Inf(1), OpenLo: true, OpenHi: true},
 		{Name: "warmup", Default: 40.0, Lo: 0.0, Hi: math.Inf(1), Integer: true},
@@ -208,7 +218,7 @@ var trainerRuleF32 = &optrt.Rule{
 	},
 	ModelSlots:  7,
 	GroupSlots:  16,
-	TensorSlots: 4,
+	TensorSlots: 5,
 	First:       trainerStepF32,
 	Later:       trainerStepF32,
 	ReadsGrad:   true,
@@ -216,10 +226,10 @@ var trainerRuleF32 = &optrt.Rule{
 	ElemBytes:   4,
 }
 
-// trainer0F32xdabbee66 is one pass over the elements of a tensor:
+// trainer0F32x106aa8fc is one pass over the elements of a tensor:
 //
-//	r0 <- sum(g^2 per model)
-func trainer0F32xdabbee66(a *optrt.Args) {
+//	r0 <- sum(g^2)
+func trainer0F32x106aa8fc(a *optrt.Args) {
 	p0 := optrt.Slice[float32](a, 0) // g
 	part := optrt.Partials(a, 1)
 	var r0 elem.Acc[float32]
@@ -235,17 +245,17 @@ func trainer0F32xdabbee66(a *optrt.Args) {
 	}
 }
 
-// trainer1F32x8f6627d1 is one pass over the elements of a tensor:
+// trainer1F32x1f4a74da is one pass over the elements of a tensor:
 //
 //	c = t - warmup  (once a group)
 //	c1 = max(total - warmup, 1)  (once a group)
 //	c2 = 0/lr  (once a group)
-//	n = sqrt(sum(g^2 per model))  (once a model)
+//	n = sqrt(sum(sum(g^2) per model))  (once a model)
 //	u1 = g*where(n <= clip, 1, clip/n)
 //	m <- beta1*m + (1 - beta1)*u1
 //	v <- beta2*v + (1 - beta2)*u1^2
 //	x <- x - where(t < warmup, 0 + lr*t/warmup, lr*where(c < c1, (1 - c2)*(1 + cos(3.141592653589793*c/c1))/2 + c2, c2))*(m*(1/(1 - beta1^t))/(sqrt(v*(1/(1 - beta2^t))) + eps) + weight_decay*x)
-func trainer1F32x8f6627d1(a *optrt.Args) {
+func trainer1F32x1f4a74da(a *optrt.Args) {
 	p0 := optrt.Slice[float32](a, 0)  // x
 	p1 := optrt.Slice[float32](a, 1)  // adam.adam_dir.ema.s
 	p2 := optrt.Slice[float32](a, 2)  // g

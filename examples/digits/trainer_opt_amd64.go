@@ -8,17 +8,17 @@ package main
 import optrt "github.com/optc-lang/optc/runtime"
 
 //go:noescape
-func trainer0F32xdabbee66AVX2(a *optrt.Args)
+func trainer0F32x106aa8fcAVX2(a *optrt.Args)
 
 //go:noescape
-func trainer0F32xdabbee66AVX512(a *optrt.Args)
+func trainer0F32x106aa8fcAVX512(a *optrt.Args)
 
-var trainer0F32xdabbee66Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32xdabbee66, optrt.AVX2: trainer0F32xdabbee66AVX2, optrt.AVX512: trainer0F32xdabbee66AVX512}
-
-//go:noescape
-func trainer1F32x8f6627d1AVX2(a *optrt.Args)
+var trainer0F32x106aa8fcKernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32x106aa8fc, optrt.AVX2: trainer0F32x106aa8fcAVX2, optrt.AVX512: trainer0F32x106aa8fcAVX512}
 
 //go:noescape
-func trainer1F32x8f6627d1AVX512(a *optrt.Args)
+func trainer1F32x1f4a74daAVX2(a *optrt.Args)
 
-var trainer1F32x8f6627d1Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32x8f6627d1, optrt.AVX2: trainer1F32x8f6627d1AVX2, optrt.AVX512: trainer1F32x8f6627d1AVX512}
+//go:noescape
+func trainer1F32x1f4a74daAVX512(a *optrt.Args)
+
+var trainer1F32x1f4a74daKernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32x1f4a74da, optrt.AVX2: trainer1F32x1f4a74daAVX2, optrt.AVX512: trainer1F32x1f4a74daAVX512}

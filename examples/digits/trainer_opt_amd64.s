@@ -45,9 +45,9 @@ DATA optcpart<>+240(SB)/8, $0x0000000000000000
 DATA optcpart<>+248(SB)/8, $0x0000000000000000
 GLOBL optcpart<>(SB), RODATA|NOPTR, $256
 
-// func trainer0F32xdabbee66AVX2(a *optrt.Args)
+// func trainer0F32x106aa8fcAVX2(a *optrt.Args)
 // avx2, float32. BX: g.
-TEXT ·trainer0F32xdabbee66AVX2(SB), NOSPLIT, $8-8
+TEXT ·trainer0F32x106aa8fcAVX2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), DI
 	MOVQ 24(DI), BX
 	XORL AX, AX
@@ -152,9 +152,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func trainer0F32xdabbee66AVX512(a *optrt.Args)
+// func trainer0F32x106aa8fcAVX512(a *optrt.Args)
 // avx512, float32. BX: g.
-TEXT ·trainer0F32xdabbee66AVX512(SB), NOSPLIT, $8-8
+TEXT ·trainer0F32x106aa8fcAVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), DI
 	MOVQ 24(DI), BX
 	XORL AX, AX
@@ -236,9 +236,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func trainer1F32x8f6627d1AVX2(a *optrt.Args)
+// func trainer1F32x1f4a74daAVX2(a *optrt.Args)
 // avx2, float32. BX: x. R8: adam.adam_dir.ema.s. R10: g. R9: adam.adam_dir.ema2.s.
-TEXT ·trainer1F32x8f6627d1AVX2(SB), NOSPLIT, $0-8
+TEXT ·trainer1F32x1f4a74daAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ 24(DI), BX
@@ -371,9 +371,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func trainer1F32x8f6627d1AVX512(a *optrt.Args)
+// func trainer1F32x1f4a74daAVX512(a *optrt.Args)
 // avx512, float32. BX: x. R8: adam.adam_dir.ema.s. R10: g. R9: adam.adam_dir.ema2.s.
-TEXT ·trainer1F32x8f6627d1AVX512(SB), NOSPLIT, $0-8
+TEXT ·trainer1F32x1f4a74daAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ 24(DI), BX

@@ -7,6 +7,6 @@ package main
 
 import optrt "github.com/optc-lang/optc/runtime"
 
-var trainer0F32xdabbee66Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32xdabbee66}
+var trainer0F32x106aa8fcKernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer0F32x106aa8fc}
 
-var trainer1F32x8f6627d1Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32x8f6627d1}
+var trainer1F32x1f4a74daKernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: trainer1F32x1f4a74da}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/compiler/ir"
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
@@ -41,13 +43,15 @@ const savedSteps = 100
 // training is a deterministic training of a rule: a quadratic with noise.
 type training[T optrt.Float] struct {
 	o           *optrt.Optimizer[T]
+	m           *model[T]
+	givens      []ir.GivenDecl
 	data, grads [][]T
 	hypers      []float64 // that the last group gets in step 10
 }
 
 func newTraining[T optrt.Float](s *subject[T], lengths []int, opts ...optrt.Option) (*training[T], error) {
-	m := newModel[T](1, plain, lengths, 0, nil)
-	tr := &training[T]{data: optrt.Alloc[T](lengthsOf(m.params)...), grads: optrt.Alloc[T](lengthsOf(m.params)...)}
+	m := newModel[T](1, plain, s.fitting(lengths), 0, nil)
+	tr := &training[T]{m: m, givens: s.compiled.Checked.Givens, data: optrt.Alloc[T](lengthsOf(m.params)...), grads: optrt.Alloc[T](lengthsOf(m.params)...)}
 	for i, u := range tr.data {
 		tr.noise(0, i, u)
 	}
@@ -58,9 +62,32 @@ func newTraining[T optrt.Float](s *subject[T], lengths []int, opts ...optrt.Opti
 		}
 		tr.hypers = append(tr.hypers, v)
 	}
+	if loaded := tr.given(0, true); loaded != nil {
+		opts = append(opts, optrt.Loaded(loaded...))
+	}
 	var err error
 	tr.o, err = m.optimizer(s.rule, tr.data, opts...)
 	return tr, err
+}
+
+// given are the further inputs of a step.
+func (tr *training[T]) given(t int, load bool) []optrt.GivenValue[T] {
+	r := rand.New(rand.NewPCG(uint64(t), 77))
+	var values []interp.Given[T]
+	for _, d := range tr.givens {
+		values = append(values, tr.m.drawGiven(r, plain, d))
+	}
+	return tr.m.runtimeGiven(tr.givens, values, load)
+}
+
+// gradient is that of a quadratic with noise, at the parameters as they are.
+func (tr *training[T]) gradient(t int, grads [][]T) {
+	for i, g := range grads {
+		tr.noise(t, i, g)
+		for k, x := range tr.data[i] {
+			g[k] += T(0.5) * x // the product is exact: fused or not, the sum is the same
+		}
+	}
 }
 
 func lengthsOf[T any](arrays [][]T) []int {
@@ -82,18 +109,18 @@ func (tr *training[T]) noise(t, i int, u []T) {
 // steps takes the steps from the one after `from` to `to`. The tenth sets the hyperparameters of the last group.
 func (tr *training[T]) steps(from, to int) error {
 	for t := from + 1; t <= to; t++ {
-		for i, g := range tr.grads {
-			tr.noise(t, i, g)
-			for k, x := range tr.data[i] {
-				g[k] += T(0.5) * x // the product is exact: fused or not, the sum is the same
-			}
-		}
+		tr.gradient(t, tr.grads)
 		if t == 10 {
 			if err := tr.o.SetHypers(tr.o.Groups()-1, tr.hypers); err != nil {
 				return err
 			}
 		}
-		if err := tr.o.Step(tr.grads, 1/float64(t)); err != nil {
+		closure := func(grads [][]T) (float64, error) {
+			tr.gradient(t, grads)
+			return 1 / float64(t), nil
+		}
+		in := optrt.Inputs[T]{Loss: 1 / float64(t), Closure: closure, Given: tr.given(t, false)}
+		if err := tr.o.StepWith(tr.grads, in); err != nil {
 			return err
 		}
 	}

@@ -331,6 +331,7 @@ func readStates[T optrt.Float](file []byte) (map[string]array[T], error) {
 	}
 	delete(entries, "__metadata__")
 	out := map[string]array[T]{}
+	root := map[string]bool{}
 	for name, text := range entries {
 		var e struct {
 			Dtype   string
@@ -346,9 +347,10 @@ func readStates[T optrt.Float](file []byte) (map[string]array[T], error) {
 		} else {
 			a.elems = valuesIn[T](e.Dtype, data)
 		}
+		root[name] = e.Dtype == "U8"
 		out[name] = a
 	}
-	return widenAll(out), nil
+	return widenAll(out, root), nil
 }
 
 // valuesIn reads values of a storage format; of q8 they are codes until widenAll has seen the scales.
@@ -382,8 +384,8 @@ func valuesIn[T optrt.Float](dtype string, data []byte) []T {
 	return u
 }
 
-// widenAll makes values of the codes of q8.
-func widenAll[T optrt.Float](arrays map[string]array[T]) map[string]array[T] {
+// widenAll makes values of the codes of q8; root tells which are roots.
+func widenAll[T optrt.Float](arrays map[string]array[T], root map[string]bool) map[string]array[T] {
 	for name, scale := range arrays {
 		rest, ok := strings.CutPrefix(name, "scales/")
 		if !ok {
@@ -395,14 +397,12 @@ func widenAll[T optrt.Float](arrays map[string]array[T]) map[string]array[T] {
 		for i, v := range scale.elems {
 			scales[i] = float32(v)
 		}
-		signed, root := make([]int8, len(a.elems)), make([]uint8, len(a.elems))
-		isRoot := false
+		signed, roots := make([]int8, len(a.elems)), make([]uint8, len(a.elems))
 		for i, v := range a.elems {
-			signed[i], root[i] = int8(v), uint8(v)
-			isRoot = isRoot || v > 127
+			signed[i], roots[i] = int8(v), uint8(v)
 		}
-		if isRoot {
-			elem.Q8UnpackRoot(a.elems, root, scales)
+		if root[a.name] {
+			elem.Q8UnpackRoot(a.elems, roots, scales)
 		} else {
 			elem.Q8Unpack(a.elems, signed, scales)
 		}

@@ -87,7 +87,6 @@ type generator struct {
 	under   extent // of those conditions
 	floor   extent // of states and t: what conditions around a call of the rule make them
 	guarded bool   // where no state may be declared
-	leaves  int    // loops that an `until` may leave here: 1 or 0
 	base    string // a rule that may be called, or ""
 	baseArg string // one of its hyperparameters
 	static  []string

@@ -287,7 +287,7 @@ func (g *generator) probe(indent string) {
 		what += " " + g.real(1, element)
 	}
 	at := ""
-	if g.chance(4) == false {
+	if !g.chance(4) {
 		at = " at " + pick(g, "x - 0.1*g", "x + "+g.finest(group)+"*g", g.real(2, element))
 	}
 	g.linef("%sprobe %s = %s%s", indent, name, what, at)

@@ -16,7 +16,7 @@ var (
 	unary = []string{"abs", "sign", "sqrt", "rsqrt", "floor", "ceil", "round", "cbrt", "exp", "expm1", "log", "log1p", "log2", "sin", "cos", "tan", "atan",
 		"sinh", "cosh", "tanh", "sigmoid", "softplus", "erf"}
 	infix = []string{"+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">="}
-	// calls are the other elementwise operators: of the operands $a and $b.
+	// calls are the other elementwise operators, of the operands $a and $b.
 	calls = []string{"-($a)", "min($a, $b)", "max($a, $b)", "clamp($a, -1, $b)", "copysign($a, $b)", "hypot($a, $b)", "($a)^($b)",
 		"where($a > 0, $b, $a)", "$a > 0 and $a < 2", "$a > 0 or $a < -1", "not ($a > 0)", "isfinite($a)"}
 	draws    = []string{"normal", "uniform", "rademacher"}
