@@ -34,7 +34,7 @@ func TestOutput(t *testing.T) {
 			}
 			functions += checkAVX2(t, f.Name, string(f.Data))
 		}
-		if functions == 0 {
+		if functions == 0 && !strings.HasPrefix(p.name, "regress") { // one that failed may have no loop
 			t.Errorf("%s has no AVX2 function", p.name)
 		}
 	}

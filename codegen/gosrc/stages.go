@@ -33,7 +33,12 @@ func (g *generator) stage(s ir.Stage, dt target.DType) jen.Code {
 
 func (g *generator) what(s ir.Stage, dt target.DType) jen.Code {
 	pointer := func(typ string, fields []jen.Code) jen.Code {
-		return field(typ, jen.Op("&").Qual(runtimePath, typ).Values(fields...))
+		return field(typ, jen.Op("&").Qual(runtimePath, typ).ValuesFunc(func(v *jen.Group) {
+			for _, f := range fields {
+				v.Line().Add(f)
+			}
+			v.Line()
+		}))
 	}
 	switch {
 	case s.Kernel != nil:
@@ -113,7 +118,7 @@ func dims(e ir.Extent, down bool) jen.Code {
 	if down && e <= ir.Col {
 		axes[0], axes[1] = axes[1], axes[0]
 	}
-	return jen.Values(jen.Qual(runtimePath, axes[0]), jen.Qual(runtimePath, axes[1]))
+	return jen.Values(field("Rows", jen.Qual(runtimePath, axes[0])), field("Cols", jen.Qual(runtimePath, axes[1])))
 }
 
 // order describes an order statistic.
@@ -208,7 +213,7 @@ var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream:
 
 // pass is the fields of a pass, a line each.
 func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
-	line := func(name string, value jen.Code) jen.Code { return jen.Line().Add(field(name, value)) }
+	line := field
 	list := func(typ string, fill func(*jen.Group)) jen.Code {
 		return jen.Index().Qual(runtimePath, typ).ValuesFunc(fill)
 	}
@@ -253,7 +258,7 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 			v.Line()
 		})))
 	}
-	return append(fields, jen.Line())
+	return fields
 }
 
 func slotLiteral(s slot) jen.Code { return jen.Qual(runtimePath, "Slot").Add(slotFields(s)) }

@@ -172,7 +172,11 @@ var trainerStepF32 = []optrt.Stage{
 			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerTensor, Index: 4}},
 		},
 	}},
-	{Fold: &optrt.Fold{Kind: elem.ReduceSum, From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 4}}, To: optrt.Slot{Extent: optrt.PerModel, Index: 5}}},
+	{Fold: &optrt.Fold{
+		Kind: elem.ReduceSum,
+		From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 4}},
+		To:   optrt.Slot{Extent: optrt.PerModel, Index: 5},
+	}},
 	{Model: trainerValues1},
 	{Group: trainerValues2},
 	{Pass: &optrt.Pass{
