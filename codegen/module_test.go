@@ -185,8 +185,8 @@ func unit(text string) (*check.Unit, lang.Diagnostics) {
 	return compiler.Load(fstest.MapFS{"rule.opt": {Data: []byte(text)}}, "rule.opt", stdlib.FS)
 }
 
-// libraryCases are all rules of the library: as they are; and unless time is short, with each other value of each option
-// (in full mode, with all of these together), and with all hyperparameters fixed.
+// libraryCases are all rules of the library: as they are; in full mode also with each other value of each option, and
+// with all hyperparameters fixed.
 func libraryCases() ([]agree.Rule, error) {
 	u, diags := compiler.Library(stdlib.FS)
 	if diags.HasErrors() {
@@ -195,15 +195,12 @@ func libraryCases() ([]agree.Rule, error) {
 	var cases []agree.Rule
 	for _, name := range u.Rules() {
 		cases = append(cases, agree.Rule{Name: name, Rule: name})
-		if testing.Short() {
+		if !*full {
 			continue
 		}
 		decl, _, _ := u.Rule(name)
 		for _, set := range optionSettings(decl) {
-			if !*full {
-				break
-			}
-			c := agree.Rule{Name: name, Rule: name, Settings: compiler.Settings{Options: set}}
+			c := agree.Rule{Name: name, Rule: name, Settings: compiler.Settings{Options: set}, Brief: true}
 			for _, option := range slices.Sorted(maps.Keys(set)) {
 				c.Name += "_" + option + "_" + set[option]
 			}
@@ -217,13 +214,13 @@ func libraryCases() ([]agree.Rule, error) {
 		for _, h := range r.Checked.Hypers {
 			fix[h.Name] = h.Default
 		}
-		cases = append(cases, agree.Rule{Name: name + "_fixed", Rule: name, Settings: compiler.Settings{Fix: fix}})
+		cases = append(cases, agree.Rule{Name: name + "_fixed", Rule: name, Settings: compiler.Settings{Fix: fix}, Brief: true})
 	}
 	return cases, nil
 }
 
-// optionSettings are the settings of a rule's options that are not the default: one option at a time, or in full mode all
-// combinations.
+// optionSettings are the settings of a rule's options that are not the default: all combinations while they are few, then
+// one option at a time.
 func optionSettings(decl *lang.Rule) []map[string]string {
 	all := []map[string]string{{}}
 	for _, s := range decl.Body {
@@ -232,7 +229,7 @@ func optionSettings(decl *lang.Rule) []map[string]string {
 			continue
 		}
 		old := all
-		if !*full {
+		if len(all) > fewSettings {
 			old = all[:1]
 		}
 		for _, value := range otherValues(o) {
@@ -245,6 +242,8 @@ func optionSettings(decl *lang.Rule) []map[string]string {
 	}
 	return all[1:]
 }
+
+const fewSettings = 3
 
 // otherValues are the values of an option but its default.
 func otherValues(o *lang.Option) []string {
@@ -311,7 +310,7 @@ func randomCases() []agree.Rule {
 	switch {
 	case n > 0:
 	case *full:
-		n = 200
+		n = 80
 	case testing.Short():
 		n = 10
 	default:
