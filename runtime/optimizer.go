@@ -507,7 +507,7 @@ func (o *Optimizer[T]) StateBytes() int {
 // enter takes the optimizer for one goroutine.
 func (o *Optimizer[T]) enter() error {
 	if !o.busy.CompareAndSwap(false, true) {
-		return fmt.Errorf("%s: two goroutines use this optimizer at once", o.rule.Name)
+		return fmt.Errorf("%s: two goroutines use this optimizer at once, or a closure within its step", o.rule.Name)
 	}
 	return nil
 }

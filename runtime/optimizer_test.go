@@ -422,7 +422,7 @@ func TestMisuseByTwoGoroutines(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- o.Step(grads, 0) }()
 	<-entered
-	const want = "adam: two goroutines use this optimizer at once"
+	const want = "adam: two goroutines use this optimizer at once, or a closure within its step"
 	_, evalErr := o.EvalParams()
 	_, hyperErr := o.Hypers(0)
 	for _, err := range []error{o.Step(grads, 0), o.SetHyper(0, "lr", 1), o.SetHypers(0, nil), o.State(nil), o.LoadState(nil), evalErr, hyperErr} {

@@ -45,6 +45,9 @@ func (cmd *buildCmd) Run(c *console) error {
 		}
 		return withoutRules(batches)
 	}
+	if err := withoutRules(batches); err != nil {
+		return err
+	}
 	changes, err := cmd.changes(batches)
 	if err != nil {
 		return err
@@ -58,10 +61,7 @@ func (cmd *buildCmd) Run(c *console) error {
 		err = apply(changes)
 		noteAll(c, batches)
 	}
-	if err != nil {
-		return err
-	}
-	return withoutRules(batches)
+	return err
 }
 
 // noteAll says which rules are slow.

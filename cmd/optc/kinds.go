@@ -275,7 +275,7 @@ func (d *perDType) add(n float64, format string) {
 	switch format {
 	case "bf16", "f16":
 		f32, f64 = n*2, n*2
-	case "q8":
+	case "q8", "q8root":
 		f32 = n * (1 + 4.0/elem.Q8Block)
 		f64 = f32
 	}

@@ -65,11 +65,31 @@ func (g *generator) typeDoc(typ string, dt target.DType) string {
 		b.WriteString("\t" + e.String() + "\n")
 	}
 	c := pass.CostOf(g.plan.Later)
-	fmt.Fprintf(&b, "\nA step makes %s over memory and moves %d bytes a parameter.", count(c.Passes, "pass", "passes"), c.Bytes(dt.Size()))
+	if len(g.plan.Classes) > 1 {
+		fmt.Fprintf(&b, "\nFor the tensors that cost most, of %d kinds told apart by shape and name, a", len(g.plan.Classes))
+	} else {
+		b.WriteString("\nA")
+	}
+	fmt.Fprintf(&b, " step makes %s over memory and moves %d bytes a parameter.", count(c.Passes, "pass", "passes"), c.Bytes(dt.Size()))
+	if n := wholeArrays(g.plan.Later); n > 0 {
+		fmt.Fprintf(&b, " Beside that\nit runs %s on whole matrices.", count(n, "operator", "operators"))
+	}
 	if p.Eval != nil {
 		b.WriteString(" The model is to be evaluated at EvalParams, not at the\nparameters.")
 	}
 	return b.String()
+}
+
+// wholeArrays is how many whole-array operators the stages run for the class of tensors with the most.
+func wholeArrays(stages []ir.Stage) int {
+	n, most := map[int]int{}, 0
+	for _, s := range stages {
+		if s.Array != nil {
+			n[s.Class]++
+			most = max(most, n[s.Class])
+		}
+	}
+	return most
 }
 
 func count(n int, one, many string) string {

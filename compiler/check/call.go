@@ -336,6 +336,12 @@ func (c *checker) params(f *frame, e *lang.Call, o *op.Op) ([]*ir.Value, bool) {
 		if out[at] = c.real(f, a.Value); out[at] == nil {
 			return nil, false
 		}
+		p := o.Params[at]
+		h := ir.HyperDecl{Name: p.Name + " of " + o.Name, Lo: p.Lo, Hi: p.Hi, Integer: p.Integer}
+		if v := out[at]; v.Kind == ir.Number && !h.Admits(v.Num) {
+			c.errorf(f, a.Value.Where(), "", "%s", h.Refusal(v.Num))
+			return nil, false
+		}
 	}
 	for i, p := range o.Params {
 		switch {

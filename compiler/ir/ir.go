@@ -10,6 +10,7 @@ package ir
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/op"
 )
@@ -137,11 +138,13 @@ type Storage struct {
 	Stochastic bool   // rounded up or down at random, in proportion
 }
 
+// String is the format as a rule says it: q8root is q8 of a state that is never negative.
 func (s Storage) String() string {
+	format := strings.TrimSuffix(s.Format, "root")
 	if s.Stochastic {
-		return s.Format + " sr"
+		return format + " sr"
 	}
-	return s.Format
+	return format
 }
 
 // GivenDecl is a further input of the step, or with Load of the optimizer.

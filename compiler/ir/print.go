@@ -53,6 +53,9 @@ func asWord(s Storage) string {
 	if s.Format == "" {
 		return ""
 	}
+	if s.Format == "q8root" {
+		return " as " + s.String() + " (never negative)"
+	}
 	return " as " + s.String()
 }
 

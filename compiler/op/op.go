@@ -68,6 +68,8 @@ const (
 type Param struct {
 	Name    string
 	Default float64 // NaN: it must be given
+	Lo, Hi  float64 // what a constant may be
+	Integer bool
 }
 
 // Lookup finds a row by name.

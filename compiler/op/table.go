@@ -165,11 +165,11 @@ var Table = []Op{
 	{Name: "all", Doc: "whether every one of a mask is set", Kind: Reduction, Args: 1, MaskArgs: 1, Mask: true, Expand: "reduce_min(real(a)) > 0", LaTeX: `\forall ($a)`},
 
 	// order statistics, over the tensor unless `per E`: NaNs last, -0 before +0
-	{Name: "kth", Doc: "k-th smallest value; NaN if there is none", Kind: Order, Args: 1, Params: need("k"), LaTeX: `{$a}_{($b)}`},
-	{Name: "topk", Doc: "mask of exactly the k largest, ties to the lower index", Kind: Order, Args: 1, Params: need("k"), Mask: true, LaTeX: `\operatorname{top}_{$b}($a)`},
+	{Name: "kth", Doc: "k-th smallest value; NaN if there is none", Kind: Order, Args: 1, Params: []Param{{"k", math.NaN(), 1, math.Inf(1), false}}, LaTeX: `{$a}_{($b)}`},
+	{Name: "topk", Doc: "mask of exactly the k largest, ties to the lower index", Kind: Order, Args: 1, Params: []Param{{"k", math.NaN(), 0, math.Inf(1), false}}, Mask: true, LaTeX: `\operatorname{top}_{$b}($a)`},
 	{Name: "median", Doc: "middle value, the mean of the middle two for an even count", Kind: Order, Args: 1,
 		Expand: "(kth(a, floor((size(a) + 1)/2)) + kth(a, ceil((size(a) + 1)/2)))/2", LaTeX: `\operatorname{median} $a`},
-	{Name: "quantile", Doc: "value at share q of the sorted values, interpolated", Kind: Order, Args: 1, Params: need("q"),
+	{Name: "quantile", Doc: "value at share q of the sorted values, interpolated", Kind: Order, Args: 1, Params: []Param{{"q", math.NaN(), 0, 1, false}},
 		Expand: "where(floor(b*(size(a) - 1)) == b*(size(a) - 1), kth(a, 1 + b*(size(a) - 1)), kth(a, 1 + floor(b*(size(a) - 1))) + " +
 			"(b*(size(a) - 1) - floor(b*(size(a) - 1)))*(kth(a, 2 + floor(b*(size(a) - 1))) - kth(a, 1 + floor(b*(size(a) - 1)))))",
 		LaTeX: `Q_{$b}($a)`},
@@ -197,11 +197,11 @@ var Table = []Op{
 		Array32: matrix.QR[float32], Array64: matrix.QR[float64], Go: "matrix.QR[$T]", LaTeX: `\operatorname{qr} $a`},
 	{Name: "eigvecs", Doc: "eigenvectors of a symmetric matrix as columns, ascending, the largest entry of each positive", Kind: Array, Args: 1, Shape: "a,a -> a,a",
 		Array32: matrix.EigVecs[float32], Array64: matrix.EigVecs[float64], Go: "matrix.EigVecs[$T]", LaTeX: `\operatorname{eigvecs} $a`},
-	{Name: "inv_root", Doc: "(A + ridge*I)^(-1/p) of a symmetric positive A", Kind: Array, Args: 1, Params: []Param{{"p", math.NaN()}, {"ridge", 0}}, Shape: "a,a -> a,a",
+	{Name: "inv_root", Doc: "(A + ridge*I)^(-1/p) of a symmetric positive A", Kind: Array, Args: 1, Params: []Param{{"p", math.NaN(), 1, 16, true}, {"ridge", 0, 0, math.Inf(1), false}}, Shape: "a,a -> a,a",
 		Array32: matrix.InvRoot[float32], Array64: matrix.InvRoot[float64], Go: "matrix.InvRoot[$T]", LaTeX: `($a + $c I)^{-1/$b}`},
-	{Name: "orthogonalize", Doc: "nearest semi-orthogonal matrix, by so many Newton-Schulz steps", Kind: Array, Args: 1, Params: []Param{{"steps", 5}}, Shape: "a,b -> a,b",
+	{Name: "orthogonalize", Doc: "nearest semi-orthogonal matrix, by so many Newton-Schulz steps", Kind: Array, Args: 1, Params: []Param{{"steps", 5, 0, 100, true}}, Shape: "a,b -> a,b",
 		Array32: matrix.Orthogonalize[float32], Array64: matrix.Orthogonalize[float64], Go: "matrix.Orthogonalize[$T]", LaTeX: `\operatorname{NS}_{$b}($a)`},
-	{Name: "svd_shrink", Doc: "the matrix with every singular value smaller by tau, at least 0", Kind: Array, Args: 1, Params: need("tau"), Shape: "a,b -> a,b",
+	{Name: "svd_shrink", Doc: "the matrix with every singular value smaller by tau, at least 0", Kind: Array, Args: 1, Params: []Param{{"tau", math.NaN(), 0, math.Inf(1), false}}, Shape: "a,b -> a,b",
 		Array32: matrix.SVDShrink[float32], Array64: matrix.SVDShrink[float64], Go: "matrix.SVDShrink[$T]", LaTeX: `\mathcal{D}_{$b}($a)`},
 
 	// random values, addressed by (seed, step, tensor, element, call site): the same for any number of threads
@@ -209,9 +209,6 @@ var Table = []Op{
 	{Name: "uniform", Doc: "uniform in [0, 1)", Kind: Draw, LaTeX: `\mathcal{U}[0, 1)`},
 	{Name: "rademacher", Doc: "-1 or 1 with equal chances", Kind: Draw, LaTeX: `\mathcal{U}\{\pm 1\}`},
 }
-
-// need is a parameter without a default.
-func need(name string) []Param { return []Param{{name, math.NaN()}} }
 
 func where[T elem.Float](m, a, b T) T {
 	if m != 0 {
