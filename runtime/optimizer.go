@@ -32,6 +32,7 @@ type Optimizer[T Float] struct {
 	classOf []int
 	x       [][]T
 	memory  memory
+	own     []span // of the parameters, by address
 
 	// What a step reads and writes.
 	model   []float64   // frame
@@ -92,6 +93,7 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 	if o.memory, err = newMemory(params); err != nil {
 		return nil, fmt.Errorf("%s: %w", rule.Name, err)
 	}
+	o.own = slices.DeleteFunc(slices.Clone(o.memory.spans), func(s span) bool { return s.grad })
 	o.setParams(params)
 	if err := o.setGroups(hyper, s.groups); err != nil {
 		return nil, err
@@ -160,6 +162,11 @@ func (o *Optimizer[T]) checkLengths() error {
 			}
 			return false
 		}
+		for e, axis := range map[Extent]Axis{PerRow: Rows, PerCol: Cols} {
+			if n := o.axis(axis, i); len(o.x[i]) == 0 && keeps(e) && n > maxEmpty {
+				return fmt.Errorf("param %q of shape %v: %d lines without elements, and at most %d are allowed", p.Name, p.Shape, n, maxEmpty)
+			}
+		}
 		for e, axis := range map[Extent]Axis{PerRowRow: Rows, PerColCol: Cols} {
 			if n := o.axis(axis, i); keeps(e) && n > maxSide {
 				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; let the rule treat such tensors another way, by a `when` on its shape", p.Name, p.Shape, n, maxSide)
@@ -171,6 +178,9 @@ func (o *Optimizer[T]) checkLengths() error {
 
 // maxSide bounds the rows of a square matrix: one of float32 then has 4 GB.
 const maxSide = 1 << 15
+
+// maxEmpty bounds the rows or columns of a tensor without elements.
+const maxEmpty = 1 << 20
 
 // class is what the tensors of a class keep.
 func (r *Rule) class(i int) Class {

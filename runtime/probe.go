@@ -1,8 +1,11 @@
 package runtime
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"unsafe"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -61,8 +64,8 @@ func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
 		out = o.scratch[p.Out.Index]
 	}
 	if p.Vector != nil {
-		for param, class := range o.classOf {
-			o.vectors[param] = o.place(p.Vector[class], in)[param]
+		for param, class := range o.classOf { // a copy: it may be the parameters, which give way to the points
+			copy(o.vectors[param], o.place(p.Vector[class], in)[param])
 		}
 		return o.product(out, in)
 	}
@@ -79,14 +82,29 @@ func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
 // ask calls the closure with the points in the parameters.
 func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
 	var loss float64
+	o.handed = append(o.handed[:0], out...)
 	err := o.at(o.points, func() (err error) {
-		loss, err = in.closure(out)
+		loss, err = in.closure(o.handed)
 		return err
 	})
+	if err == nil {
+		err = o.kept(out)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: the closure failed: %w", o.rule.Name, err)
 	}
 	return loss, o.refuse(out)
+}
+
+// kept refuses slices that a closure has put in the place of those that it was to fill.
+func (o *Optimizer[T]) kept(out [][]T) error {
+	defer clear(o.handed[:cap(o.handed)])
+	for i, u := range o.handed {
+		if len(u) != len(out[i]) || unsafe.SliceData(u) != unsafe.SliceData(out[i]) {
+			return fmt.Errorf("it replaced the slice of %q: copy the values into it", o.params[i].Name)
+		}
+	}
+	return nil
 }
 
 // at calls f with the points in the parameters.
@@ -127,7 +145,12 @@ func finite[T Float](arrays [][]T) bool {
 // product is the Hessian at the points times the vectors: the user's own, or by central differences.
 func (o *Optimizer[T]) product(out [][]T, in *inputs[T]) error {
 	if o.hvp != nil {
-		if err := o.at(o.points, func() error { return o.hvp(o.vectors, out) }); err != nil {
+		o.handed = append(o.handed[:0], out...)
+		err := o.at(o.points, func() error { return o.hvp(o.vectors, o.handed) })
+		if err == nil {
+			err = o.kept(out)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: the Hessian-vector product failed: %w", o.rule.Name, err)
 		}
 		return o.refuse(out)
@@ -180,9 +203,8 @@ func (o *Optimizer[T]) setProbes() {
 		o.discarded = allocColumns[T](sizes)[0]
 	}
 	if products {
-		columns = allocColumns[T](sizes, sizes)
-		o.center, o.above = columns[0], columns[1]
-		o.vectors = make([][]T, len(o.x))
+		columns = allocColumns[T](sizes, sizes, sizes)
+		o.center, o.above, o.vectors = columns[0], columns[1], columns[2]
 	}
 }
 
@@ -193,6 +215,7 @@ type probing[T Float] struct {
 	discarded     [][]T // gradients that nobody reads
 	center, above [][]T // of differences
 	vectors       [][]T
+	handed        [][]T // what a closure is given to fill
 }
 
 // setGiven checks the further inputs of a step and puts them where the stages read them.
@@ -237,8 +260,24 @@ func (o *Optimizer[T]) checkGiven(g Given, v GivenValue[T]) error {
 		if n := o.length(g.Extent, param); len(u) != n {
 			return fmt.Errorf("%s: the input %s of %q has %d values, %d are needed", o.rule.Name, g.Name, o.params[param].Name, len(u), n)
 		}
+		if other, found := o.overlaps(u); found {
+			return fmt.Errorf("%s: the input %s of %q overlaps param %q in memory: each needs a slice of its own", o.rule.Name, g.Name, o.params[param].Name, other)
+		}
 	}
 	return nil
+}
+
+// overlaps names a parameter that shares memory with u.
+func (o *Optimizer[T]) overlaps(u []T) (string, bool) {
+	if len(u) == 0 {
+		return "", false
+	}
+	from, to := spanOf(u)
+	i, _ := slices.BinarySearchFunc(o.own, from, func(s span, from uintptr) int { return cmp.Compare(s.to, from+1) })
+	if i < len(o.own) && o.own[i].from < to {
+		return o.params[o.own[i].param].Name, true
+	}
+	return "", false
 }
 
 func (o *Optimizer[T]) takeGiven(i int, v GivenValue[T]) {

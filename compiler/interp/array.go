@@ -34,6 +34,7 @@ func (m *Machine[T]) arrayArray(v *ir.Value, i int) []T {
 	if v.Op.Kind == op.Order {
 		return m.order(v, i)
 	}
+	count(v.Extent, shape) // refuses what is too large
 	rows, cols := Dims(v.Extent, shape)
 	return m.call(v, i, rows, cols)
 }

@@ -35,6 +35,7 @@ type Machine[T elem.Float] struct {
 	states  []value[T]
 	loss    float64
 	grads   [][]T
+	broken  error // why the machine cannot step
 	memo    map[*ir.Value]*value[T]
 	answers map[answerKey]*answer[T] // of the model in this step
 	work    matrix.Work[T]
@@ -60,6 +61,15 @@ type unit struct{ group, tensor int }
 // New makes a machine for the program at its initial state. Every group has the default hyperparameters.
 func New[T elem.Float](p *ir.Program, tensors []Tensor, groups int) *Machine[T] {
 	m := &Machine[T]{prog: p, tensors: tensors}
+	defer func() {
+		if r := recover(); r != nil {
+			f, ok := r.(failure)
+			if !ok {
+				panic(r)
+			}
+			m.broken = f.error
+		}
+	}()
 	has := make([]bool, groups)
 	for _, t := range tensors {
 		m.Params = append(m.Params, make([]T, count(ir.Elem, t.Shape)))
@@ -86,9 +96,18 @@ func New[T elem.Float](p *ir.Program, tensors []Tensor, groups int) *Machine[T] 
 	return m
 }
 
+// Bounds of what a machine holds: the side of a square matrix, and the lines of a tensor without elements.
+const (
+	maxSide  = 1 << 15
+	maxEmpty = 1 << 20
+)
+
 // count is how many values of an array extent a tensor has.
 func count(e ir.Extent, shape []int) int {
 	rows, cols := int(Shape("rows", shape)), int(Shape("cols", shape))
+	if e != ir.Elem && rows*cols == 0 && max(rows, cols) > maxEmpty || e == ir.RowRow && rows > maxSide || e == ir.ColCol && cols > maxSide {
+		panic(failure{fmt.Errorf("shape %v: a value per %s of it is more than the interpreter holds", shape, e)})
+	}
 	switch e {
 	case ir.Row:
 		return rows
@@ -158,6 +177,9 @@ func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 			err = f.error
 		}
 	}()
+	if m.broken != nil {
+		return m.broken
+	}
 	m.T++
 	m.grads, m.loss, m.memo = grads, loss, map[*ir.Value]*value[T]{}
 	m.answers = map[answerKey]*answer[T]{}
