@@ -27,7 +27,7 @@ func nearRule(grad bool) *Rule {
 		probe.Vector = nil
 	}
 	r := bareRule[float64](Stage{Pass: before}, Stage{Probe: probe}, Stage{Pass: after})
-	r.Probes, r.Scratch = true, []Extent{PerElem, PerElem}
+	r.Probes, r.ReadsGrad, r.Scratch = true, false, []Extent{PerElem, PerElem}
 	return r
 }
 
