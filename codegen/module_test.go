@@ -102,16 +102,6 @@ func newModule() (*module, error) {
 		if err != nil {
 			return nil, err
 		}
-		if *full {
-			published, err := fileCases("../testdata/catalog/*/*.opt")
-			if err != nil {
-				return nil, err
-			}
-			for i := range published {
-				published[i].Brief = true
-			}
-			examples = append(examples, published...)
-		}
 		m.add("file", examples)
 	}
 	m.add("regress", regressions)
@@ -120,6 +110,23 @@ func newModule() (*module, error) {
 		return nil, err
 	}
 	if m.dir, err = theDir(); err != nil {
+		return nil, err
+	}
+	return m, m.write()
+}
+
+// catalogueModule is the published rules of testdata/catalog.
+func catalogueModule(dir string) (*module, error) {
+	cases, err := fileCases("../testdata/catalog/*/*.opt")
+	if err != nil {
+		return nil, err
+	}
+	for i := range cases {
+		cases[i].Brief = true
+	}
+	m := &module{dir: dir}
+	m.add("published", cases)
+	if err := m.generate(); err != nil {
 		return nil, err
 	}
 	return m, m.write()
@@ -310,7 +317,7 @@ func randomCases() []agree.Rule {
 	switch {
 	case n > 0:
 	case *full:
-		n = 80
+		n = 60
 	case testing.Short():
 		n = 10
 	default:
@@ -413,7 +420,7 @@ func (m *module) build(t *testing.T, tags string, env ...string) string {
 	if arch := os.Getenv(archVariable); arch != "" {
 		env = append([]string{"GOARCH=" + arch}, env...)
 	}
-	key := tags + strings.Join(env, " ")
+	key := m.dir + tags + strings.Join(env, " ")
 	programs.Lock()
 	if programs.byBuild == nil {
 		programs.byBuild = map[string]*program{}
