@@ -1,6 +1,7 @@
 package pass_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -206,12 +207,14 @@ func compareState[T elem.Float](t *testing.T, e *executor[T], m *interp.Machine[
 	}
 }
 
+var random = flag.Uint64("random", 0, "number of random rules (0: a few)")
+
 // TestPlansOfRandomRules is the proof of the passes: whatever the rule, its plan, run as kernels over arrays that are
 // overwritten in place, gives the bits of the interpreter on the checked program.
 func TestPlansOfRandomRules(t *testing.T) {
-	n := uint64(16)
-	if testing.Short() {
-		n = 6
+	n := *random
+	if n == 0 {
+		n = 16
 	}
 	for seed := range n {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
