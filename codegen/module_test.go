@@ -317,7 +317,7 @@ func randomCases() []agree.Rule {
 	switch {
 	case n > 0:
 	case *full:
-		n = 60
+		n = 40
 	case testing.Short():
 		n = 10
 	default:
