@@ -45,9 +45,6 @@ func (cmd *buildCmd) Run(c *console) error {
 		}
 		return withoutRules(batches)
 	}
-	if err := withoutRules(batches); err != nil {
-		return err
-	}
 	changes, err := cmd.changes(batches)
 	if err != nil {
 		return err
@@ -58,8 +55,17 @@ func (cmd *buildCmd) Run(c *console) error {
 	case cmd.Diff:
 		err = printDiff(c, changes)
 	default:
-		err = apply(changes)
+		missing := withoutRules(batches)
+		if missing != nil { // what the file once gave goes; nothing new is written
+			changes = slices.DeleteFunc(changes, func(ch change) bool { return ch.data != nil })
+		}
+		if err = apply(changes); err == nil {
+			err = missing
+		}
 		noteAll(c, batches)
+	}
+	if err == nil {
+		err = withoutRules(batches)
 	}
 	return err
 }
