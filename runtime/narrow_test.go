@@ -299,12 +299,12 @@ func TestClasses(t *testing.T) {
 
 // TestTooLargeSquares refuses a matrix of a side that no memory holds, where the class keeps one.
 func TestTooLargeSquares(t *testing.T) {
-	data := make([]float32, maxSide+1)
-	for _, shape := range [][]int{{maxSide + 1, 1}, {1, maxSide + 1}} {
+	data := make([]float32, elem.MaxSide+1)
+	for _, shape := range [][]int{{elem.MaxSide + 1, 1}, {1, elem.MaxSide + 1}} {
 		_, err := New(statesRule(), []Param[float32]{{"w", shape, data}}, nil)
 		wantError(t, err, `param "w" of shape`)
 	}
-	if _, err := New(statesRule(), []Param[float32]{{"w", []int{maxSide + 1}, data}}, nil); err != nil {
+	if _, err := New(statesRule(), []Param[float32]{{"w", []int{elem.MaxSide + 1}, data}}, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // Param is one parameter tensor. The optimizer updates Data in place; its order is row-major, and its length the
@@ -163,24 +165,18 @@ func (o *Optimizer[T]) checkLengths() error {
 			return false
 		}
 		for e, axis := range map[Extent]Axis{PerRow: Rows, PerCol: Cols} {
-			if n := o.axis(axis, i); len(o.x[i]) == 0 && keeps(e) && n > maxEmpty {
-				return fmt.Errorf("param %q of shape %v: %d lines without elements, and at most %d are allowed", p.Name, p.Shape, n, maxEmpty)
+			if n := o.axis(axis, i); len(o.x[i]) == 0 && keeps(e) && n > elem.MaxEmpty {
+				return fmt.Errorf("param %q of shape %v: %d lines without elements, and at most %d are allowed", p.Name, p.Shape, n, elem.MaxEmpty)
 			}
 		}
 		for e, axis := range map[Extent]Axis{PerRowRow: Rows, PerColCol: Cols} {
-			if n := o.axis(axis, i); keeps(e) && n > maxSide {
-				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; let the rule treat such tensors another way, by a `when` on its shape", p.Name, p.Shape, n, maxSide)
+			if n := o.axis(axis, i); keeps(e) && n > elem.MaxSide {
+				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; let the rule treat such tensors another way, by a `when` on its shape", p.Name, p.Shape, n, elem.MaxSide)
 			}
 		}
 	}
 	return nil
 }
-
-// maxSide bounds the rows of a square matrix: one of float32 then has 4 GB.
-const maxSide = 1 << 15
-
-// maxEmpty bounds the rows or columns of a tensor without elements.
-const maxEmpty = 1 << 20
 
 // class is what the tensors of a class keep.
 func (r *Rule) class(i int) Class {

@@ -8,6 +8,8 @@ import (
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/compiler/pass"
+	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -41,6 +43,9 @@ func (g *generator) kernel(name string, k *ir.Kernel, dt target.DType) {
 		g.blocks(b, k, dt)
 	})
 }
+
+// The scheduler and the runtime must agree on how many arrays a pass may touch.
+const _ = -uint((pass.MaxStreams - optrt.MaxStreams) * (pass.MaxStreams - optrt.MaxStreams))
 
 // longKernel is the number of instructions above which a formula tells nobody anything.
 const longKernel = 300

@@ -96,28 +96,13 @@ func New[T elem.Float](p *ir.Program, tensors []Tensor, groups int) *Machine[T] 
 	return m
 }
 
-// Bounds of what a machine holds: the side of a square matrix, and the lines of a tensor without elements.
-const (
-	maxSide  = 1 << 15
-	maxEmpty = 1 << 20
-)
-
-// count is how many values of an array extent a tensor has.
+// count is how many values of an array extent a tensor has; it refuses what no machine holds.
 func count(e ir.Extent, shape []int) int {
 	rows, cols := int(Shape("rows", shape)), int(Shape("cols", shape))
-	if e != ir.Elem && rows*cols == 0 && max(rows, cols) > maxEmpty || e == ir.RowRow && rows > maxSide || e == ir.ColCol && cols > maxSide {
+	if e != ir.Elem && rows*cols == 0 && max(rows, cols) > elem.MaxEmpty || e == ir.RowRow && rows > elem.MaxSide || e == ir.ColCol && cols > elem.MaxSide {
 		panic(failure{fmt.Errorf("shape %v: a value per %s of it is more than the interpreter holds", shape, e)})
 	}
-	switch e {
-	case ir.Row:
-		return rows
-	case ir.Col:
-		return cols
-	case ir.RowRow:
-		return rows * rows
-	case ir.ColCol:
-		return cols * cols
-	}
+	rows, cols = Dims(e, shape)
 	return rows * cols
 }
 

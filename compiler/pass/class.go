@@ -75,12 +75,13 @@ func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
 		if isShared(v) {
 			return v
 		}
-		for _, v := range []*ir.Value{v, rewrite(p.Pool, p.Pool.Copy(v, args))} {
-			if is, ok := decided[v]; ok { // one a tensor still: a reduction over tensors counts them
-				return p.Pool.Spread(p.Pool.Bool(is), v.Extent)
+		n := rewrite(p.Pool, p.Pool.Copy(v, args))
+		for _, cond := range []*ir.Value{v, n} {
+			if is, ok := decided[cond]; ok { // one a tensor still: a reduction over tensors counts them
+				return p.Pool.Spread(p.Pool.Bool(is), cond.Extent)
 			}
 		}
-		return rewrite(p.Pool, p.Pool.Copy(v, args))
+		return n
 	}}}
 }
 

@@ -5,6 +5,12 @@ import "math"
 // Band is the number of elements whose values a reduction per column combines before it goes on: a whole number of blocks.
 const Band = 64 * Block
 
+// Bounds of the arrays that a tensor seen as a matrix has beside its elements.
+const (
+	MaxSide  = 1 << 15 // rows of a square matrix: one of float32 then has 4 GB
+	MaxEmpty = 1 << 20 // rows or columns of a tensor without elements
+)
+
 // Rows and columns of a matrix whose elements stand row by row in one array.
 //
 // A row is reduced piece by piece: it is cut where a block of the whole array ends, each piece is reduced as a block is,
