@@ -9,6 +9,7 @@ import (
 
 	"github.com/optc-lang/optc/codegen/goasm"
 	"github.com/optc-lang/optc/codegen/gosrc"
+	"github.com/optc-lang/optc/codegen/python"
 	"github.com/optc-lang/optc/codegen/target"
 )
 
@@ -24,6 +25,21 @@ type engine struct {
 }
 
 var archs = []arch{{"amd64", []engine{{"AVX2", goasm.AVX2}, {"AVX512", goasm.AVX512}}}}
+
+// Hosts are the targets beside Go: libraries of Python, one module a rule file.
+var Hosts = python.Hosts
+
+// Refusal says why a host cannot run a rule that Go can.
+type Refusal = python.Refusal
+
+// EmitFor generates the module of a request for a host. An error is a [Refusal] or a defect of the compiler.
+func EmitFor(host python.Host, req target.Request) ([]target.Output, error) {
+	text, err := python.Emit(host, req)
+	if err != nil {
+		return nil, err
+	}
+	return []target.Output{{Name: python.FileName(host, req.Base), Data: text}}, nil
+}
 
 // Emit generates the files for a request, in a fixed order. Same request, same bytes. An error is a defect of the compiler.
 func Emit(req target.Request) ([]target.Output, error) {

@@ -178,8 +178,8 @@ func reachable() []cell {
 		case o.Kind == op.Reduction && o.Expand == "":
 			add("reductions", o.Name, reductions()...)
 		case o.Kind == op.Order && o.Expand == "":
-			add("order statistics", o.Name, orders()...)
-		case o.Kind == op.Array:
+			add("order statistics", o.Name, orders(o)...)
+		case o.Kind == op.Array && (o.Callable() || o.Infix != "" || o.Name == "transpose"): // others come from derivatives alone
 			add("whole arrays", o.Name, shapes(o)...)
 		case o.Kind == op.Draw:
 			add("draws", o.Name, names(extents...)...)
@@ -231,8 +231,11 @@ func reductions() []string {
 }
 
 // orders are what order statistics run over.
-func orders() []string {
+func orders(o *op.Op) []string {
 	var all []string
+	if !o.Mask {
+		all = append(all, overWord(ir.Tensor, ir.Model), overWord(ir.Tensor, ir.Group))
+	}
 	for _, from := range extents[3:] {
 		for _, per := range extents[:5] {
 			if per <= ir.Tensor || from == ir.Elem {

@@ -17,10 +17,16 @@ import (
 // Settings fix what is decided when a rule is compiled.
 type Settings = check.Settings
 
+// Strict and Fast are the values of Settings.Math; the empty text is Strict.
+const (
+	Strict = "strict"
+	Fast   = "fast"
+)
+
 // Rule is a compiled rule.
 type Rule struct {
 	Name     string
-	Checked  *ir.Program // as checked, derivatives resolved: what the interpreter runs
+	Checked  *ir.Program // as checked, derivatives resolved, with fast math also rewritten: what the interpreter runs
 	Plan     *ir.Plan
 	Settings Settings
 	Digest   string     // of the checked rule and the layout of its states
@@ -42,15 +48,19 @@ func Library(std fs.FS) (*check.Unit, lang.Diagnostics) { return check.Library(s
 
 // Compile compiles one rule of a unit. Diagnostics are the user's; an error is a defect of the compiler.
 func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics, error) {
+	fast := set.Math == Fast
+	if !fast && set.Math != Strict && set.Math != "" {
+		return nil, nil, fmt.Errorf("rule %s: math %q is neither %s nor %s", name, set.Math, Strict, Fast)
+	}
 	checked, diags := check.Rule(u, name, set)
 	if checked == nil {
 		return nil, diags, nil
 	}
-	r := &Rule{Name: name, Settings: set}
+	r := &Rule{Name: name, Checked: checked, Settings: set}
 	r.Decl, r.Source, _ = u.Rule(name)
 	r.Dumps = append(r.Dumps, Dump{"check", checked.String()})
-	prog, err := pass.Run(checked, pass.Program, func(ps pass.Pass, p *ir.Program) error {
-		if ps.Name == "diff" {
+	prog, err := pass.Run(checked, pass.Passes(fast), func(ps pass.Pass, p *ir.Program) error {
+		if ps.Name == "real" {
 			r.Checked = p
 		}
 		r.Dumps = append(r.Dumps, Dump{ps.Name, p.String()})
@@ -74,7 +84,7 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 		return nil, append(diags, tooLarge(r, u, "keep fewer states", "a pass touches %d arrays, and the limit is %d", len(k.Streams), pass.MaxStreams)), nil
 	}
 	r.Dumps = append(r.Dumps, Dump{"kernels", r.Plan.String()})
-	r.Digest = digest(r.Plan.Program)
+	r.Digest = digest(r.Plan.Program, fast)
 	return r, diags, nil
 }
 
@@ -84,14 +94,17 @@ func tooLarge(r *Rule, u *check.Unit, hint, format string, args ...any) lang.Dia
 }
 
 // digest identifies a rule by what it computes and keeps: not by its text, its comments, the names of its lets, or the
-// defaults and intervals of its hyperparameters.
-func digest(p *ir.Program) string {
+// defaults and intervals of its hyperparameters. A rule under fast math is another than the same under strict math.
+func digest(p *ir.Program, fast bool) string {
 	bare := *p
 	bare.Hypers = nil
 	for _, h := range p.Hypers {
 		bare.Hypers = append(bare.Hypers, ir.HyperDecl{Name: h.Name})
 	}
 	var b strings.Builder
+	if fast {
+		b.WriteString("math fast\n")
+	}
 	for line := range strings.Lines(bare.String()) {
 		line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), "  # ")
 		b.WriteString(line + "\n")

@@ -116,20 +116,20 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 		if o.classOf[param] != class || !o.holdsFor(s.If[class], param) {
 			continue
 		}
-		k := elem.Rank(o.value(s.K, o.groupOf[param], param))
+		k := o.value(s.K, o.groupOf[param], param)
 		u := values[param]
 		rows, cols := o.matrix(s.Of, param)
 		switch {
 		case s.Per.isLine() && s.Top:
-			o.lineBuffers.TopK(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
+			o.lineBuffers.TopK(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, elem.Rank(k))
 		case s.Per.isLine():
-			o.lineBuffers.Kth(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
+			o.lineBuffers.Statistic(s.Stat, o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
 		case s.Top:
 			o.marks, o.parts = append(o.marks[:0], o.scratch[s.Out.Index][param]), append(o.parts[:0], u)
-			elem.TopK(o.marks, o.parts, k)
+			elem.TopK(o.marks, o.parts, elem.Rank(k))
 		default:
 			o.parts = append(o.parts[:0], u)
-			o.tensors[param][s.To.Index] = float64(elem.Kth(o.parts, k, nil))
+			o.tensors[param][s.To.Index] = elem.Statistic(s.Stat, o.parts, k)
 		}
 	}
 	o.forgetParts()
@@ -139,6 +139,7 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 type ordering[T Float] struct {
 	lineBuffers  elem.Lines[T]
 	parts, marks [][]T
+	values       [1][]float64 // one a tensor
 }
 
 func (o *ordering[T]) forgetParts() {
@@ -173,9 +174,16 @@ func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
 // orderAcross computes an order statistic over the tensors of a group or of the model.
 func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
 	for group, frame := range o.framesOf(s.Per) {
-		o.parts, o.marks = o.parts[:0], o.marks[:0]
+		o.parts, o.marks, o.values[0] = o.parts[:0], o.marks[:0], o.values[0][:0]
 		for param, class := range o.classOf {
-			if s.In[class].Kind == StreamNone || !o.holdsFor(s.If[class], param) || s.Per == PerGroup && o.groupOf[param] != group {
+			if !o.holdsFor(s.If[class], param) || s.Per == PerGroup && o.groupOf[param] != group {
+				continue
+			}
+			if s.From != nil {
+				o.values[0] = append(o.values[0], o.value(s.From[class], o.groupOf[param], param))
+				continue
+			}
+			if s.In[class].Kind == StreamNone {
 				continue
 			}
 			o.parts = append(o.parts, o.place(s.In[class], in)[param])
@@ -183,11 +191,14 @@ func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
 				o.marks = append(o.marks, o.scratch[s.Out.Index][param])
 			}
 		}
-		k := elem.Rank(o.value(s.K, group, 0))
-		if s.Top {
-			elem.TopK(o.marks, o.parts, k)
-		} else {
-			frame[s.To.Index] = float64(elem.Kth(o.parts, k, nil))
+		k := o.value(s.K, group, 0)
+		switch {
+		case s.Top:
+			elem.TopK(o.marks, o.parts, elem.Rank(k))
+		case s.From != nil:
+			frame[s.To.Index] = elem.Statistic(s.Stat, o.values[:], k)
+		default:
+			frame[s.To.Index] = elem.Statistic(s.Stat, o.parts, k)
 		}
 	}
 	o.forgetParts()

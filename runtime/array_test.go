@@ -162,6 +162,7 @@ func orderRule() *Rule {
 	k := Slot{Extent: PerModel, Index: ModelFree}
 	tensor, group, model := tensorSlot(TensorFree), Slot{Extent: PerGroup, Index: GroupHypers}, Slot{Extent: PerModel, Index: ModelFree + 1}
 	some := Slot{Extent: PerModel, Index: ModelFree + 2}
+	above, aboveAll := tensorSlot(TensorFree+4), Slot{Extent: PerModel, Index: ModelFree + 3}
 	elements := func(i int) Place { return at(StreamScratch, i, PerElem) }
 	var stages []Stage
 	stages = append(stages, Stage{Model: func(m []float64) { m[ModelFree] = m[ModelT] + 0.5 }})
@@ -175,6 +176,8 @@ func orderRule() *Rule {
 			{Per: PerCol, Out: at(StreamScratch, 2, PerCol), In: in, K: k, If: no},
 			{Per: PerRow, Top: true, Out: elements(3), In: in, K: k, If: no},
 			{Per: PerCol, Top: true, Out: elements(4), In: in, K: k, If: no},
+			{Per: PerTensor, Stat: elem.StatThreshold, To: &above, In: in, K: k, If: no},
+			{Per: PerRow, Stat: elem.StatThreshold, Out: at(StreamScratch, 7, PerRow), In: in, K: k, If: no},
 		} {
 			stages = append(stages, Stage{Class: class, Order: of(s)})
 		}
@@ -185,13 +188,14 @@ func orderRule() *Rule {
 		{Per: PerGroup, Top: true, Out: elements(5), In: both, K: k, If: no},
 		{Per: PerModel, Top: true, Out: elements(6), In: both, K: k, If: no},
 		{Per: PerModel, To: &some, In: one, K: k, If: []*Slot{&cond, nil}},
+		{Per: PerModel, Stat: elem.StatThreshold, To: &aboveAll, In: both, K: k, If: no},
 	} {
 		stages = append(stages, Stage{Order: of(s)})
 	}
 	r := bareRule[float64](stages...)
-	r.Scratch = []Extent{PerElem, PerRow, PerCol, PerElem, PerElem, PerElem, PerElem}
+	r.Scratch = []Extent{PerElem, PerRow, PerCol, PerElem, PerElem, PerElem, PerElem, PerRow}
 	r.Class = func(_ string, p []float64) int { return int(p[TensorRank]) % 2 }
-	r.Classes = []Class{{Scratch: all(7)}, {Scratch: all(7)}}
+	r.Classes = []Class{{Scratch: all(8)}, {Scratch: all(8)}}
 	return r
 }
 
@@ -276,6 +280,7 @@ func checkOrder(t *testing.T, o *Optimizer[float64], k int) {
 		}
 	}
 	everything := func(int) bool { return true }
+	equal("model's threshold", o.model[ModelFree+3:][:1], []float64{elem.Threshold(parts(o, everything), float64(k)+0.5)})
 	equal("model", o.model[ModelFree+1:][:1], []float64{kth(parts(o, everything), k)})
 	for i, m := range top(parts(o, everything), k) {
 		equal("model's top", o.scratch[6][i], m)
@@ -295,6 +300,7 @@ func checkOrder(t *testing.T, o *Optimizer[float64], k int) {
 	for i, u := range o.x {
 		equal("tensor", o.tensors[i][TensorFree:][:1], []float64{kth([][]float64{u}, k)})
 		equal("tensor's top", o.scratch[0][i], top([][]float64{u}, k)[0])
+		equal("tensor's threshold", o.tensors[i][TensorFree+4:][:1], []float64{elem.Threshold([][]float64{u}, float64(k)+0.5)})
 		rows, cols := matrix(o.params[i].Shape)
 		checkOrderLines(t, o, i, k, rows, cols, equal)
 	}
@@ -303,9 +309,10 @@ func checkOrder(t *testing.T, o *Optimizer[float64], k int) {
 func checkOrderLines(t *testing.T, o *Optimizer[float64], i, k, rows, cols int, equal func(string, []float64, []float64)) {
 	t.Helper()
 	byRow, byCol := make([]float64, rows*cols), make([]float64, rows*cols)
-	var row, col []float64
+	var row, col, above []float64
 	for r := range rows {
 		u := o.x[i][r*cols : (r+1)*cols]
+		above = append(above, elem.Threshold([][]float64{u}, float64(k)+0.5))
 		row = append(row, kth([][]float64{u}, k))
 		copy(byRow[r*cols:], top([][]float64{u}, k)[0])
 	}
@@ -320,6 +327,7 @@ func checkOrderLines(t *testing.T, o *Optimizer[float64], i, k, rows, cols int, 
 		}
 	}
 	equal("rows", o.scratch[1][i], row)
+	equal("rows' thresholds", o.scratch[7][i], above)
 	equal("columns", o.scratch[2][i], col)
 	equal("rows' top", o.scratch[3][i], byRow)
 	equal("columns' top", o.scratch[4][i], byCol)

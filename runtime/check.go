@@ -7,6 +7,8 @@ import (
 	"slices"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // numel is the number of elements of a shape.
@@ -247,8 +249,16 @@ func (d Dims) fit(e Extent) bool {
 
 func (r *Rule) checkOrder(o *Order, class int) error {
 	classes := max(1, len(r.Classes))
-	if len(o.In) != classes || len(o.If) != classes || !r.reads(&o.K) {
-		return fmt.Errorf("an order statistic of %d classes", len(o.In))
+	if o.From != nil {
+		if len(o.In) != 0 || o.Top || o.Per > PerGroup || o.To == nil {
+			return fmt.Errorf("an order statistic per %v of slots", o.Per)
+		}
+		if err := r.checkFrom(o.From, o.Per); err != nil {
+			return err
+		}
+	}
+	if max(len(o.In), len(o.From)) != classes || len(o.If) != classes || !r.reads(&o.K) || o.Stat > elem.StatThreshold || o.Top && o.Stat != elem.StatKth {
+		return fmt.Errorf("an order statistic of %d classes", max(len(o.In), len(o.From)))
 	}
 	for i, p := range o.In {
 		if p.Kind == StreamNone && o.Per > PerGroup && i != class {
@@ -318,12 +328,20 @@ func (r *Rule) readsAll(slots []Slot) bool {
 }
 
 func (r *Rule) checkFold(f *Fold) error {
-	if len(f.From) != max(1, len(r.Classes)) || !r.holds(f.To) {
+	if !r.holds(f.To) {
 		return fmt.Errorf("fold to %v", f.To)
 	}
-	for _, from := range f.From {
-		if from.Extent != Const && (from.Extent <= f.To.Extent || !r.holds(from)) {
-			return fmt.Errorf("fold from %v to %v", from, f.To)
+	return r.checkFrom(f.From, f.To.Extent)
+}
+
+// checkFrom holds the slots that are combined, by class, to a finer extent than the result.
+func (r *Rule) checkFrom(from []Slot, to Extent) error {
+	if len(from) != max(1, len(r.Classes)) {
+		return fmt.Errorf("slots of %d classes are combined", len(from))
+	}
+	for _, s := range from {
+		if s.Extent != Const && (s.Extent <= to || !r.holds(s)) {
+			return fmt.Errorf("%v is combined to a value per %v", s, to)
 		}
 	}
 	return nil

@@ -171,16 +171,18 @@ const (
 	Cols
 )
 
-// Order is an order statistic: the K-th smallest value, or with Top the mask of the K largest.
+// Order is an order statistic: the one that Stat says, of parameter K, or with Top the mask of the K largest.
 type Order struct {
-	Top bool
-	Of  Extent // of the values
-	Per Extent
-	In  []Place // by class; of kind StreamNone for a class that has none
-	Out Place   // of Top, or of values per row or column
-	To  *Slot   // of other values
-	K   Slot
-	If  []*Slot // by class: tensors for which it is 0 are left out; nil: none
+	Top  bool
+	Stat elem.Stat
+	Of   Extent // of the values
+	Per  Extent
+	In   []Place // by class; of kind StreamNone for a class that has none
+	From []Slot  // instead of In, by class: of one value a tensor, over several
+	Out  Place   // of Top, or of values per row or column
+	To   *Slot   // of other values
+	K    Slot
+	If   []*Slot // by class: tensors for which it is 0 are left out; nil: none
 }
 
 // Probe asks the model for its gradient and its loss at a point, or for its Hessian there times a vector.

@@ -51,6 +51,7 @@ func TestPlansOfNewStages(t *testing.T) {
 		"an array's condition":     {Array: &Array{New: make1, In: []Place{x}, Out: scratch(0, PerElem), Dims: square, If: &bad}},
 		"an order of fewer":        {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 		"an order's slot":          {Order: &Order{Per: PerTensor, Of: PerElem, To: &bad, In: []Place{x}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"an order's kind":          {Order: &Order{Per: PerTensor, Of: PerElem, Stat: 9, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 		"an order's k":             {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: bad, If: []*Slot{nil}}},
 		"an order's conditions":    {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: Slot{Value: 1}}},
 		"an order of nothing":      {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{none}, K: Slot{Value: 1}, If: []*Slot{nil}}},

@@ -15,7 +15,6 @@ import (
 	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/internal/driver"
 	"github.com/optc-lang/optc/internal/host"
-	"github.com/optc-lang/optc/runtime/elem"
 )
 
 type benchCmd struct {
@@ -35,6 +34,8 @@ func (benchCmd) Help() string {
 	return `Measures a step of a rule against the roof: a loop that reads and writes the same arrays and only adds them up, in the same process, in turn with the rule. The share is the roof's time over the rule's; figures are medians. The arrays are allocated anew four times, rule and roof first in turn.
 
 A rule that tells tensors apart by shape, or has rows and columns, is measured on a matrix as square as -n allows, else on a vector; --shape decides otherwise. What a rule does on whole matrices, in order of size or by asking the model again is not a matter of memory bandwidth: such a rule is timed without a roof, its closure only copying the gradient.
+
+What a rule declares with given is filled with random numbers of magnitude 0.5 to 1.5, of both signs where it is an array, and stays the same every step. A state in a narrow format counts as many bytes as it is stored in; the roof has an array of the element type instead, which it need not convert, and the share compares the bytes that both move in a second.
 
 Example:
   optc bench std/adam -n 64M --threads 2
@@ -102,9 +103,6 @@ func (cmd *benchCmd) Run(c *console) error {
 	if err := checkEngine(r, cmd.Engine); err != nil {
 		return err
 	}
-	if givens := r.Checked.Givens; len(givens) > 0 {
-		return usagef("rule %s has the further input %s, which bench does not give", r.Name, givens[0].Name)
-	}
 	shape, err := cmd.shape(r)
 	if err != nil {
 		return err
@@ -126,30 +124,29 @@ func (cmd *benchCmd) Run(c *console) error {
 		noteSlow(c, r)
 	}
 	var roof *compiler.Rule
+	var roofCost costInfo
 	if why == "" {
 		roof = roofOf(r, class)
+		roofCost = costOf(roof.Plan, 0)
 	}
 	engine, timing, err := cmd.measure(c, r, roof, shape, hypers)
 	if err != nil {
 		return err
 	}
-	b := benchmark{Rule: r.Name, Engine: engine, DType: cmd.DType, N: int(cmd.N), Thread: cmd.Threads, Bytes: cost.Bytes.F32, Passes: cost.Passes, NoRoof: why}
-	if cmd.DType == "f64" {
-		b.Bytes = cost.Bytes.F64
-	}
+	b := benchmark{Rule: r.Name, Engine: engine, DType: cmd.DType, N: int(cmd.N), Thread: cmd.Threads, Bytes: cost.Bytes.of(cmd.DType), Passes: cost.Passes, NoRoof: why}
 	if len(shape) > 1 {
 		b.Shape = shape
 	}
-	total := b.Bytes * float64(b.N) // bytes a step: over nanoseconds, GB/s
+	total, roofTotal := b.Bytes*float64(b.N), roofCost.Bytes.of(cmd.DType)*float64(b.N) // bytes a step: over nanoseconds, GB/s
 	rule, roofTime := quartiles(timing.Rule), [3]float64{}
 	b.NS, b.GB = rule[1]/float64(b.N), total/rule[1]
 	if why == "" {
 		roofTime = quartiles(timing.Roof)
 		ratios := make([]float64, len(timing.Rule))
 		for i := range ratios {
-			ratios[i] = timing.Roof[i] / timing.Rule[i]
+			ratios[i] = (total / timing.Rule[i]) / (roofTotal / timing.Roof[i])
 		}
-		b.Roof, b.Share = total/roofTime[1], quartiles(ratios)[1]
+		b.Roof, b.Share = roofTotal/roofTime[1], quartiles(ratios)[1]
 	}
 	for _, w := range b.warnings(rule, roofTime, cmd.arrays(r, class, shape)) {
 		fmt.Fprintf(c.err, "optc: note: %s\n", w)
@@ -157,7 +154,7 @@ func (cmd *benchCmd) Run(c *console) error {
 	if cmd.JSON {
 		return json.NewEncoder(c.out).Encode(b)
 	}
-	b.print(c, rule, roofTime, total, len(timing.Rule))
+	b.print(c, rule, roofTime, len(timing.Rule))
 	return nil
 }
 
@@ -246,31 +243,52 @@ func noRoof(r *compiler.Rule, class int) string {
 	return fmt.Sprintf("beside its passes the rule runs %s, whose time is not a matter of memory bandwidth", strings.Join(distinctWords(what), ", "))
 }
 
-// arrays is the size of parameters, gradients, states and scratch in bytes.
+// arrays is the size of parameters, gradients, further inputs, states and scratch in bytes.
 func (cmd *benchCmd) arrays(r *compiler.Rule, class int, shape []int) int {
-	width := dtypeFlag(cmd.DType).dtype().Size()
-	total := 2 * width * int(cmd.N)
-	add := func(e ir.Extent) {
+	var d perDType
+	add := func(e ir.Extent, format string) {
 		if e.IsArray() {
 			rows, cols := interp.Dims(e, shape)
-			total += width * rows * cols
+			d.add(float64(rows)*float64(cols), format)
 		}
+	}
+	add(ir.Elem, "")
+	add(ir.Elem, "")
+	for _, g := range r.Plan.Program.Givens {
+		add(g.Extent, "")
 	}
 	for i, s := range r.Plan.Program.States {
 		if r.Plan.Classes[class].States[i] {
-			add(s.Extent)
+			add(s.Extent, s.As.Format)
 		}
 	}
 	for i, e := range r.Plan.Scratch {
 		if r.Plan.Classes[class].Scratch[i] {
-			add(e)
+			add(e, "")
 		}
 	}
-	return total
+	return int(min(d.of(cmd.DType), maxSize*8))
 }
 
-// maxBenchSide bounds the matrices of a bench with operators on whole matrices: their time grows with its cube.
-const maxBenchSide = 1024
+// givens are the sizes of what the rule is given beside the gradient.
+func givens(r *compiler.Rule, shape []int) []host.Given {
+	var out []host.Given
+	for _, g := range r.Plan.Program.Givens {
+		size := host.Given{Load: g.Load}
+		if g.Extent.IsArray() {
+			rows, cols := interp.Dims(g.Extent, shape)
+			size.Arrays = []int{rows * cols}
+		} else {
+			size.Steps = givenCount(g, 1)
+		}
+		out = append(out, size)
+	}
+	return out
+}
+
+// maxBenchWork bounds the products of an operator on whole matrices in a bench: as many as those of two matrices of
+// 1024 by 1024.
+const maxBenchWork = 1 << 30
 
 // checkSize refuses what this machine cannot hold, with the roof's arrays, and what would take minutes.
 func (cmd *benchCmd) checkSize(r *compiler.Rule, class int, shape []int) error {
@@ -279,14 +297,37 @@ func (cmd *benchCmd) checkSize(r *compiler.Rule, class int, shape []int) error {
 		return fmt.Errorf("-n %d needs %d MiB of memory, %d MiB are free", cmd.N, need>>20, free>>20)
 	}
 	for _, s := range r.Plan.Later {
-		if s.Array == nil || s.Class != class || s.Array.Op.Kind == op.Order {
+		if s.Array == nil || s.Class != class || arrayWork(s.Array, shape) <= maxBenchWork {
 			continue
 		}
-		if rows, cols := interp.Dims(ir.Elem, shape); max(rows, cols) > maxBenchSide {
-			return usagef("rule %s runs %s on whole matrices, in a time that grows with the cube of their side: of %d by %d it is too long to measure; try --shape 512x512", r.Name, s.Array.Op.Name, rows, cols)
-		}
+		rows, cols := interp.Dims(ir.Elem, shape)
+		return usagef("rule %s runs %s on whole matrices, in a time that grows with the cube of their side: of %d by %d it is too long to measure; try --shape 512x512", r.Name, s.Array.Op.Name, rows, cols)
 	}
 	return nil
+}
+
+// arrayWork is how often an operator multiplies, up to a factor; 0 of one that takes each number once, whose time grows
+// with the memory.
+func arrayWork(v *ir.Value, shape []int) float64 {
+	if v.Op.Kind == op.Order || slices.Contains([]string{"transpose", "diag", "trace", "outer", "eye"}, v.Op.Name) {
+		return 0
+	}
+	size := func(v *ir.Value) (rows, cols float64) {
+		m, n := interp.Dims(v.Extent, shape)
+		return float64(m), float64(n)
+	}
+	a, b := size(v.Args[0])
+	if v.Op.Name != "matmul" {
+		return a * b * min(a, b)
+	}
+	c, d := size(v.Args[1])
+	switch {
+	case !v.Args[0].Extent.IsMatrix() && v.Args[0].Extent != ir.Elem:
+		return c * d
+	case !v.Args[1].Extent.IsMatrix() && v.Args[1].Extent != ir.Elem:
+		return a * b
+	}
+	return a * b * d
 }
 
 // freeMemory is what the system can give without swapping, where it says so.
@@ -309,7 +350,7 @@ func (cmd *benchCmd) measure(c *console, r, roof *compiler.Rule, shape []int, hy
 		return "", nil, err
 	}
 	req := request(cmd.Engine, cmd.Threads, hypers)
-	req.Bench = &host.Bench{Name: benchName, Shape: shape, NoRoof: roof == nil, Reps: cmd.Reps}
+	req.Bench = &host.Bench{Name: benchName, Shape: shape, Givens: givens(r, shape), NoRoof: roof == nil, Reps: cmd.Reps}
 	s, err := driver.Start(ctx, program, req, strings.NewReader(""))
 	if err != nil {
 		return "", nil, err
@@ -322,7 +363,7 @@ func (cmd *benchCmd) measure(c *console, r, roof *compiler.Rule, shape []int, hy
 	return reply.Engine, reply.Timing, nil
 }
 
-func (b *benchmark) print(c *console, rule, roof [3]float64, total float64, reps int) {
+func (b *benchmark) print(c *console, rule, roof [3]float64, reps int) {
 	elements := plural(b.N, "element", "elements")
 	if b.Shape != nil {
 		elements += " (" + strings.Trim(strings.ReplaceAll(fmt.Sprint(b.Shape), " ", "x"), "[]") + ")"
@@ -341,8 +382,8 @@ func (b *benchmark) print(c *console, rule, roof [3]float64, total float64, reps
 		fmt.Fprintf(c.out, "no roof: %s (medians of %d)\n", b.NoRoof, reps)
 		return
 	}
-	row("rule", rule, fmt.Sprintf("%.2f", total/rule[1]))
-	row("roof", roof, fmt.Sprintf("%.2f", total/roof[1]))
+	row("rule", rule, fmt.Sprintf("%.2f", b.GB))
+	row("roof", roof, fmt.Sprintf("%.2f", b.Roof))
 	t.print(c.out, "  ")
 	fmt.Fprintf(c.out, "share of the roof %.3f (medians of %d)\n", b.Share, reps)
 }
@@ -358,113 +399,4 @@ func quartiles(values []float64) [3]float64 {
 		q[i] = v[k] + (at-float64(k))*(v[next]-v[k])
 	}
 	return q
-}
-
-// roofOf is a rule that walks along the same arrays of elements as r does for a class of tensors, pass by pass, and only
-// adds: what it is written in writes x and the states as sums, and where a pass of r writes nothing it sums up what it
-// reads. Rows and columns, and random values, are no traffic.
-func roofOf(r *compiler.Rule, class int) *compiler.Rule {
-	p := &ir.Program{Name: r.Name + "_roof", Doc: "The memory traffic of " + r.Name + ".", Hypers: r.Plan.Program.Hypers, States: r.Plan.Program.States,
-		X: r.Plan.Program.X, Pool: r.Plan.Program.Pool}
-	own := r.Plan.Classes[class]
-	plan := &ir.Plan{Program: p, Same: true, Scratch: r.Plan.Scratch, Classes: []ir.Class{{States: own.States, Scratch: own.Scratch}}}
-	for _, s := range r.Plan.Later {
-		if s.Kernel == nil || s.Class != class || s.Kernel.Domain != ir.Elem {
-			continue
-		}
-		k := roofKernel(p.Pool, s.Kernel)
-		if len(k.Streams) == 0 {
-			continue
-		}
-		k.Name = fmt.Sprintf("%s%d", p.Name, len(plan.Kernels))
-		plan.Kernels = append(plan.Kernels, k)
-		plan.Later = append(plan.Later, ir.Stage{Kernel: k})
-	}
-	plan.First = plan.Later
-	out := *r
-	out.Name, out.Plan, out.Checked = p.Name, plan, p
-	return &out
-}
-
-// roofKernel reads what k reads and writes what k writes. A value written is its old one plus what is read only; so it
-// grows by a constant a step and no number becomes subnormal or infinite.
-func roofKernel(pool *ir.Pool, k *ir.Kernel) *ir.Kernel {
-	b := &roofBuilder{pool, &ir.Kernel{Domain: k.Domain}}
-	loads, number := map[int]ir.Operand{}, map[int]int{}
-	var only, all []ir.Operand
-	for i, s := range k.Streams {
-		if s.Extent != ir.Elem || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
-			continue
-		}
-		number[i] = len(b.k.Streams)
-		b.k.Streams = append(b.k.Streams, s)
-		if !s.Read {
-			continue
-		}
-		loads[i] = b.load(k, i, number[i])
-		all = append(all, loads[i])
-		if !s.Write {
-			only = append(only, loads[i])
-		}
-	}
-	stores := slices.DeleteFunc(slices.Clone(k.Stores), func(s ir.Store) bool { _, ok := number[s.Stream]; return !ok })
-	if len(stores) == 0 && len(all) > 0 {
-		value := b.sum(all)
-		b.k.Reductions = []ir.Reduction{{Kind: elem.ReduceSum, Value: value, Result: pool.Reduce(op.Must("sum"), b.value(value), ir.Tensor, nil)}}
-		return b.k
-	}
-	if len(only) > 0 {
-		only = []ir.Operand{b.sum(only)}
-	}
-	for _, s := range stores {
-		terms := only
-		if old, ok := loads[s.Stream]; ok {
-			terms = append([]ir.Operand{old}, only...)
-		} else if len(only) == 0 {
-			terms = all
-		}
-		b.k.Stores = append(b.k.Stores, ir.Store{Stream: number[s.Stream], Value: b.sum(terms)})
-	}
-	return b.k
-}
-
-type roofBuilder struct {
-	pool *ir.Pool
-	k    *ir.Kernel
-}
-
-func (b *roofBuilder) emit(in ir.Instr) ir.Operand {
-	b.k.Instrs = append(b.k.Instrs, in)
-	return ir.Operand{Index: len(b.k.Instrs) - 1}
-}
-
-// load reads a stream as k does.
-func (b *roofBuilder) load(k *ir.Kernel, stream, number int) ir.Operand {
-	for _, in := range k.Instrs {
-		if in.Op == "load" && in.Stream == stream {
-			in.Stream = number
-			return b.emit(in)
-		}
-	}
-	panic("bench: a stream is read by no load")
-}
-
-func (b *roofBuilder) value(o ir.Operand) *ir.Value {
-	if o.Scalar {
-		return b.k.Scalars[o.Index].Value
-	}
-	return b.k.Instrs[o.Index].Value
-}
-
-// sum adds operands; of none it is zero.
-func (b *roofBuilder) sum(terms []ir.Operand) ir.Operand {
-	if len(terms) == 0 {
-		b.k.Scalars = []ir.Scalar{{Value: b.pool.Number(0), Name: "0"}}
-		return ir.Operand{Scalar: true}
-	}
-	total := terms[0]
-	for _, t := range terms[1:] {
-		total = b.emit(ir.Instr{Op: "add", Args: []ir.Operand{total, t}, Value: b.pool.Call("add", b.value(total), b.value(t))})
-	}
-	return total
 }

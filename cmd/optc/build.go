@@ -14,7 +14,8 @@ import (
 
 type buildCmd struct {
 	Out     string   `short:"o" placeholder:"DIR" help:"Folder of the generated files; that of the rule file by default, the current one for the library's rules."`
-	DType   []string `name:"dtype" enum:"f32,f64" default:"f32" help:"Element types, f32 and f64, separated by commas."`
+	Target  string   `enum:"go,optax,torch" default:"go" help:"What to write: go, or one Python module a rule file for optax (NAME_optax.py) or torch (NAME_torch.py)."`
+	DType   []string `name:"dtype" enum:"f32,f64" default:"f32" help:"Element types, f32 and f64, separated by commas; of Go alone."`
 	Package string   `placeholder:"NAME" help:"Name of the Go package, instead of $$GOPACKAGE or that of the folder."`
 	Check   bool     `xor:"mode" help:"Write nothing; exit with 1 if a file is not as it would be generated."`
 	Diff    bool     `xor:"mode" help:"Write nothing; print what would change, and exit with 1 if anything would."`
@@ -30,6 +31,7 @@ func (buildCmd) Help() string {
 Example:
   optc build adam.opt
   optc build -o internal/optim --dtype f32,f64 std/adam std/lion
+  optc build --target torch adam.opt
   //go:generate go tool optc build adam.opt`
 }
 
@@ -40,7 +42,7 @@ func (cmd *buildCmd) Run(c *console) error {
 		return err
 	}
 	if cmd.Dump != "" {
-		if err := dump(c, cmd.Dump, batches); err != nil {
+		if err := dump(c, cmd.Dump, cmd.Math == compiler.Fast, batches); err != nil {
 			return err
 		}
 		return withoutRules(batches)
@@ -94,6 +96,7 @@ type batch struct {
 	arg    string
 	dir    string
 	base   string // of the generated files
+	target string // what they are for
 	source string // as their first line names it
 	said   string // what options and hyperparameters are fixed, as that line has it
 	rules  []*compiler.Rule
@@ -134,7 +137,7 @@ func (cmd *buildCmd) batch(c *console, arg string) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.said = cmd.fixed.said()
+	b.said, b.target = cmd.fixed.said(), cmd.Target
 	var failed error
 	for i, name := range names {
 		r, err := u.compile(c, name, sets[i])
@@ -173,18 +176,21 @@ func (cmd *buildCmd) load(c *console, arg string) (*unit, []string, *batch, erro
 }
 
 // dumpNames are the passes that rules can be printed after, in order.
-func dumpNames() []string {
+func dumpNames(fast bool) []string {
 	names := []string{"check"}
-	for _, p := range pass.Program {
+	for _, p := range pass.Passes(fast) {
 		names = append(names, p.Name)
 	}
 	return append(names, "kernels")
 }
 
 // dump prints rules after a pass.
-func dump(c *console, name string, batches []*batch) error {
-	if !slices.Contains(dumpNames(), name) {
-		return usagef("--dump %s: no such pass%s", name, didYouMean(name, dumpNames()))
+func dump(c *console, name string, fast bool, batches []*batch) error {
+	if known := dumpNames(fast); !slices.Contains(known, name) {
+		if slices.Contains(dumpNames(true), name) {
+			return usagef("--dump %s: that pass runs with --math fast alone", name)
+		}
+		return usagef("--dump %s: no such pass%s", name, didYouMean(name, known))
 	}
 	for _, b := range batches {
 		for _, r := range b.rules {

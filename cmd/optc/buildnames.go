@@ -73,7 +73,7 @@ func (d declarations) clashBeside(written []string, changes []change) error {
 }
 
 func (d declarations) clashWith(file string) error {
-	data, err := os.ReadFile(file)
+	data, err := readGenerated(file)
 	source := generatedFrom(data)
 	if err != nil || source == "" {
 		return err
@@ -144,6 +144,9 @@ func (b *batch) packageOf() string {
 		base := filepath.Base(f)
 		if strings.HasSuffix(base, "_test.go") || strings.HasPrefix(base, b.base+"_opt") {
 			continue
+		}
+		if info, err := os.Stat(f); err != nil || !info.Mode().IsRegular() || info.Size() > maxGenerated {
+			continue // reading it may never end
 		}
 		if ok, err := build.Default.MatchFile(b.dir, base); !ok || err != nil {
 			continue

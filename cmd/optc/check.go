@@ -51,18 +51,35 @@ func (u *unit) check(rules []string) (lang.Diagnostics, error) {
 		all = append(all, fns...)
 	}
 	for _, name := range rules {
+		seen := map[lang.Diagnostic]bool{}
 		for _, set := range choices(u.open(name)) {
 			_, diags, err := compiler.Compile(u.Unit, name, set)
 			if err != nil {
 				return nil, internalError{fmt.Errorf("rule %s: %w", name, err)}
 			}
 			u.place(diags)
-			all = append(all, diags...)
+			for _, d := range diags {
+				if !seen[d] {
+					seen[d] = true
+					all = append(all, withChoice(d, set))
+				}
+			}
 		}
 	}
 	all = distinct(all)
 	all.Sort()
 	return all, nil
+}
+
+// withChoice names the option and the value without which there would be no error; the defaults have none.
+func withChoice(d lang.Diagnostic, set compiler.Settings) lang.Diagnostic {
+	if d.Severity == lang.Warning {
+		return d
+	}
+	for name, value := range set.Options { // at most one
+		d.Message += fmt.Sprintf(", with option %s = %s", name, value)
+	}
+	return d
 }
 
 // distinct drops diagnostics that several choices of options have in common.

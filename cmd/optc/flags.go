@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/codegen/target"
+	"github.com/optc-lang/optc/compiler"
 )
 
 // setFlag is the flag that sets what is decided when a rule runs.
@@ -23,7 +24,25 @@ func said(flag string, values map[string]string) string {
 }
 
 // said is what the flags choose, as it stands on a command line.
-func (f *fixed) said() string { return said("-D", f.Define) + said("--fix", f.Fix) }
+func (f *fixed) said() string {
+	text := said("-D", f.Define) + said("--fix", f.Fix)
+	if f.Math == compiler.Fast {
+		text += " --math " + compiler.Fast
+	}
+	return text
+}
+
+// mathFlag is what rewrites may change, on the command line.
+type mathFlag string
+
+// UnmarshalText reads strict or fast.
+func (m *mathFlag) UnmarshalText(text []byte) error {
+	if s := string(text); s != compiler.Strict && s != compiler.Fast {
+		return fmt.Errorf("%q is neither %s nor %s", s, compiler.Strict, compiler.Fast)
+	}
+	*m = mathFlag(text)
+	return nil
+}
 
 // interpEngine is the interpreter: it needs no toolchain.
 const interpEngine = "interp"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,7 +115,7 @@ func conditions(plan *ir.Plan, class int) (string, bool) {
 	var parts, not []string
 	var names [2][]string // of patterns that do not hold, and those that do
 	pool := plan.Program.Pool
-	for _, c := range plan.Classes[class].Choices {
+	for _, c := range essential(plan.Classes[class].Choices) {
 		if c.Cond.Kind == ir.Named {
 			is := 0
 			if c.Is {
@@ -145,6 +144,20 @@ func conditions(plan *ir.Plan, class int) (string, bool) {
 	return strings.Join(parts, " and "), possible
 }
 
+// essential leaves out the choices that follow from the others: a tensor of rank 2 has not rank 1.
+func essential(choices []ir.Choice) []ir.Choice {
+	out := slices.Clone(choices)
+	for i := 0; i < len(out); {
+		others := slices.Delete(slices.Clone(out), i, i+1)
+		if _, known := pass.Implied(others, out[i].Cond); known {
+			out = others
+		} else {
+			i++
+		}
+	}
+	return out
+}
+
 // opposites of comparisons; what a shape is made of is never NaN.
 var opposites = map[string]string{"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 
@@ -167,15 +180,21 @@ func specialised(p *ir.Program, class ir.Class) *ir.Program {
 	for _, c := range class.Choices {
 		decided[c.Cond] = c.Is
 	}
+	decide := func(v *ir.Value) (is, known bool) {
+		if is, known = decided[v]; !known && v.Mask && v.Extent == ir.Tensor {
+			is, known = pass.Implied(class.Choices, v)
+		}
+		return is, known
+	}
 	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
-		if is, ok := decided[v]; ok {
+		if is, ok := decide(v); ok {
 			return p.Pool.Bool(is)
 		}
 		if v.Kind == ir.Reduce && v.Per < ir.Tensor && args[0].Kind == ir.Reduce && args[0].Op == v.Op && args[0].Per == ir.Tensor {
 			return p.Pool.Reduce(v.Op, args[0].Args[0], v.Per, nil)
 		}
 		copied := p.Pool.Copy(v, args)
-		if is, ok := decided[copied]; ok {
+		if is, ok := decide(copied); ok {
 			return p.Pool.Bool(is)
 		}
 		return copied
@@ -197,34 +216,6 @@ func formulaOf(p *ir.Program, class ir.Class, states []string) []ir.Equation {
 		}
 	}
 	return p.Equations(roots, names, leaves)
-}
-
-// stateNames gives each state a short name for people: that of its declaration in the rule's own body, and for a state
-// of a call what the rule calls its new value, for the first tensors that have it.
-func stateNames(plan *ir.Plan) []string {
-	p := plan.Program
-	taken := ir.NewNames("x", "g", "t", "loss")
-	for _, h := range p.Hypers {
-		taken.Take(h.Name)
-	}
-	labels := make([]string, len(p.States))
-	for _, class := range plan.Classes {
-		q := specialised(pass.First(p, false), class)
-		for i, s := range q.States {
-			if labels[i] == "" && s.New != q.Pool.Load(i) && s.New.Kind != ir.Input {
-				labels[i] = s.New.Label
-			}
-		}
-	}
-	names := make([]string, len(p.States))
-	for i, s := range p.States {
-		base := s.Name[strings.LastIndex(s.Name, ".")+1:]
-		if base != s.Name && labels[i] != "" {
-			base = labels[i]
-		}
-		names[i] = taken.Fresh(base)
-	}
-	return names
 }
 
 // classOf is the class of a tensor.
@@ -264,132 +255,3 @@ func static(v *ir.Value, name string, shape []int) float64 {
 	}
 	return v.Op.Eval(args)
 }
-
-type perDType struct {
-	F32 float64 `json:"f32"`
-	F64 float64 `json:"f64"`
-}
-
-func (d *perDType) add(n float64, format string) {
-	f32, f64 := n*4, n*8
-	switch format {
-	case "bf16", "f16":
-		f32, f64 = n*2, n*2
-	case "q8", "q8root":
-		f32 = n * (1 + 4.0/elem.Q8Block)
-		f64 = f32
-	}
-	d.F32, d.F64 = d.F32+f32, d.F64+f64
-}
-
-// costInfo is what a step costs the tensors of a class, by parameter element.
-type costInfo struct {
-	Passes     int                 `json:"passes"` // over elements
-	Flops      int                 `json:"flops_per_param"`
-	Bytes      perDType            `json:"bytes_per_param"`
-	StateBytes perDType            `json:"state_bytes_per_param"`
-	Scratch    perDType            `json:"scratch_bytes_per_param"`
-	Other      map[string]perDType `json:"other_bytes,omitempty"` // of states and scratch that have another extent
-	Operators  int                 `json:"whole_array_operators,omitempty"`
-	Probes     int                 `json:"probes,omitempty"`
-}
-
-func costOf(plan *ir.Plan, class int) costInfo {
-	c := costInfo{}
-	var own []ir.Stage
-	for _, s := range plan.Later {
-		switch {
-		case s.Kernel != nil && s.Class == class:
-			own = append(own, s)
-			c.Bytes = plus(c.Bytes, traffic(plan.Program, s.Kernel))
-		case s.Array != nil && (s.Class == class || sharedOrder(s.Array)):
-			c.Operators++
-		case s.Probe != nil:
-			c.Probes++
-		}
-	}
-	if plan.Program.Eval == nil || c.Bytes.F32 > 0 {
-		cost := pass.CostOf(own)
-		c.Passes, c.Flops = cost.Passes, cost.Flops
-	}
-	other := func(e ir.Extent, format string) {
-		if c.Other == nil {
-			c.Other = map[string]perDType{}
-		}
-		d := c.Other[e.String()]
-		d.add(1, format)
-		c.Other[e.String()] = d
-	}
-	for i, s := range plan.Program.States {
-		switch {
-		case !s.Extent.IsArray() || !plan.Classes[class].States[i]:
-		case s.Extent == ir.Elem:
-			c.StateBytes.add(1, s.As.Format)
-		default:
-			other(s.Extent, s.As.Format)
-		}
-	}
-	for i, e := range plan.Scratch {
-		switch {
-		case !plan.Classes[class].Scratch[i]:
-		case e == ir.Elem || e == ir.ColRow:
-			c.Scratch.add(1, "")
-		default:
-			other(e, "")
-		}
-	}
-	return c
-}
-
-func plus(a, b perDType) perDType { return perDType{a.F32 + b.F32, a.F64 + b.F64} }
-
-// traffic is what a pass over elements moves of each.
-func traffic(p *ir.Program, k *ir.Kernel) perDType {
-	var d perDType
-	if k.Domain != ir.Elem {
-		return d
-	}
-	for _, s := range k.Streams {
-		if s.Extent != ir.Elem || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
-			continue
-		}
-		format := ""
-		if s.Kind == ir.StateStream {
-			format = p.States[s.Index].As.Format
-		}
-		if s.Read {
-			d.add(1, format)
-		}
-		if s.Write {
-			d.add(1, format)
-		}
-	}
-	return d
-}
-
-func (c costInfo) print(w io.Writer) {
-	t := table{header: []string{"", "f32", "f64"}, right: map[int]bool{1: true, 2: true}}
-	bytes := func(what string, d perDType) { t.add(what, shortNumber(d.F32), shortNumber(d.F64)) }
-	count := func(what string, n int) { t.add(what, strconv.Itoa(n), strconv.Itoa(n)) }
-	bytes("bytes read and written", c.Bytes)
-	bytes("bytes of state", c.StateBytes)
-	if c.Scratch.F32 > 0 {
-		bytes("bytes of scratch", c.Scratch)
-	}
-	for _, e := range []string{"row", "col", "[row,row]", "[col,col]"} {
-		if d, ok := c.Other[e]; ok {
-			bytes("bytes of state and scratch for each "+map[string]string{"row": "row", "col": "column", "[row,row]": "pair of rows", "[col,col]": "pair of columns"}[e], d)
-		}
-	}
-	count("passes over memory", c.Passes)
-	count("arithmetic, in additions", c.Flops)
-	if c.Operators > 0 {
-		count("operators on whole arrays, beside that", c.Operators)
-	}
-	if c.Probes > 0 {
-		count("questions to the model, beside that", c.Probes)
-	}
-	t.print(w, "  ")
-}
-
-func shortNumber(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }

@@ -32,6 +32,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Report what is wrong in rule files."`
 	Fmt     fmtCmd     `cmd:"" help:"Print rule files in canonical form."`
 	Ops     opsCmd     `cmd:"" help:"List the operators of the rule language."`
+	Doc     docCmd     `cmd:"" help:"Print a rule's page, as a paper would."`
 	Explain explainCmd `cmd:"" help:"Say what a rule computes, where, and at what cost."`
 	Trace   traceCmd   `cmd:"" help:"Run a rule on given numbers and print every step."`
 	Run     runCmd     `cmd:"" help:"Train a small real model with a rule."`
@@ -68,7 +69,7 @@ func execute(args []string, c *console) (code int) {
 
 func dispatch(args []string, c *console) error {
 	var commands cli
-	vars := kong.Vars{"tasks": strings.Join(tasks.Names(), ", "), "passes": strings.Join(dumpNames(), ", "), "version": versions()}
+	vars := kong.Vars{"tasks": strings.Join(tasks.Names(), ", "), "passes": strings.Join(dumpNames(true), ", "), "version": versions()}
 	parser, err := kong.New(&commands, kong.Name("optc"), kong.Description(description), kong.Bind(c), vars,
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {

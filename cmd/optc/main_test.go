@@ -92,7 +92,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // for-each-verb exec ARGS runs a command with every verb for VERB and wants an example from each.
 func forEachVerb(ts *testscript.TestScript, neg bool, args []string) {
-	for _, verb := range strings.Fields("build check fmt ops explain trace run bench list version") {
+	for _, verb := range strings.Fields("build check fmt ops doc explain trace run bench list version") {
 		line := strings.Fields(strings.ReplaceAll(strings.Join(args[1:], " "), "VERB", verb))
 		ts.Check(ts.Exec(line[0], line[1:]...))
 		if !strings.Contains(ts.ReadFile("stdout"), "Example:") || !strings.Contains(ts.ReadFile("stdout"), "optc "+verb) {

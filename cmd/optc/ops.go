@@ -30,6 +30,7 @@ var shapes = []struct{ name, doc string }{
 	{"rank", "number of dimensions of the parameter"},
 	{"rows", "its first dimension; 1 for scalars and vectors"},
 	{"cols", "the product of the other dimensions; of a vector its length"},
+	{"numel", "number of elements, rows times columns"},
 }
 
 // groups are the tables of operators, in order.
@@ -40,7 +41,7 @@ var groups = []struct {
 }{
 	{"arithmetic and comparisons", func(o *op.Op) bool { return o.Kind == op.Elementwise && o.Infix != "" }, true},
 	{"functions of elements", func(o *op.Op) bool { return o.Kind == op.Elementwise && o.Infix == "" }, true},
-	{"reductions over the tensor, or `per row`, `per col`, `per group`, `per model`", func(o *op.Op) bool { return o.Kind == op.Reduction || o.Kind == op.Size }, false},
+	{"reductions over the tensor, or `per row`, `per col`, `per group`, `per model`", func(o *op.Op) bool { return o.Kind == op.Reduction }, false},
 	{"order statistics, over the same", func(o *op.Op) bool { return o.Kind == op.Order }, false},
 	{"whole matrices", func(o *op.Op) bool { return o.Kind == op.Array }, false},
 	{"random values, one an element or `per row`, `per col`, `per tensor`, `per group`, `per model`", func(o *op.Op) bool { return o.Kind == op.Draw }, false},
@@ -76,7 +77,31 @@ func (cmd *opsCmd) Run(c *console) error {
 		t.add(s.name+"(x)", s.doc)
 	}
 	t.print(c.out, "  ")
+	fmt.Fprintln(c.out, "\nderived: put in closed form when the rule is compiled")
+	t = table{}
+	for _, d := range op.Derivations {
+		t.add(d.Usage, d.Doc)
+	}
+	t.print(c.out, "  ")
+	fmt.Fprintln(c.out, "\nsets of project and lmo, and penalties of prox that are no sum over single values")
+	t = table{}
+	for _, s := range op.Sets {
+		t.add(setUsage(s), s.Doc)
+	}
+	t.print(c.out, "  ")
 	return nil
+}
+
+// setUsage is how a set is written.
+func setUsage(s op.Set) string {
+	if len(s.Params) == 0 {
+		return s.Name
+	}
+	var params []string
+	for _, p := range s.Params {
+		params = append(params, p.Name)
+	}
+	return s.Name + "(; " + strings.Join(params, ", ") + ")"
 }
 
 func printOps(c *console, asked string) error {
@@ -97,6 +122,20 @@ func printOps(c *console, asked string) error {
 		if asked == s.name || withoutSpaces(asked) == s.name+"(x)" {
 			found++
 			fmt.Fprintf(c.out, "%s(x): %s\n", s.name, s.doc)
+		}
+	}
+	for _, d := range op.Derivations {
+		names = append(names, d.Name)
+		if asked == d.Name {
+			found++
+			fmt.Fprintf(c.out, "%s: %s\n", d.Usage, d.Doc)
+		}
+	}
+	for _, s := range op.Sets {
+		names = append(names, s.Name)
+		if asked == s.Name {
+			found++
+			fmt.Fprintf(c.out, "%s: %s\n", setUsage(s), s.Doc)
 		}
 	}
 	if found > 0 {
@@ -120,9 +159,6 @@ func withoutSpaces(s string) string {
 }
 
 func unknownOp(asked string, names []string) error {
-	if op.IsLater(asked) {
-		return usagef("%s is part of the language, but this version of optc does not build it yet", asked)
-	}
 	for _, fn := range openLibrary().functions() {
 		if fn.Name.Name == asked {
 			return usagef("%s is no operator but a function of the library: %s; optc list shows all", asked, signature(fn))
@@ -173,7 +209,7 @@ func printOp(c *console, o *op.Op) {
 	if o.Flops > 0 {
 		t.add("cost", fmt.Sprintf("%d in units of an addition", o.Flops))
 	}
-	if o.Kind <= op.Size {
+	if o.Kind < op.Size {
 		t.add("vector code", inVectors(o))
 	}
 	if o.LaTeX != "" {
@@ -210,11 +246,12 @@ func inVectors(o *op.Op) string {
 
 var argNames = [...]string{"a", "b", "c"}
 
-// operators are the rows of the table that a rule can ask for: all but the one that makes a number of a mask.
+// operators are the rows of the table that a rule can ask for: all but the one that makes a number of a mask, and the size
+// of a tensor, which stands with the shapes.
 func operators() []*op.Op {
 	var all []*op.Op
 	for i := range op.Table {
-		if o := &op.Table[i]; o.Name != "real" {
+		if o := &op.Table[i]; o.Name != "real" && o.Kind != op.Size {
 			all = append(all, o)
 		}
 	}
@@ -222,12 +259,7 @@ func operators() []*op.Op {
 }
 
 // callName is the name of a call in a rule.
-func callName(o *op.Op) string {
-	if o.Kind == op.Size {
-		return "numel"
-	}
-	return strings.TrimPrefix(o.Name, "reduce_")
-}
+func callName(o *op.Op) string { return strings.TrimPrefix(o.Name, "reduce_") }
 
 // written is how a rule writes the operator.
 func written(o *op.Op) string {

@@ -23,6 +23,7 @@ import (
 type fixed struct {
 	Define map[string]string `short:"D" mapsep:"," placeholder:"OPTION=VALUE" help:"Choose an option of the rule (again for each option)."`
 	Fix    map[string]string `mapsep:"," placeholder:"HYPER=VALUE" help:"Make a hyperparameter a constant (again for each)."`
+	Math   mathFlag          `default:"strict" help:"strict computes what the rule says, bit for bit; fast also rewrites what is equal over the real numbers, if that costs less."`
 }
 
 // ruleArg is the argument and the flags of the verbs that take one rule.
@@ -201,7 +202,7 @@ func (f *fixed) settings(c *console, u *unit, rules []string) ([]compiler.Settin
 	used := map[string]bool{}
 	var known []string
 	for i, name := range rules {
-		sets[i] = compiler.Settings{Options: map[string]string{}, Fix: map[string]float64{}}
+		sets[i] = compiler.Settings{Options: map[string]string{}, Fix: map[string]float64{}, Math: string(f.Math)}
 		for _, o := range u.options(name) {
 			known = append(known, o.Name.Name)
 			if v, ok := f.Define[o.Name.Name]; ok {

@@ -91,10 +91,10 @@ func crossing(stages []ir.Stage) []*ir.Value {
 				read(a, i)
 			}
 		}
+		for _, v := range s.From {
+			read(v, i)
+		}
 		if s.Fold != nil {
-			for _, v := range s.From {
-				read(v, i)
-			}
 			read(s.Fold, i)
 		}
 		if s.Array != nil {

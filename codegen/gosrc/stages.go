@@ -8,6 +8,7 @@ import (
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 var extentNames = map[ir.Extent]string{ir.Const: "Const", ir.Model: "PerModel", ir.Group: "PerGroup", ir.Tensor: "PerTensor",
@@ -46,11 +47,7 @@ func (g *generator) what(s ir.Stage, dt target.DType) jen.Code {
 	case s.Fold != nil:
 		return pointer("Fold", []jen.Code{
 			field("Kind", jen.Qual(elemPath, reduceNames[s.Fold.Op.Reduce])),
-			field("From", jen.Index().Qual(runtimePath, "Slot").ValuesFunc(func(v *jen.Group) {
-				for _, from := range s.From {
-					v.Add(slotFields(g.frames.of(from)))
-				}
-			})),
+			g.from(s),
 			field("To", slotLiteral(g.frames.of(s.Fold)))})
 	case s.Array != nil && s.Array.Op.Kind == op.Order:
 		return pointer("Order", g.order(s))
@@ -67,6 +64,15 @@ func (g *generator) what(s ir.Stage, dt target.DType) jen.Code {
 	}
 	name := map[ir.Extent]string{ir.Model: "Model", ir.Group: "Group", ir.Tensor: "Tensor"}[s.Extent]
 	return field(name, jen.Id(g.stepValues(s)))
+}
+
+// from are the slots of the step values that a stage combines.
+func (g *generator) from(s ir.Stage) jen.Code {
+	return field("From", jen.Index().Qual(runtimePath, "Slot").ValuesFunc(func(v *jen.Group) {
+		for _, from := range s.From {
+			v.Add(slotFields(g.frames.of(from)))
+		}
+	}))
 }
 
 // cond is a condition's slot as a field, or nothing.
@@ -131,9 +137,16 @@ func (g *generator) order(s ir.Stage) []jen.Code {
 			in[class] = s.In[class][0]
 		}
 	}
-	fields := []jen.Code{field("Of", jen.Qual(runtimePath, extentNames[v.Args[0].Extent])), field("Per", jen.Qual(runtimePath, extentNames[v.Per])), field("In", places(in)), field("K", slotLiteral(g.frames.of(v.Args[1])))}
+	of := field("In", places(in))
+	if s.From != nil {
+		of = g.from(s)
+	}
+	fields := []jen.Code{field("Of", jen.Qual(runtimePath, extentNames[v.Args[0].Extent])), field("Per", jen.Qual(runtimePath, extentNames[v.Per])), of, field("K", slotLiteral(g.frames.of(v.Args[1])))}
 	if v.Mask {
 		fields = append(fields, field("Top", jen.True()))
+	}
+	if v.Op.Stat == elem.StatThreshold {
+		fields = append(fields, field("Stat", jen.Qual(elemPath, "StatThreshold")))
 	}
 	if v.Extent.IsArray() {
 		fields = append(fields, field("Out", placeLiteral(s.Out)))

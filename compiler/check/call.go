@@ -29,9 +29,8 @@ func (c *checker) call(f *frame, e *lang.Call) *ir.Value {
 		return c.invoke(f, e, &callee{decl: d, bound: map[string]*bound{}}, "")
 	}
 	switch {
-	case op.IsLater(name):
-		c.later(f, e.Fn.Span, name)
-		return nil
+	case op.IsDerivation(name):
+		return c.derivation(f, e)
 	case name == "named":
 		return c.named(f, e)
 	case name == "push":
@@ -182,8 +181,8 @@ func (c *checker) operator(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 		args[1], args[2] = c.toReal(args[1]), c.toReal(args[2])
 	}
 	if e.Prime {
-		v := c.pool.Var(args[0], c.newDeriv(f, e.Span))
-		return c.pool.Deriv(c.pool.Apply(o, append([]*ir.Value{v}, args[1:]...)...), v)
+		v := c.pool.Var(args[0], c.newDeriv(f, e))
+		return c.pool.Derived(ir.Gradient, c.guardNow(f), c.pool.Apply(o, append([]*ir.Value{v}, args[1:]...)...), v)
 	}
 	if o.Name == "pow" {
 		return c.power(args[0], args[1])
@@ -207,10 +206,16 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what + "s"
 }
 
-// newDeriv numbers the variable of a derivative.
-func (c *checker) newDeriv(f *frame, at lang.Span) int {
-	c.derivs = append(c.derivs, site{at, f.decl.file})
+// newDeriv numbers the variable of a derivation.
+func (c *checker) newDeriv(f *frame, e *lang.Call) int {
+	c.derivs = append(c.derivs, derivSite{site{e.Span, f.decl.file}, lang.FormatExpr(e)})
 	return len(c.derivs) - 1
+}
+
+// derivSite is where something is derived, and the call as it is written.
+type derivSite struct {
+	site
+	call string
 }
 
 // minMax reduces one variable and folds three or more from the left.
@@ -229,24 +234,20 @@ func (c *checker) minMax(f *frame, e *lang.Call, o *op.Op) *ir.Value {
 	}
 	v := args[0]
 	if e.Prime {
-		v = c.pool.Var(v, c.newDeriv(f, e.Span))
+		v = c.pool.Var(v, c.newDeriv(f, e))
 	}
 	y := v
 	for _, a := range args[1:] {
 		y = c.pool.Apply(o, y, a)
 	}
 	if e.Prime {
-		return c.pool.Deriv(y, v)
+		return c.pool.Derived(ir.Gradient, c.guardNow(f), y, v)
 	}
 	return y
 }
 
 // reduction builds a reduction, or what its row says it expands to.
 func (c *checker) reduction(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.Value {
-	if e.Prime {
-		c.later(f, e.Fn.Span, "the derivative of a reduction")
-		return nil
-	}
 	if !c.noParams(f, e) {
 		return nil
 	}
@@ -254,14 +255,30 @@ func (c *checker) reduction(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) 
 	if !ok {
 		return nil
 	}
-	if o.Expand == "" {
-		return c.pool.Reduce(o, args[0], per, c.guard)
+	return c.primed(f, e, args, func() *ir.Value {
+		if o.Expand == "" {
+			return c.pool.Reduce(o, args[0], per, c.guard)
+		}
+		v := c.pool.Expand(o.Expand, per, c.guard, args...)
+		if v.Label == "" {
+			v.Label = o.Name
+		}
+		return v
+	})
+}
+
+// primed is what build makes of args, or with a prime its derivative in the first.
+func (c *checker) primed(f *frame, e *lang.Call, args []*ir.Value, build func() *ir.Value) *ir.Value {
+	if !e.Prime {
+		return build()
 	}
-	v := c.pool.Expand(o.Expand, per, c.guard, args...)
-	if v.Label == "" {
-		v.Label = o.Name
+	if args[0].Mask {
+		c.errorf(f, e.Fn.Span, "", "%s of a mask has no derivative", e.Fn.Name)
+		return nil
 	}
-	return v
+	v := c.pool.Var(c.toReal(args[0]), c.newDeriv(f, e))
+	args[0] = v
+	return c.pool.Derived(ir.Gradient, c.guardNow(f), c.toReal(build()), v)
 }
 
 // reductionPer is what a reduction or order statistic runs over.
@@ -284,9 +301,6 @@ func (c *checker) reductionPer(f *frame, e *lang.Call) (ir.Extent, bool) {
 func (c *checker) array(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.Value {
 	per := ir.Const
 	switch {
-	case e.Prime:
-		c.later(f, e.Fn.Span, "the derivative of "+o.Name)
-		return nil
 	case o.Kind == op.Order:
 		var ok bool
 		if per, ok = c.reductionPer(f, e); !ok {
@@ -300,14 +314,16 @@ func (c *checker) array(f *frame, e *lang.Call, o *op.Op, args []*ir.Value) *ir.
 		return nil
 	}
 	args = append(args, params...)
-	if o.Expand != "" {
+	return c.primed(f, e, args, func() *ir.Value {
+		if o.Expand == "" {
+			return c.pool.Array(o, per, c.guardNow(f), args...)
+		}
 		v := c.pool.Expand(o.Expand, per, c.guardNow(f), args...)
 		if v.Label == "" {
 			v.Label = o.Name
 		}
 		return v
-	}
-	return c.pool.Array(o, per, c.guardNow(f), args...)
+	})
 }
 
 // params are an operator's parameters after the semicolon, by position or by name.
@@ -442,7 +458,7 @@ func (c *checker) enter(f *frame, to *callee, at lang.Span) (*frame, bool) {
 		return nil, false
 	}
 	c.active = append(c.active, activeCall{key, to.text(false)})
-	n := &frame{decl: d, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
+	n := &frame{decl: d, called: to.called, names: map[string]*binding{}, calls: map[string]int{}, states: map[string]int{},
 		given: map[string]*bound{}, caller: f, depth: f.depth + 1, site: at, path: f.path, guards: c.guards, branches: c.branches}
 	if f.caller != nil {
 		f.calls[name]++
@@ -509,7 +525,7 @@ func (c *checker) inlineFn(f *frame, to *callee, args []*ir.Value, e *lang.Call)
 	defer c.leave()
 	var variable *ir.Value
 	if e.Prime {
-		variable = c.pool.Var(c.toReal(args[0]), c.newDeriv(f, e.Span))
+		variable = c.pool.Var(c.toReal(args[0]), c.newDeriv(f, e))
 		args[0] = variable
 	}
 	for i, id := range fn.Vars {
@@ -530,7 +546,7 @@ func (c *checker) inlineFn(f *frame, to *callee, args []*ir.Value, e *lang.Call)
 	if variable == nil || n.result == nil {
 		return n.result
 	}
-	return c.pool.Deriv(c.toReal(n.result), variable)
+	return c.pool.Derived(ir.Gradient, c.guardNow(f), c.toReal(n.result), variable)
 }
 
 func (c *checker) bindParams(f, n *frame, to *callee, e *lang.Call) bool {
@@ -581,7 +597,9 @@ func (c *checker) inlineRule(f *frame, to *callee, x, g *ir.Value, option string
 	n.elemVariable("g", g, c, at)
 	n.names["loss"] = &binding{value: c.pool.Input("loss"), variable: -1, assignWhat: "is an input of the step"}
 	n.names["t"] = &binding{variable: -1, assignWhat: "counts the steps"}
+	c.track(n, to.decl.rule.Body)
 	c.block(n, to.decl.rule.Body, false)
+	c.keepSlopes(n)
 	c.unused(n)
 	return n.names["x"].value
 }
@@ -617,7 +635,7 @@ func (c *checker) unused(n *frame) {
 		if hint == "" && len(known) > 0 {
 			hint = "it has " + strings.Join(known, ", ")
 		}
-		c.report(b.file, b.where, hint, "rule %s has no hyperparameter or option %s", n.decl.rule.Name.Name, name)
+		c.report(b.file, b.where, hint, "rule %s has no hyperparameter or option %s", calledName(b.to, n.decl), name)
 	}
 }
 

@@ -38,7 +38,7 @@ func (c *checker) calleeOf(f *frame, e lang.Expr) *callee {
 
 // withArgs binds arguments after the semicolon. With partial, constants given to a rule become defaults.
 func (c *checker) withArgs(f *frame, to *callee, params []lang.Arg, partial bool) *callee {
-	out := &callee{decl: to.decl, bound: map[string]*bound{}}
+	out := &callee{decl: to.decl, called: to.called, bound: map[string]*bound{}}
 	for n, b := range to.bound {
 		out.bound[n] = b
 	}
@@ -72,6 +72,7 @@ func (c *checker) withArgs(f *frame, to *callee, params []lang.Arg, partial bool
 		}
 		b := c.argument(f, a.Value)
 		b.preset = partial && b.value != nil && b.value.Kind == ir.Number && c.hasHyper(to.decl, name)
+		b.to = to.decl.name().Name
 		out.bound[name] = b
 	}
 	return out
@@ -145,6 +146,7 @@ func (c *checker) chase(f *frame, to *callee) *callee {
 			}
 			next.bound[n] = b
 		}
+		next.called = orElse(to.called, r.Name.Name)
 		to = next
 	}
 	return to

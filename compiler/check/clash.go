@@ -23,7 +23,7 @@ func (c *checker) clashes() {
 			continue
 		}
 		args, params := v.Args[:v.Op.Args], v.Args[v.Op.Args:v.Op.Args+len(v.Op.Params)]
-		if i := slices.IndexFunc(args, step); i >= 0 {
+		if i := slices.IndexFunc(args, step); i >= 0 && !overTensors(v) {
 			c.report(at.file, at.where, forms(v), "%s works on arrays, and this is %s", opName(v), one(args[i].Extent))
 			return
 		}
@@ -37,6 +37,11 @@ func (c *checker) clashes() {
 			return
 		}
 	}
+}
+
+// overTensors reports whether v is an order statistic of a value a tensor, over several tensors.
+func overTensors(v *ir.Value) bool {
+	return v.Op.Kind == op.Order && !v.Mask && v.Args[0].Extent == ir.Tensor && v.Per < ir.Tensor
 }
 
 // one is a value of an extent, in words.
@@ -163,7 +168,7 @@ const onlyThese = "only `@`, `'`, diag, outer and reductions lead from one exten
 
 func clashHint(v *ir.Value) string {
 	switch v.Kind {
-	case ir.Deriv:
+	case ir.Derived:
 		return ""
 	case ir.Array:
 		return forms(v)
@@ -182,10 +187,6 @@ func clashText(b *blamer, v *ir.Value) string {
 		return fmt.Sprintf("a value per %s has no %s per %s", have, v.Op.Name, v.Per)
 	case v.Kind == ir.Array:
 		return fmt.Sprintf("%s does not take values per %s", opName(v), have)
-	}
-	if v.Kind == ir.Deriv {
-		return fmt.Sprintf("a derivative in a value per %s of one per %s needs a whole-array operator, which this version of optc does not derive yet",
-			b.of[v.Args[1].ID], b.of[v.Args[0].ID])
 	}
 	return fmt.Sprintf("values per %s do not go together", have)
 }

@@ -103,7 +103,7 @@ func (c *checker) hoist(own *frame, s *lang.Hyper, h ir.HyperDecl, name string) 
 		caller := f.caller
 		if caller.declared[name] {
 			if f.option == "" || caller.declared[f.option+"_"+name] {
-				c.errorf(caller, f.site, fmt.Sprintf("pass it: `%s = %s`", name, name), "hyperparameter %s of %s clashes with the caller's own %s", name, f.decl.name().Name, name)
+				c.errorf(caller, f.site, fmt.Sprintf("pass it: `%s = %s`", name, name), "hyperparameter %s of %s clashes with the caller's own %s", name, calledName(f.called, f.decl), name)
 				return nil
 			}
 			name = f.option + "_" + name

@@ -15,6 +15,7 @@ import (
 type Settings struct {
 	Options map[string]string  // option = value, as after -D
 	Fix     map[string]float64 // hyperparameters made constants
+	Math    string             // what rewrites may change: strict (or nothing) keeps every bit, fast is true of real numbers
 }
 
 // Rule elaborates one rule that the root file sees. The program is nil when there are errors.
@@ -36,6 +37,7 @@ func Rule(u *Unit, name string, set Settings) (prog *ir.Program, diags lang.Diag
 	c.top(d, set)
 	if !c.diags.HasErrors() {
 		prog = c.resolve()
+		c.lintPowers()
 	}
 	if c.diags.HasErrors() {
 		prog = nil
@@ -69,10 +71,11 @@ type checker struct {
 	active     []activeCall      // calls being inlined, for cycles
 	steps      int
 	open       int               // expressions within one another; bounds the stack
-	derivs     []site            // where each derivative is asked for
+	derivs     []derivSite       // where each derivation is asked for
 	labelled   map[*ir.Value]int // the depth of the body that named a value
 	conditions []condition       // of every `when` that is decided after compilation
 	shapes     []shapeCall
+	powers     []powerSite
 	guards     int                // how many of those decided at run time stand around what is being elaborated
 	branches   int                // how many of any kind
 	guard      *ir.Value          // their conjunction, nil for none
@@ -130,8 +133,10 @@ type frame struct {
 	returned bool
 	depth    int
 	states   map[string]int // the states that the body declares, by name
-	site     lang.Span      // of the call, in the caller's file
-	guards   int            // around the call
+	tracked  map[string]*tracked
+	site     lang.Span // of the call, in the caller's file
+	called   string    // as in callee
+	guards   int       // around the call
 	branches int
 	loops    int       // around the statement being elaborated
 	initial  bool      // a state's first value is being elaborated
@@ -154,9 +159,18 @@ type binding struct {
 
 // callee is a fn or rule at compile time, with the arguments bound to it so far.
 type callee struct {
-	decl  decl
-	bound map[string]*bound
-	order []string
+	decl   decl
+	called string // what the text calls it, where that is another name for the rule
+	bound  map[string]*bound
+	order  []string
+}
+
+// calledName is what the text calls a rule or fn, with its declared name after it if that is another.
+func calledName(called string, d decl) string {
+	if name := d.name().Name; called == "" || called == name {
+		return name
+	}
+	return called + " (" + d.name().Name + ")"
 }
 
 // bound is an argument after the semicolon.
@@ -167,7 +181,8 @@ type bound struct {
 	where  lang.Span
 	file   string
 	used   bool
-	preset bool // of `rule a = b(; ...)`: a hyper's new default
+	preset bool   // of `rule a = b(; ...)`: a hyper's new default
+	to     string // what the text calls the rule or fn that it is given to
 }
 
 var tooMuch = new(int)
@@ -214,6 +229,7 @@ func (c *checker) settings(f *frame, target *callee, set Settings) {
 			c.report(b.file, b.where, "", "%s is fixed by rule %s", name, f.decl.rule.Name.Name)
 			return
 		}
+		b.to = f.decl.rule.Name.Name
 		target.bound[name] = b
 	}
 	for _, name := range sortedKeys(set.Options) {
@@ -333,10 +349,6 @@ func (f *frame) misdeclared(id lang.Ident) {
 	if f.names[id.Name] == nil {
 		f.names[id.Name] = &binding{variable: -1, bad: true}
 	}
-}
-
-func (c *checker) later(f *frame, at lang.Span, what string) {
-	c.errorf(f, at, "", "%s is part of the language, but this version of optc does not build it yet", what)
 }
 
 func (c *checker) step(f *frame, at lang.Span) {

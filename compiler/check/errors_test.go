@@ -130,6 +130,7 @@ func unitCases() []unitCase {
 		{"fix outside", root(wrapper), "sgd", fix("lr", 2), `lr = 2 is outside \(0, 1\]`},
 		{"fix NaN", root(wrapper), "sgd", fix("lr", nan()), `lr = .* is outside \(0, 1\]`},
 		{"fix unknown", root(wrapper), "sgd", fix("rate", 2), "rule sgd has no hyperparameter or option rate"},
+		{"fix unknown by an alias", root(wrapper), "fixed", fix("rate", 2), `rule fixed \(sgd\) has no hyperparameter or option rate`},
 		{"fix hoisted", root(wrapper), "wrap", fix("lr", 0.5), ""},
 		{"fix hoisted outside", root(wrapper), "wrap", fix("lr", 3), `lr = 3 is outside \(0, 1\]`},
 		{"exploding", root(doubling(60)), "r", check.Settings{}, "the rule expands to more than 100000 values"},

@@ -18,7 +18,7 @@ var shapeOf = map[string]bool{"rank": true, "rows": true, "cols": true}
 
 func isOperator(name string) bool {
 	o, ok := op.Lookup(name)
-	return ok && o.Callable() || op.IsLater(name)
+	return ok && o.Callable() || op.IsDerivation(name)
 }
 
 // real elaborates an expression that must be a real; a mask becomes 0 or 1.
@@ -116,7 +116,7 @@ func (c *checker) name(f *frame, e *lang.Name) *ir.Value {
 			c.errorf(f, e.Span, "name one of its elements, as in `"+e.Name+"[0]`", "%s is an array, not a value", e.Name)
 			return nil
 		}
-		return b.value
+		return c.read(f, e.Name)
 	}
 	switch e.Name {
 	case "pi":
@@ -214,6 +214,7 @@ func (c *checker) binary(f *frame, e *lang.Binary) *ir.Value {
 	}
 	switch {
 	case o.Name == "pow":
+		c.powers = append(c.powers, powerSite{e, a, b, f.decl})
 		return c.power(a, b)
 	case o.Kind == op.Array:
 		return c.pool.Array(o, ir.Const, c.guardNow(f), a, b)

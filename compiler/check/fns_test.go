@@ -17,6 +17,7 @@ fn lerp(a, b, w) = a + w*(b - a)
 fn idle(u) {
   state s = u
   state k = u
+  let w = 2*u
   s <- 0.9*s + 0.1*u
   return u + k
 }
@@ -27,7 +28,7 @@ fn wrong(u; beta) = gamma*u + lepr(u, u, beta)
 		t.Fatal(diags)
 	}
 	got := Fns(u)
-	if len(got) != 3 || !strings.Contains(got.Error(), "a.opt:9:9: warning: state s is never read") || !strings.Contains(got.Error(), "nothing is named gamma here") || !strings.Contains(got.Error(), "there is no function lepr; did you mean `lerp`?") {
+	if len(got) != 4 || !strings.Contains(got.Error(), "a.opt:11:7: warning: let w is never read") || !strings.Contains(got.Error(), "a.opt:9:9: warning: state s is never read") || !strings.Contains(got.Error(), "nothing is named gamma here") || !strings.Contains(got.Error(), "there is no function lepr; did you mean `lerp`?") {
 		t.Errorf("have %v", got)
 	}
 }

@@ -1,6 +1,10 @@
 package check
 
 import (
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -23,6 +27,8 @@ func (c *checker) lint(file string, body []lang.Stmt) {
 		case *lang.Bind:
 			if n.State {
 				unread(n.Name, "state %s is never read")
+			} else {
+				unread(n.Name, "let %s is never read")
 			}
 		}
 	})
@@ -59,4 +65,56 @@ func (c *checker) lintRule(d decl) {
 	if !updates {
 		c.warnf(d.file, d.rule.Name.Span, "rule %s never updates x", d.rule.Name.Name)
 	}
+}
+
+// powerSite is a power as it is written.
+type powerSite struct {
+	expr     *lang.Binary
+	base, to *ir.Value
+	decl     decl
+}
+
+// lintPowers warns, once extents are known, of a whole power of a square matrix: on paper that is a matrix product. A
+// reduction of one, as of the squares in a norm, is what it seems.
+func (c *checker) lintPowers() {
+	warned := map[*lang.Binary]bool{}
+	for _, s := range c.powers {
+		square := s.base.Extent == ir.RowRow || s.base.Extent == ir.ColCol
+		whole := s.to.Kind == ir.Number && s.to.Num >= 2 && s.to.Num == float64(int(s.to.Num))
+		if !square || !whole || warned[s.expr] || slices.Contains(reducedIn(s.decl), s.expr) {
+			continue
+		}
+		warned[s.expr] = true
+		base := lang.FormatExpr(s.expr.X)
+		switch s.expr.X.(type) {
+		case *lang.Binary, *lang.Unary:
+			base = "(" + base + ")"
+		}
+		c.warnf(s.decl.file, s.expr.Span, "`%s` is the power of each element of a square matrix; `%s@%s` is the matrix product, and `%s*%s` says that elements are meant",
+			lang.FormatExpr(s.expr), base, base, base, base)
+	}
+}
+
+// reducedIn are the operations in a body that stand as the argument of a reduction.
+func reducedIn(d decl) (out []*lang.Binary) {
+	var body any
+	if d.rule != nil {
+		body = d.rule.Body
+	} else {
+		body = d.fn
+	}
+	lang.Inspect(body, func(n any) {
+		call, ok := n.(*lang.Call)
+		if !ok || len(call.Args) != 1 {
+			return
+		}
+		o, ok := op.Lookup(call.Fn.Name)
+		if !ok || o.Kind != op.Reduction && call.Fn.Name != "max" && call.Fn.Name != "min" {
+			return
+		}
+		if b, ok := call.Args[0].(*lang.Binary); ok {
+			out = append(out, b)
+		}
+	})
+	return out
 }

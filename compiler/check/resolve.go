@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 
+	"github.com/optc-lang/optc/compiler/derive"
 	"github.com/optc-lang/optc/compiler/ir"
 )
 
@@ -57,7 +58,9 @@ func (c *checker) resolve() *ir.Program {
 		c.prog.Eval = c.eval.value
 	}
 	p := c.prog.Resolve(states, vars)
-	c.checkDerivatives(p)
+	if len(c.derivs) > 0 {
+		p = c.derive(p)
+	}
 	if p.Eval != nil {
 		p.Eval = c.evalAfter(p)
 	}
@@ -69,29 +72,24 @@ func (c *checker) resolve() *ir.Program {
 	return p
 }
 
-// checkDerivatives refuses what the differentiation of elementwise functions does not cover.
-func (c *checker) checkDerivatives(p *ir.Program) {
-	for _, d := range ir.Reachable(append(p.Roots(), p.Eval)...) {
-		if d.Kind != ir.Deriv {
-			continue
-		}
-		y, v := d.Args[0], d.Args[1]
-		site := c.derivs[v.Index]
-		if !v.Extent.Holds(y.Extent) {
-			c.report(site.file, site.where, "", "a derivative in a value per %s of one per %s needs a reduction, which this version of optc does not derive yet", v.Extent, y.Extent)
-			continue
-		}
-		depends := map[*ir.Value]bool{v: true}
-		for _, n := range ir.Reachable(y) {
-			for _, a := range n.Args {
-				depends[n] = depends[n] || depends[a] && n != v
-			}
-			if depends[n] && (n.Kind == ir.Reduce || n.Kind == ir.Spread || n.Kind == ir.Array || n.Kind == ir.Probe) {
-				c.report(site.file, site.where, "", "the derivative of a reduction or of a whole-array operator is part of the language, but this version of optc does not build it yet")
-				break
-			}
+// derive puts in closed form what the rule asks to be derived, and reports what cannot be.
+func (c *checker) derive(p *ir.Program) *ir.Program {
+	p, failures := derive.Program(p)
+	for _, w := range failures {
+		site := c.derivs[w.Var]
+		if w.Warning {
+			c.warnf(site.file, site.where, "%s", w.Message)
+		} else {
+			c.report(site.file, site.where, w.Hint, "%s", w.Message)
 		}
 	}
+	for i := range p.Derivations {
+		p.Derivations[i].Call = c.derivs[p.Derivations[i].Var].call
+	}
+	if len(p.Pool.Values) > maxValues {
+		c.report(c.derivs[0].file, c.derivs[0].where, "derive less in one rule", "the rule expands to more than %d values", maxValues)
+	}
+	return p
 }
 
 // evalAfter restates the point of evaluation in what is kept after a step: x and the states.

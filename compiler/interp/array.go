@@ -12,8 +12,22 @@ func (m *Machine[T]) arrayStep(v *ir.Value, u unit) float64 {
 	if v.Op.Kind != op.Order {
 		return float64(m.call(v, u.tensor, 1, 1)[0])
 	}
+	if !v.Args[0].Extent.IsArray() {
+		return elem.Statistic(v.Op.Stat, [][]float64{m.ofTensors(v, u)}, m.step(v.Args[1], u))
+	}
 	parts, _ := m.parts(v, u)
-	return float64(elem.Kth(parts, elem.Rank(m.step(v.Args[1], u)), nil))
+	return elem.Statistic(v.Op.Stat, parts, m.step(v.Args[1], u))
+}
+
+// ofTensors are the values, one a tensor, that an order statistic for a unit runs over.
+func (m *Machine[T]) ofTensors(v *ir.Value, u unit) (values []float64) {
+	for i, t := range m.tensors {
+		of := m.unitOf(ir.Tensor, i)
+		if g := v.Guard(); (v.Per != ir.Group || t.Group == u.group) && (g == nil || m.step(g, of) != 0) {
+			values = append(values, m.step(v.Args[0], of))
+		}
+	}
+	return values
 }
 
 // parts are the arrays that an order statistic for a unit runs over, and of which tensors they are.
@@ -39,24 +53,24 @@ func (m *Machine[T]) arrayArray(v *ir.Value, i int) []T {
 	return m.call(v, i, rows, cols)
 }
 
-// order is topk, or kth per row or column.
+// order is topk, or another order statistic per row or column.
 func (m *Machine[T]) order(v *ir.Value, i int) []T {
 	shape := m.tensors[i].Shape
 	u := m.unitOf(ir.Tensor, i)
 	out := make([]T, count(v.Extent, shape))
-	k := elem.Rank(m.step(v.Args[1], u))
+	k := m.step(v.Args[1], u)
 	switch {
 	case v.Per.IsArray():
 		from := v.Args[0].Extent
 		rows, cols := Dims(from, shape)
 		var lines elem.Lines[T]
 		if v.Mask {
-			lines.TopK(out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, k)
+			lines.TopK(out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, elem.Rank(k))
 		} else {
-			lines.Kth(out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, k)
+			lines.Statistic(v.Op.Stat, out, v.Per == from.FirstAxis(), m.array(v.Args[0], i), rows, cols, k)
 		}
 	default:
-		m.topk(v, u, k, out)
+		m.topk(v, u, elem.Rank(k), out)
 	}
 	return out
 }

@@ -99,39 +99,39 @@ func (e Extent) has(line Extent) bool { return e.FirstAxis() == line || e == Col
 // axes are the extents as lists of axes.
 var axes = map[Extent]string{Row: "row", Col: "col", Elem: "row,col", RowRow: "row,row", ColCol: "col,col", ColRow: "col,row"}
 
-// arrayExtent is the extent of a whole-array operator's result: that of the first form of its row that the arguments
-// fit. While some argument is not an array it is Const, a lower bound; Clash when none fits.
-func arrayExtent(o *op.Op, args []Extent) Extent {
+// ArrayForm tells which form of a whole-array operator's row its arguments fit, and the extent of its result. While some
+// argument is not an array that is Const, a lower bound; Clash when no form fits.
+func ArrayForm(o *op.Op, args []Extent) (form int, result Extent) {
 	for _, e := range args {
 		if e == Clash {
-			return Clash
+			return 0, Clash
 		}
 		if !e.IsArray() {
-			return Const
+			return 0, Const
 		}
 	}
-	for _, form := range strings.Split(o.Shape, " | ") {
+	for i, form := range strings.Split(o.Shape, " | ") {
 		in, out, _ := strings.Cut(form, " -> ")
 		bound := map[string]string{}
 		if !bind(strings.Fields(in), args, bound) {
 			continue
 		}
 		if out == "tensor" {
-			return Tensor
+			return i, Tensor
 		}
 		names := strings.Split(out, ",")
-		for i, n := range names {
+		for k, n := range names {
 			if bound[n] != "" {
-				names[i] = bound[n]
+				names[k] = bound[n]
 			}
 		}
 		for e, text := range axes {
 			if text == strings.Join(names, ",") {
-				return e
+				return i, e
 			}
 		}
 	}
-	return Clash
+	return 0, Clash
 }
 
 // bind gives the letters of a form the axes of the arguments.

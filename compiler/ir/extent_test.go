@@ -115,6 +115,11 @@ var arrayForms = map[string]map[string]string{
 	"inv_root":      squares,
 	"orthogonalize": matrices,
 	"svd_shrink":    matrices,
+	"polar":         matrices,
+	"tril":          squares,
+	"inv_root_vjp":  {"[row,row] [row,row]": "[row,row]", "[col,col] [col,col]": "[col,col]"},
+
+	"orthogonalize_vjp": alike, "orthogonalize_jvp": alike, "svd_shrink_vjp": alike, "polar_vjp": alike,
 	"solve": {"[row,row] elem": "elem", "[row,row] [row,row]": "[row,row]", "[col,col] [col,row]": "[col,row]", "[col,col] [col,col]": "[col,col]",
 		"[row,row] row": "row", "[col,col] col": "col"},
 }
@@ -122,6 +127,8 @@ var arrayForms = map[string]map[string]string{
 var squares = map[string]string{"[row,row]": "[row,row]", "[col,col]": "[col,col]"}
 
 var matrices = map[string]string{"elem": "elem", "[col,row]": "[col,row]", "[row,row]": "[row,row]", "[col,col]": "[col,col]"}
+
+var alike = map[string]string{"elem elem": "elem", "[col,row] [col,row]": "[col,row]", "[row,row] [row,row]": "[row,row]", "[col,col] [col,col]": "[col,col]"}
 
 func TestArrayExtent(t *testing.T) {
 	arrays := everyExtent[Row:Clash]
@@ -147,7 +154,7 @@ func TestArrayExtent(t *testing.T) {
 			} else {
 				found++
 			}
-			if got := arrayExtent(o, args); got.String() != text {
+			if _, got := ArrayForm(o, args); got.String() != text {
 				t.Errorf("%s of %v is %s, want %s", o.Name, names, got, text)
 			}
 		}
@@ -168,11 +175,11 @@ func TestArrayExtent(t *testing.T) {
 			args[k] = RowRow
 		}
 		args[o.Args-1] = Tensor
-		if got := arrayExtent(o, args); got != Const {
+		if _, got := ArrayForm(o, args); got != Const {
 			t.Errorf("%s of what is no array yet is %s", o.Name, got)
 		}
 		args[o.Args-1] = Clash
-		if got := arrayExtent(o, args); got != Clash {
+		if _, got := ArrayForm(o, args); got != Clash {
 			t.Errorf("%s of a clash is %s", o.Name, got)
 		}
 	}

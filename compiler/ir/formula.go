@@ -18,7 +18,7 @@ func ParseFormula(text string) Formula {
 	if f, ok := formulas.Load(text); ok {
 		return f.(Formula)
 	}
-	file, diags := lang.Parse("formula", []byte("fn f(a, b, c, y) = "+text+"\n"))
+	file, diags := lang.Parse("formula", []byte("fn f(a, b, c, d, y) = "+text+"\n"))
 	if len(diags) > 0 {
 		panic(fmt.Sprintf("ir: formula %q: %v", text, diags))
 	}
@@ -39,7 +39,12 @@ func (p *Pool) Expand(text string, per Extent, guard *Value, args ...*Value) *Va
 
 // Build builds a formula with the given meaning of its names.
 func (p *Pool) Build(f Formula, names map[string]*Value) *Value {
-	return builder{p, Tensor, nil, names}.expr(f.Expr)
+	return p.BuildPer(f, Tensor, nil, names)
+}
+
+// BuildPer is Build with reductions per the given extent and under a guard, which may be nil.
+func (p *Pool) BuildPer(f Formula, per Extent, guard *Value, names map[string]*Value) *Value {
+	return builder{p, per, guard, names}.expr(f.Expr)
 }
 
 type builder struct {
@@ -66,7 +71,12 @@ func (b builder) expr(e lang.Expr) *Value {
 		return b.pool.Apply(o, b.expr(e.X))
 	case *lang.Binary:
 		o, _ := op.Infix(e.Op, 2)
+		if o.Kind == op.Array {
+			return b.pool.Array(o, Const, b.guard, b.expr(e.X), b.expr(e.Y))
+		}
 		return b.pool.Apply(o, b.expr(e.X), b.expr(e.Y))
+	case *lang.Transpose:
+		return b.pool.Array(op.Must("transpose"), Const, b.guard, b.expr(e.X))
 	case *lang.Call:
 		return b.call(e)
 	}
@@ -74,18 +84,25 @@ func (b builder) expr(e lang.Expr) *Value {
 }
 
 func (b builder) call(e *lang.Call) *Value {
-	args := make([]*Value, len(e.Args))
-	for i, a := range e.Args {
-		args[i] = b.expr(a)
-	}
 	o := op.Must(e.Fn.Name)
+	var args []*Value
+	for _, a := range e.Args {
+		args = append(args, b.expr(a))
+	}
+	for _, a := range e.Params {
+		args = append(args, b.expr(a.Value))
+	}
 	switch {
 	case o.Kind == op.Size:
 		return b.pool.Size(args[0], b.per, b.guard)
 	case o.Kind == op.Reduction && o.Expand == "":
 		return b.pool.Reduce(o, args[0], b.per, b.guard)
+	case o.Expand != "" && o.Kind != op.Elementwise:
+		return b.pool.Expand(o.Expand, b.per, b.guard, args...)
 	case o.Kind == op.Order:
 		return b.pool.Array(o, b.per, b.guard, args...)
+	case o.Kind == op.Array:
+		return b.pool.Array(o, Const, b.guard, args...)
 	}
 	return b.pool.Apply(o, args...)
 }

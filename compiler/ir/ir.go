@@ -20,23 +20,32 @@ type Kind uint8
 
 // The kinds of values.
 const (
-	Number Kind = iota // Num
-	Input              // Name: one of Inputs
-	Hyper              // Index into Program.Hypers
-	Load               // the state Index as the step found it
-	Apply              // Op of Args
-	Reduce             // Op over the values of Args[0], Per
-	Size               // how many values a Reduce of Args[0] Per would run over; without Args, of extent Of
-	Hold               // Args[0] as the variable Index holds it, at the variable's extent (until extents are resolved)
-	Spread             // Args[0] repeated at a finer extent, rounded to the element type
-	Var                // Args[0] as the variable of a derivative
-	Deriv              // the derivative of Args[0] in the Var Args[1]
-	Array              // Op of whole arrays: Op.Args arrays, then its parameters, then perhaps a guard; order statistics are Per
-	Probe              // Name (grad, loss, hvp) of the model at Args[0] (hvp: along Args[1]), then perhaps a guard
-	Draw               // the random value Name (normal, uniform, rademacher) of call site Index, Per
-	Given              // the further input Index of the step
-	Named              // whether the tensor's name matches the pattern Name
+	Number  Kind = iota // Num
+	Input               // Name: one of Inputs
+	Hyper               // Index into Program.Hypers
+	Load                // the state Index as the step found it
+	Apply               // Op of Args
+	Reduce              // Op over the values of Args[0], Per
+	Size                // how many values a Reduce of Args[0] Per would run over; without Args, of extent Of
+	Hold                // Args[0] as the variable Index holds it, at the variable's extent (until extents are resolved)
+	Spread              // Args[0] repeated at a finer extent, rounded to the element type
+	Var                 // Args[0] as a variable that a derivation is taken in; Index tells whose
+	Derived             // what the compiler derives, by Name: see the constants below. Package derive puts it in closed form
+	Array               // Op of whole arrays: Op.Args arrays, then its parameters, then perhaps a guard; order statistics are Per
+	Probe               // Name (grad, loss, hvp) of the model at Args[0] (hvp: along Args[1]), then perhaps a guard
+	Draw                // the random value Name (normal, uniform, rademacher) of call site Index, Per
+	Given               // the further input Index of the step
+	Named               // whether the tensor's name matches the pattern Name
 	numKinds
+)
+
+// What a Derived value is, with its operands.
+const (
+	Gradient  = "gradient"  // of the sum of Args[0] in the Var Args[1]; perhaps a guard
+	Prox      = "prox"      // argmin over the Var Args[1] of Args[2]*Args[0] + (u - v)^2/2, v being what the Var stands for
+	Mirror    = "mirror"    // the u with P'(u) = P'(x) - Args[2], Args[0] being P of the Var Args[1], which stands for x
+	Tangent   = "tangent"   // the derivative of each value of Args[0] in the Var Args[1], which is a step value or of its extent
+	Hypergrad = "hypergrad" // the sum of Args[1] over what a value of Args[0]'s extent governs; perhaps a guard
 )
 
 // Inputs are the leaves that the step is given, with their extents.
@@ -70,6 +79,8 @@ type Program struct {
 	X      *Value // the new parameter
 	Eval   *Value // where the model is to be evaluated, in terms of x and states after the step; nil when that is x
 	Pool   *Pool
+
+	Derivations []Derivation
 }
 
 // HyperDecl is a run-time hyperparameter.

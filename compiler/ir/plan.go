@@ -33,7 +33,7 @@ type Stage struct {
 	Extent Extent    // of Values and Keep: once a model, group or tensor
 	Values []*Value  // step values, operands first
 	Fold   *Value    // a Reduce of a step value
-	From   []*Value  // of Fold: what it folds, by class
+	From   []*Value  // of Fold, and of an order statistic of step values: what it is of, by class
 	Kernel *Kernel   // its Reductions' results are step values afterwards
 	Array  *Value    // a whole-array operator or an order statistic
 	Probe  *Value    // asks the model; its gradient and loss are there afterwards

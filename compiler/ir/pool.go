@@ -198,8 +198,10 @@ func (p *Pool) Var(v *Value, index int) *Value {
 	return p.make(Value{Kind: Var, Args: []*Value{v}, Index: index, Mask: v.Mask})
 }
 
-// Deriv is the derivative of y in the Var v.
-func (p *Pool) Deriv(y, v *Value) *Value { return p.make(Value{Kind: Deriv, Args: []*Value{y, v}}) }
+// Derived is a value that package derive puts in closed form; guard may be nil.
+func (p *Pool) Derived(name string, guard *Value, args ...*Value) *Value {
+	return p.make(Value{Kind: Derived, Name: name, Args: guarded(guard, args...)})
+}
 
 // First is the mask that is set in the first step alone.
 func (p *Pool) First() *Value { return p.Call("eq", p.Input("t"), p.Number(1)) }
@@ -240,6 +242,13 @@ func (p *Pool) extent(v *Value) Extent {
 		return Elem
 	case Array:
 		return p.arrayExtent(v)
+	case Derived:
+		switch v.Name {
+		case Gradient:
+			return v.Args[1].Extent
+		case Tangent, Hypergrad:
+			return v.Args[0].Extent
+		}
 	}
 	e := Const
 	for _, a := range v.Args {
@@ -261,7 +270,7 @@ func (p *Pool) arrayExtent(v *Value) Extent {
 	for _, a := range v.Args[:v.Op.Args] {
 		args = append(args, a.Extent)
 	}
-	if e := arrayExtent(v.Op, args); e != Clash || !p.open {
+	if _, e := ArrayForm(v.Op, args); e != Clash || !p.open {
 		return e
 	}
 	return Const

@@ -90,8 +90,8 @@ func (p *Program) node(v *Value, number map[*Value]int) string {
 		return "spread(" + list + ")"
 	case Var:
 		return fmt.Sprintf("var%d(%s)", v.Index, list)
-	case Deriv:
-		return "deriv(" + list + ")"
+	case Derived:
+		return v.Name + "(" + list + ")"
 	}
 	return p.Leaf(v)
 }
@@ -285,6 +285,18 @@ func (p *Program) Short(v *Value) bool {
 	}
 	count(v)
 	return left > 0
+}
+
+// Text is v as one expression, with the given names for some of its values; what is too long for a line is left out.
+func (p *Program) Text(v *Value, names map[*Value]string) string {
+	if !p.Short(v) {
+		return "..."
+	}
+	w := &writer{p: p, names: p.StateLeaves()}
+	for n, name := range names {
+		w.names[n] = name
+	}
+	return w.text(v)
 }
 
 // longLine bounds the operators on a line of a formula.

@@ -102,6 +102,8 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 			n--
 		}
 		return p.Probe(v.Name, guardOf(args, n), args[:n]...)
+	case Derived:
+		return p.Derived(v.Name, nil, args...)
 	}
 	c := *v
 	c.Args = args

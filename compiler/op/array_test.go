@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -320,6 +321,9 @@ func checkOrder(t *testing.T, o *op.Op, x []float64, param float64) {
 	case "topk":
 		checkTop(t, x, got, k)
 		return
+	case "threshold":
+		checkThreshold(t, x, got, param)
+		return
 	default:
 		t.Fatalf("no definition of %s to compare with", o.Name)
 	}
@@ -327,6 +331,38 @@ func checkOrder(t *testing.T, o *op.Op, x []float64, param float64) {
 		if !same(v, want) && !(v == 0 && want == 0) {
 			t.Fatalf("%s of %d values at %v is %v, want %v", o.Name, n, param, v, want)
 		}
+	}
+}
+
+// checkThreshold adds up what is above the threshold, without rounding.
+func checkThreshold(t *testing.T, x, got []float64, r float64) {
+	t.Helper()
+	tau, most := got[0], slices.Max(x) // NaN if there is one
+	inf := math.Inf(1)
+	want, special := most, math.IsInf(most, 0) || most != most || r == 0
+	switch {
+	case !(r >= 0) || r == inf && most == inf:
+		want, special = math.NaN(), true
+	case r == inf && !special:
+		want, special = -inf, true
+	}
+	if slices.ContainsFunc(got, func(v float64) bool { return !same(v, tau) }) || special && !same(tau, want) && tau != want {
+		t.Fatalf("the threshold of %v at %v is %v, want %v", x, r, got, want)
+	}
+	if special {
+		return
+	}
+	exact := func(v float64) *big.Float { return new(big.Float).SetPrec(2400).SetFloat64(v) }
+	sum, size := exact(-r), r
+	for _, v := range x {
+		if v > tau {
+			sum.Add(sum, exact(0).Sub(exact(v), exact(tau)))
+			size = max(size, math.Abs(v))
+		}
+	}
+	n := float64(len(x))
+	if off, _ := sum.Float64(); !(math.Abs(off) <= n*(0x1p-51*math.Abs(tau)+n*0x1p-100*size+0x1p-970)) {
+		t.Fatalf("above %v, %d values add up to %v, off by %v", tau, len(x), r, off)
 	}
 }
 

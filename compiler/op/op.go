@@ -29,6 +29,8 @@ type Op struct {
 
 	// Reduce is what a Reduction without an expansion folds by.
 	Reduce elem.Reduction
+	// Stat is what an Order operator without an expansion gives, unless that is a mask.
+	Stat elem.Stat
 
 	// Shape says which axes the arrays of an Array operator have, as in "a,b b,c -> a,c": row and col stand for the letters,
 	// alike ones for alike letters. Forms are separated by " | "; a result "tensor" is a step value.
@@ -40,6 +42,12 @@ type Op struct {
 
 	// Diff is the derivative in each argument; "" stands for a derivative that is zero almost everywhere.
 	Diff []string
+	// Grad is, for each argument of a Reduction, Array or Order operator, the product of a cotangent d of the result y with
+	// the derivative, as a formula in a, b, c (arguments, then parameters), y and d; one a form, separated by " | ".
+	Grad []string
+	// Inverse is the a with y = op(a), as a formula in which a stands for y; of operators that are strictly monotone where they
+	// are defined.
+	Inverse string
 	// Expand says the same in simpler operators, bit for bit; a row that has it is unrolled before code is generated.
 	Expand string
 	// Go prints the operator in generated Go source: $a, $b, $c are operands, $T is the element type.

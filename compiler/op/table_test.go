@@ -57,7 +57,7 @@ func TestRowsAreComplete(t *testing.T) {
 				t.Errorf("Infix(%q, %d) is another row", o.Infix, o.Args)
 			}
 		}
-		if got, ok := op.Lookup(o.Name); !ok || got != o || op.Must(o.Name) != o || op.IsLater(o.Name) {
+		if got, ok := op.Lookup(o.Name); !ok || got != o || op.Must(o.Name) != o || op.IsDerivation(o.Name) {
 			t.Error("Lookup gives another row")
 		}
 		least := 1
@@ -592,14 +592,14 @@ func reduceBy(o *op.Op, x, g []float64) float64 {
 	return m.Params[0][0]
 }
 
-// TestLater holds that the names of later versions are no rows, and that no name stands twice.
-func TestLater(t *testing.T) {
+// TestDerivationNames holds that what is derived is no row, and that no name stands twice.
+func TestDerivationNames(t *testing.T) {
 	for _, name := range []string{"prox", "project", "lmo", "mirror", "hypergrad"} {
-		if _, ok := op.Lookup(name); ok || !op.IsLater(name) {
+		if _, ok := op.Lookup(name); ok || !op.IsDerivation(name) {
 			t.Errorf("%s", name)
 		}
 	}
-	if op.IsLater("sin") || op.IsLater("adam") || op.IsLater("") {
-		t.Error("a name is refused that is none of theirs")
+	if op.IsDerivation("sin") || op.IsDerivation("adam") || op.IsDerivation("") {
+		t.Error("a name is derived that is none of theirs")
 	}
 }

@@ -9,13 +9,18 @@ import (
 const MaxClasses = 64
 
 // Classes are the combinations of the conditions on shape and name that the program tells apart, nil if there are more
-// than MaxClasses or finding them takes too long. A condition that matters only where another holds is not asked elsewhere.
+// than MaxClasses or finding them takes too long. A condition that matters only where another holds is not asked elsewhere,
+// nor one that follows from the choices before: no tensor has rank 1 and rank 2.
 func Classes(p *ir.Program) []ir.Class {
 	var out []ir.Class
 	work := 0
 	var split func(choices []ir.Choice)
 	split = func(choices []ir.Choice) {
 		if len(out) > MaxClasses || work > maxSplitting {
+			return
+		}
+		if len(choices) >= MaxClasses { // of each of which there is the other side
+			work = maxSplitting + 1
 			return
 		}
 		cond, size := firstCondition(p, choices)
@@ -76,8 +81,16 @@ func newSpecializer(p *ir.Program, choices []ir.Choice) *specializer {
 			return v
 		}
 		n := rewrite(p.Pool, p.Pool.Copy(v, args))
-		for _, cond := range []*ir.Value{v, n} {
-			if is, ok := decided[cond]; ok { // one a tensor still: a reduction over tensors counts them
+		forms := []*ir.Value{v, n}
+		if n == v {
+			forms = forms[:1]
+		}
+		for _, cond := range forms {
+			is, ok := decided[cond]
+			if !ok && cond.Mask && cond.Extent == ir.Tensor {
+				is, ok = Implied(choices, cond)
+			}
+			if ok { // one a tensor still: a reduction over tensors counts them
 				return p.Pool.Spread(p.Pool.Bool(is), cond.Extent)
 			}
 		}

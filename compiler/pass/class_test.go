@@ -22,9 +22,26 @@ func conditions(n int) string {
 	var b strings.Builder
 	b.WriteString("rule r {\n")
 	for i := range n {
-		fmt.Fprintf(&b, "when numel(x) > %d { g <- g*%d } else { g <- g + %d }\n", 10*i, i+2, i+1)
+		fmt.Fprintf(&b, "when named(\"*%d*\") { g <- g*%d } else { g <- g + %d }\n", i, i+2, i+1)
 	}
 	return b.String() + "x <- x - g\n}"
+}
+
+// ranked is a rule that decides by n conditions on the same quantity.
+func ranked(n int, cond string) string {
+	var b strings.Builder
+	b.WriteString("rule r {\n")
+	for i := range n {
+		fmt.Fprintf(&b, "when "+cond+" { g <- g*%d } else { g <- g + %d }\n", i, i+2, i+1)
+	}
+	return b.String() + "x <- x - g\n}"
+}
+
+func upTo(n int) (out []int) {
+	for i := range n {
+		out = append(out, i+1)
+	}
+	return out
 }
 
 // TestClasses holds which tensors a rule tells apart: as few as its conditions on shape and name demand.
@@ -47,6 +64,16 @@ func TestClasses(t *testing.T) {
 		"shapes in arithmetic":   {"rule r { x <- x - g*max(rank(x), 1)/numel(x) }", []int{0}},
 		"six":                    {conditions(6), slices.Repeat([]int{6}, 64)},
 		"seven":                  {conditions(7), nil},
+		"seven ranks":            {ranked(7, "rank(x) == %d"), []int{1, 2, 3, 4, 5, 6, 7, 7}},
+		"64 sides":               {ranked(63, "max(rows(x), cols(x)) > %d"), append(upTo(63), 63)},
+		"65 sides":               {ranked(64, "max(rows(x), cols(x)) > %d"), nil},
+		"300 sides of 100":       {ranked(300, "100*max(rows(x), cols(x)) > %d"), nil},
+		"no such rank":           {"rule r { when rank(x) < 0 { x <- x - g } else { x <- x + g } }", []int{0}},
+		"a vector has one row":   {"rule r { when rank(x) == 1 and rows(x) > 1 { x <- x - g } else { x <- x + g } }", []int{1, 1}},
+		"ranks in between":       {"rule r { when rank(x) > 1 and rank(x) < 2 { x <- x - g } else { x <- x + g } }", []int{1, 1}},
+		"half a row in between":  {"rule r { when 0.5*rows(x) > 1 and 0.5*rows(x) < 2 { x <- x - g } else { x <- x + g } }", []int{1, 2, 2}},
+		"two names":              {"rule r { when named(\"a\") { x <- x - g }\n when named(\"b\") { x <- x + g } }", []int{1, 2, 2}},
+		"a part of the others":   {"rule r { when named(\"a.b.*\") { x <- x - g }\n when named(\"a.*\") { x <- x + g } }", []int{1, 2, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := compiled(t, c.text)

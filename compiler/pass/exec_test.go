@@ -586,6 +586,7 @@ func (e *executor[T]) order(s ir.Stage) {
 	v := s.Array
 	for unit := range e.count(min(v.Per, ir.Tensor)) {
 		var parts, marks [][]T
+		var values []float64
 		for k, class := range e.classOf {
 			if v.Per >= ir.Tensor && (k != unit || class != s.Class) || e.at(min(v.Per, ir.Tensor), ir.Tensor, k) != unit {
 				continue
@@ -594,11 +595,15 @@ func (e *executor[T]) order(s ir.Stage) {
 			if s.Ifs != nil {
 				cond = s.Ifs[class]
 			}
-			if len(s.In[class]) == 0 || cond != nil && e.scalar(cond, ir.Tensor, k) == 0 {
+			if len(s.In[class]) == 0 && s.From == nil || cond != nil && e.scalar(cond, ir.Tensor, k) == 0 {
 				continue
 			}
 			if v.Per.IsArray() {
 				e.orderLines(s, k)
+				continue
+			}
+			if s.From != nil {
+				values = append(values, e.scalar(s.From[class], ir.Tensor, k))
 				continue
 			}
 			parts = append(parts, e.array(s.In[class][0], k))
@@ -612,11 +617,14 @@ func (e *executor[T]) order(s ir.Stage) {
 			}
 			continue
 		}
-		k := elem.Rank(e.scalar(v.Args[1], min(v.Per, ir.Tensor), unit))
-		if v.Mask {
-			elem.TopK(marks, parts, k)
-		} else {
-			e.set(v, unit, float64(elem.Kth(parts, k, nil)))
+		k := e.scalar(v.Args[1], min(v.Per, ir.Tensor), unit)
+		switch {
+		case v.Mask:
+			elem.TopK(marks, parts, elem.Rank(k))
+		case s.From != nil:
+			e.set(v, unit, elem.Statistic(v.Op.Stat, [][]float64{values}, k))
+		default:
+			e.set(v, unit, elem.Statistic(v.Op.Stat, parts, k))
 		}
 	}
 }
@@ -625,14 +633,14 @@ func (e *executor[T]) orderLines(s ir.Stage, k int) {
 	v := s.Array
 	from := v.Args[0].Extent
 	rows, cols := interp.Dims(from, e.tensors[k].Shape)
-	out, rank := e.array(s.Out, k), elem.Rank(e.scalar(v.Args[1], ir.Tensor, k))
+	out, param := e.array(s.Out, k), e.scalar(v.Args[1], ir.Tensor, k)
 	clear(out)
 	u := e.array(s.In[s.Class][0], k)
 	var lines elem.Lines[T]
 	if v.Mask {
-		lines.TopK(out, v.Per == from.FirstAxis(), u, rows, cols, rank)
+		lines.TopK(out, v.Per == from.FirstAxis(), u, rows, cols, elem.Rank(param))
 	} else {
-		lines.Kth(out, v.Per == from.FirstAxis(), u, rows, cols, rank)
+		lines.Statistic(v.Op.Stat, out, v.Per == from.FirstAxis(), u, rows, cols, param)
 	}
 }
 

@@ -15,7 +15,6 @@ type Pass struct {
 
 // Program is every pass from the checker's output to what is scheduled, in order.
 var Program = []Pass{
-	{"diff", "a derivative is an expression: nothing after this pass knows f'", Diff},
 	{"simplify", "exact rewrites keep every bit and make equal values the same value", Simplify},
 	{"dce", "a state that nothing reads costs memory and two streams", DropStates},
 	{"split", "a reduction over many tensors is one a tensor and then one over those: a pass knows tensors alone", Split},

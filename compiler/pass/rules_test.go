@@ -112,6 +112,9 @@ func TestRulesAreSound(t *testing.T) {
 			t.Errorf("two rules named %s", r.Name)
 		}
 		names[r.Name] = true
+		if r.Sound != Exact {
+			continue // see TestRealRulesAreSound
+		}
 		soundIn[float32](t, r)
 		soundIn[float64](t, r)
 	}
@@ -120,6 +123,9 @@ func TestRulesAreSound(t *testing.T) {
 // TestRulesFire demands that each rule takes its own left side away, costs no more, and ends.
 func TestRulesFire(t *testing.T) {
 	for _, r := range Rules {
+		if r.Sound != Exact {
+			continue
+		}
 		pool := ir.NewPool()
 		from, to, _ := sides(pool, r)
 		if !match(ir.ParseFormula(r.From).Expr, from, map[string]*ir.Value{}) {

@@ -61,10 +61,13 @@ func constants(args []*ir.Value) ([]*ir.Value, bool) {
 
 type compiledRule struct{ from, to ir.Formula }
 
-// compiled holds the rules by the operator at the root of their left side.
+// compiled holds the exact rules by the operator at the root of their left side.
 var compiled = sync.OnceValue(func() map[string][]compiledRule {
 	m := map[string][]compiledRule{}
 	for _, r := range Rules {
+		if r.Sound != Exact {
+			continue
+		}
 		from := ir.ParseFormula(r.From)
 		root := operator(from.Expr)
 		m[root] = append(m[root], compiledRule{from, ir.ParseFormula(r.To)})

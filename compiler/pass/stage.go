@@ -178,7 +178,7 @@ func (c *cut) arrayStage(v *ir.Value, class int) ir.Stage {
 	for i, cc := range c.classes {
 		var in []ir.Place
 		for n := range v.Args[:v.Op.Args] {
-			if isShared(v) || i == class {
+			if v.Args[n].Extent.IsArray() && (isShared(v) || i == class) {
 				place, _ := cc.readAt(cc.operand(v, n), c.level[v], ir.Clash)
 				in = append(in, place)
 			}
@@ -186,6 +186,9 @@ func (c *cut) arrayStage(v *ir.Value, class int) ir.Stage {
 		st.In = append(st.In, in)
 	}
 	st.Out, _ = c.classes[class].home(v)
+	if v.Op.Args > 0 && !v.Args[0].Extent.IsArray() {
+		st.From = c.from(v, 0)
+	}
 	if isShared(v) && st.If != nil {
 		st.If, st.Ifs = nil, c.from(v, len(v.Args)-1)
 	}

@@ -256,10 +256,19 @@ func (v *verifier) fold(s ir.Stage) {
 }
 
 func (v *verifier) array(s ir.Stage, classes []int) {
-	u := s.Array
+	u, inMemory := s.Array, s.Array.Op.Args
+	if inMemory > 0 && u.Args[0].Extent == ir.Tensor {
+		inMemory = 0
+		if u.Op.Kind != op.Order || u.Mask || u.Per >= ir.Tensor || len(s.From) != len(v.plan.Classes) {
+			v.t.Errorf("%s of values a tensor of %d classes per %s", u.Op.Name, len(s.From), u.Per)
+		}
+	}
 	for _, class := range classes {
-		if len(s.In[class]) != u.Op.Args {
+		if len(s.In[class]) != inMemory {
 			v.t.Errorf("class %d: %s has %d operands in memory", class, u.Op.Name, len(s.In[class]))
+		}
+		if s.From != nil {
+			v.needs(s.From[class], class)
 		}
 		for _, p := range s.In[class] {
 			v.reads(p, class)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -10,10 +11,11 @@ import (
 
 // Bench asks for the time of a step of one tensor. The answer is one line.
 type Bench struct {
-	Name   string `json:"name"` // of the tensor
-	Shape  []int  `json:"shape"`
-	NoRoof bool   `json:"no_roof,omitempty"` // the rule is not held against one
-	Reps   int    `json:"reps"`
+	Name   string  `json:"name"` // of the tensor
+	Shape  []int   `json:"shape"`
+	Givens []Given `json:"givens,omitempty"`  // of the rule, in its order, and of the roof
+	NoRoof bool    `json:"no_roof,omitempty"` // the rule is not held against one
+	Reps   int     `json:"reps"`
 }
 
 // Timing is what a bench measured: nanoseconds a step, one figure a repetition, in the order of the repetitions. The
@@ -122,6 +124,7 @@ func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, eng
 	x, g := optrt.Alloc[T](n), optrt.Alloc[T](n)
 	fill(x[0], 1)
 	fill(g[0], 1.0/64)
+	opts = append(opts, optrt.Loaded(inventGivens[T](req.Givens, true)...))
 	o, err := optrt.New(rule, []optrt.Param[T]{{Name: req.Name, Shape: req.Shape, Data: x[0]}}, hypers, opts...)
 	// A model that costs nothing: its gradient is always the same.
 	closure := func(to [][]T) (float64, error) {
@@ -130,7 +133,31 @@ func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, eng
 		}
 		return 1, nil
 	}
-	return &benched[T]{o, g, optrt.Inputs[T]{Loss: 1, Closure: closure}}, err
+	return &benched[T]{o, g, optrt.Inputs[T]{Loss: 1, Closure: closure, Given: inventGivens[T](req.Givens, false)}}, err
+}
+
+// inventGivens fills the constants of a rule, or the further inputs of its steps. Numbers are positive: more often than
+// not a further input that is no array is a step size or a count.
+func inventGivens[T optrt.Float](sizes []Given, load bool) []optrt.GivenValue[T] {
+	var out []optrt.GivenValue[T]
+	for _, g := range sizes {
+		if g.Load != load {
+			continue
+		}
+		v := optrt.GivenValue[T]{Steps: make([]float64, g.Steps)}
+		fill(v.Steps, 1)
+		for i := range v.Steps {
+			v.Steps[i] = math.Abs(v.Steps[i])
+			v.Model = v.Steps[0]
+		}
+		for _, n := range g.Arrays {
+			a := optrt.Alloc[T](n)[0]
+			fill(a, 1)
+			v.Arrays = append(v.Arrays, a)
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 // fill writes ordinary numbers of both signs up to a size: what is slow about zeros, subnormal numbers or untouched

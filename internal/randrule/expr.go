@@ -192,9 +192,11 @@ func (g *generator) order(depth int, e extent) string {
 	}
 	u := g.exact(depth-1, from)
 	of := g.word(per)
-	switch g.r.IntN(5) {
+	switch g.r.IntN(6) {
 	case 0, 1:
 		return "kth(" + u + of + "; k = " + g.rank(per) + ")"
+	case 5:
+		return "threshold(" + u + of + "; r = " + g.rank(per) + ")"
 	case 2:
 		return "median(" + u + of + ")"
 	case 3:

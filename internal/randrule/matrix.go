@@ -92,6 +92,7 @@ func (g *generator) operator(depth int, e extent) string {
 		fmt.Sprintf("solve(%s, %s)", g.positive(matrixOf(axes[0], axes[0])), sub(e)),
 		fmt.Sprintf("orthogonalize(%s%s)", sub(e), pick(g, "", "; 3", "; steps = 2")),
 		fmt.Sprintf("svd_shrink(%s; tau = %s)", sub(e), pick(g, "0.1", "0", "1")),
+		fmt.Sprintf("polar(%s)", sub(e)),
 	}
 	if axes[0] == axes[1] {
 		common = append(common,

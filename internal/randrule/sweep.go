@@ -71,9 +71,14 @@ func folds(extents []extent) []cell {
 					return name + "(" + g.operand(from) + " per " + per.String() + ")"
 				}})
 			}
-			if from.isArray() && (per <= tensor || from == element) {
+			array := from.isArray() && (per <= tensor || from == element)
+			if array || from == tensor {
 				cells = append(cells,
 					cell{per, func(g *generator) string { return "kth(" + g.operand(from) + " per " + per.String() + "; k = 2)" }},
+					cell{per, func(g *generator) string { return "threshold(" + g.operand(from) + " per " + per.String() + "; r = 2)" }})
+			}
+			if array {
+				cells = append(cells,
 					cell{from, func(g *generator) string { return "topk(" + g.operand(from) + " per " + per.String() + "; k = 3)" }})
 			}
 		}
@@ -110,6 +115,7 @@ func products() []cell {
 			add(ab, "outer(%s, %s)", a, b)
 			add(ab, "orthogonalize(%s)", ab)
 			add(ab, "svd_shrink(%s; tau = 0.1)", ab)
+			add(ab, "polar(%s)", ab)
 			add(a, "%s@%s", ab, b)
 			add(b, "%s@%s", a, ab)
 			cells = append(cells, cell{ab, func(g *generator) string { return fmt.Sprintf("solve(%s, %s)", g.positive(aa), g.exact(0, ab)) }})

@@ -74,15 +74,6 @@ type Lines[T Float] struct {
 	one, mark     [1][]T
 }
 
-// Kth sets out, one value a row (or column) of u, to the k-th smallest of each.
-func (l *Lines[T]) Kth(out []T, byRow bool, u []T, rows, cols, k int) {
-	lines, step, next := l.cut(byRow, rows, cols)
-	for line := range lines {
-		l.gather(u, line*next, step)
-		out[line] = Kth(l.one[:], k, nil)
-	}
-}
-
 // TopK sets out, as long as u, to 1 for exactly the k largest of each row (or column) and to 0 elsewhere.
 func (l *Lines[T]) TopK(out []T, byRow bool, u []T, rows, cols, k int) {
 	lines, step, next := l.cut(byRow, rows, cols)

@@ -152,7 +152,7 @@ func TestLines(t *testing.T) {
 			}
 			for k := range length + 2 {
 				kth, top := make([]float64, n), make([]float64, len(u))
-				lines.Kth(kth, byRow, u, rows, cols, k)
+				lines.Statistic(StatKth, kth, byRow, u, rows, cols, float64(k))
 				lines.TopK(top, byRow, u, rows, cols, k)
 				for line := range n {
 					var values, marks, want []float64

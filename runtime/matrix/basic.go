@@ -61,6 +61,17 @@ func Trace[T elem.Float](c *Call[T]) {
 	c.Out.Data[0] = T(sum)
 }
 
+// Tril sets Out to the lower triangle of In = A (n×n) with the diagonal, and to zero above it. Exact.
+func Tril[T elem.Float](c *Call[T]) {
+	a := c.in(0)
+	n := a.Rows
+	c.begin("Tril", 1, 0, a.is(n, n) && c.Out.is(n, n))
+	clear(c.Out.Data)
+	for i := range n {
+		copy(c.Out.Data[i*n:][:i+1], a.Data[i*n:])
+	}
+}
+
 // Outer sets Out = u·vᵀ for In = u of m elements and v of n elements, each a row
 // or a column; Out is m×n. Each product is rounded once, in T.
 func Outer[T elem.Float](c *Call[T]) {

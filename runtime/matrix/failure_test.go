@@ -42,6 +42,19 @@ func factorizations[T elem.Float]() []factorization[T] {
 		{"InvRoot 16", InvRoot[T], []float64{16, 0}, true, true, true},
 		{"Orthogonalize", Orthogonalize[T], []float64{5}, false, false, false},
 		{"SVDShrink", SVDShrink[T], []float64{0.1}, false, false, false},
+		{"Polar", Polar[T], nil, false, false, false},
+		{"SVDShrinkVJP", withItself(SVDShrinkVJP[T]), []float64{0.1}, false, false, false},
+		{"OrthogonalizeVJP", withItself(OrthogonalizeVJP[T]), []float64{3}, false, false, false},
+		{"OrthogonalizeJVP", withItself(OrthogonalizeJVP[T]), []float64{3}, false, false, false},
+		{"InvRootVJP", withItself(InvRootVJP[T]), []float64{2}, false, true, true},
+	}
+}
+
+// withItself runs a product with a derivative at the operand, of the operand.
+func withItself[T elem.Float](f Func[T]) Func[T] {
+	return func(c *Call[T]) {
+		c.In = append(c.In, c.In[0])
+		f(c)
 	}
 }
 
@@ -113,6 +126,26 @@ func TestParameters(t *testing.T) {
 			t.Errorf("SVDShrink with %v: %v", bad, out.Data)
 		}
 	}
+	for _, bad := range []float64{0, -1, 17, 1.5, nan, math.Inf(1)} {
+		if out := apply(t, InvRootVJP[float64], 2, 2, []float64{bad}, a, a); !allNaN(out.Data) {
+			t.Errorf("InvRootVJP with %v: %v", bad, out.Data)
+		}
+	}
+	for _, bad := range []float64{-1, 0.5, 101, nan, math.Inf(1), math.Inf(-1)} {
+		for _, f := range []Func[float64]{OrthogonalizeVJP[float64], OrthogonalizeJVP[float64]} {
+			if out := apply(t, f, 2, 2, []float64{bad}, a, a); !allNaN(out.Data) {
+				t.Errorf("a derivative of Orthogonalize with %v: %v", bad, out.Data)
+			}
+		}
+	}
+	for _, bad := range []float64{-1e-300, nan, math.Inf(-1)} {
+		if out := apply(t, SVDShrinkVJP[float64], 2, 2, []float64{bad}, a, a); !allNaN(out.Data) {
+			t.Errorf("SVDShrinkVJP with %v: %v", bad, out.Data)
+		}
+	}
+	if out := apply(t, SVDShrinkVJP[float64], 2, 2, []float64{math.Inf(1)}, a, a); !same(out.Data, make([]float64, 4)) {
+		t.Errorf("SVDShrinkVJP with infinity: %v", out.Data)
+	}
 	if out := apply(t, SVDShrink[float64], 2, 2, []float64{math.Inf(1)}, a); !same(out.Data, make([]float64, 4)) {
 		t.Errorf("SVDShrink with infinity: %v", out.Data)
 	}
@@ -142,10 +175,14 @@ func TestEmpty(t *testing.T) {
 	for _, f := range factorizations[float64]() {
 		apply(t, f.f, 0, 0, f.params, Array[float64]{})
 	}
+	apply(t, Tril[float64], 0, 0, nil, Array[float64]{})
+	apply(t, PolarVJP[float64], 0, 0, nil, Array[float64]{}, Array[float64]{})
 	for _, s := range [][2]int{{0, 4}, {4, 0}} {
 		a := Array[float64]{nil, s[0], s[1]}
 		apply(t, Orthogonalize[float64], s[0], s[1], []float64{5}, a)
 		apply(t, SVDShrink[float64], s[0], s[1], []float64{1}, a)
+		apply(t, Polar[float64], s[0], s[1], nil, a)
+		apply(t, PolarVJP[float64], s[0], s[1], nil, a, a)
 		apply(t, Transpose[float64], s[1], s[0], nil, a)
 		apply(t, QR[float64], s[0], 0, nil, a)
 	}
@@ -184,6 +221,15 @@ func TestShapes(t *testing.T) {
 		{InvRoot[float32], a(3, 3), nil, []Array[float32]{a(3, 3)}},
 		{Orthogonalize[float32], a(3, 3), nil, []Array[float32]{a(3, 3)}},
 		{SVDShrink[float32], a(3, 3), []float64{1}, []Array[float32]{a(3, 4)}},
+		{Polar[float32], a(3, 3), nil, []Array[float32]{a(3, 4)}},
+		{Tril[float32], a(3, 4), nil, []Array[float32]{a(3, 4)}},
+		{PolarVJP[float32], a(3, 4), nil, []Array[float32]{a(3, 4)}},
+		{PolarVJP[float32], a(3, 4), nil, []Array[float32]{a(3, 4), a(4, 3)}},
+		{SVDShrinkVJP[float32], a(3, 4), nil, []Array[float32]{a(3, 4), a(3, 4)}},
+		{OrthogonalizeVJP[float32], a(3, 4), []float64{1}, []Array[float32]{a(3, 4), a(3, 3)}},
+		{OrthogonalizeJVP[float32], a(3, 4), nil, []Array[float32]{a(3, 4), a(3, 4)}},
+		{InvRootVJP[float32], a(3, 3), nil, []Array[float32]{a(3, 3), a(3, 3)}},
+		{InvRootVJP[float32], a(3, 3), []float64{1}, []Array[float32]{a(3, 3), a(3, 4)}},
 		{Eye[float32], a(3, 3), []float64{1}, nil},
 	} {
 		func() {
@@ -227,7 +273,7 @@ func extremes[T elem.Float](t *testing.T) {
 					t.Fatalf("%s of matrix %d, exponents %d to %d: %v", f.name, i, bottom, bottom+span, out.Data)
 				}
 			}
-			if q := dense(out); f.name == "QR" || f.name == "EigVecs" {
+			if q := dense(out); f.name == "QR" || f.name == "EigVecs" || f.name == "Polar" {
 				if d := norm(sub(mul(q.T(), q), eye(n))); !(d <= (8*float64(n)*u+2*unit[T]())*math.Sqrt(float64(n))) {
 					t.Errorf("%s of matrix %d, exponents %d to %d: QᵀQ - I is %g", f.name, i, bottom, bottom+span, d)
 				}

@@ -48,6 +48,11 @@ func operations[T elem.Float]() []operation[T] {
 			return inputs{uniform[T](r, 2*n+1, n)}, params, 2*n + 1, n
 		}
 	}
+	pair := func(params ...float64) func(r *rand.Rand, n int) (inputs, []float64, int, int) {
+		return func(r *rand.Rand, n int) (inputs, []float64, int, int) {
+			return inputs{uniform[T](r, n, 2*n+1), uniform[T](r, n, 2*n+1)}, params, n, 2*n + 1
+		}
+	}
 	gram := func(params ...float64) func(r *rand.Rand, n int) (inputs, []float64, int, int) {
 		return func(r *rand.Rand, n int) (inputs, []float64, int, int) {
 			g, a := uniform[T](r, n, 2*n), uniform[T](r, n, n)
@@ -80,6 +85,16 @@ func operations[T elem.Float]() []operation[T] {
 		{"inv_root 7", InvRoot[T], gram(7, 1e-3)},
 		{"orthogonalize", Orthogonalize[T], tall(5)},
 		{"svd_shrink", SVDShrink[T], tall(0.5)},
+		{"polar", Polar[T], tall()},
+		{"tril", Tril[T], square()},
+		{"polar_vjp", PolarVJP[T], pair()},
+		{"svd_shrink_vjp", SVDShrinkVJP[T], pair(0.5)},
+		{"orthogonalize_vjp", OrthogonalizeVJP[T], pair(5)},
+		{"orthogonalize_jvp", OrthogonalizeJVP[T], pair(5)},
+		{"inv_root_vjp", InvRootVJP[T], func(r *rand.Rand, n int) (inputs, []float64, int, int) {
+			in, params, _, _ := gram(4)(r, n)
+			return append(in, uniform[T](r, n, n)), params, n, n
+		}},
 	}
 }
 

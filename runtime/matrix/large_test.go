@@ -36,5 +36,6 @@ func TestLarge(t *testing.T) {
 	c := singular(r, m, m+30, geometric(m, 100))
 	got := dense(apply(t, SVDShrink[float64], m, m+30, []float64{0.05}, array[float64](c)))
 	w.within(t, "svd_shrink", "ill", norm(sub(got, gonumShrink(c, 0.05))), 16*m*u*norm(c))
+	checkPolar(t, w, "ill", c, dense(apply(t, Polar[float64], m, m+30, nil, array[float64](c))), u)
 	w.log(t)
 }

@@ -72,6 +72,12 @@ func basic[T elem.Float](t *testing.T) {
 			}
 			return T(sum)
 		})
+		check("Tril", apply(t, Tril[T], n, n, nil, s), func(i, j int) T {
+			if i < j {
+				return 0
+			}
+			return s.Data[i*n+j]
+		})
 		check("Outer", apply(t, Outer[T], m, n, nil, x, row), func(i, j int) T { return x.Data[i] * v.Data[j] })
 		check("Eye", apply(t, Eye[T], m, n, nil), func(i, j int) T {
 			if i == j {

@@ -34,7 +34,7 @@ func SVDShrink[T elem.Float](c *Call[T]) {
 	}
 	triangle(&w.wide, r, q, a, m, n)
 	size := w.wide.get(n)
-	if !orthogonalRows(r, size, n) {
+	if !orthogonalRows(r, nil, size, n) {
 		c.fail()
 		return
 	}
@@ -67,15 +67,16 @@ func triangle(w *pool[float64], r, q, a []float64, m, n int) {
 }
 
 // orthogonalRows rotates pairs of rows of r until all are orthogonal, up to n·u,
-// and sets size to their squared norms. It reports false if that takes too long.
-func orthogonalRows(r, size []float64, n int) bool {
+// and sets size to their squared norms. It rotates those of turn with them, unless
+// it is nil. It reports false if that takes too long.
+func orthogonalRows(r, turn, size []float64, n int) bool {
 	const sweeps = 40
 	for range sweeps {
 		for i := range n {
 			row := r[i*n:][:n]
 			size[i] = dot(row, row)
 		}
-		if sweep(r, size, n) == 0 {
+		if sweep(r, turn, size, n) == 0 {
 			return true
 		}
 	}
@@ -83,35 +84,42 @@ func orthogonalRows(r, size []float64, n int) bool {
 }
 
 // sweep goes through all pairs of rows once and returns the number of rotations.
-func sweep(r, size []float64, n int) (rotations int) {
+func sweep(r, turn, size []float64, n int) (rotations int) {
 	for i := range n {
 		for j := i + 1; j < n; j++ {
-			if separate(r[i*n:][:n], r[j*n:][:n], &size[i], &size[j]) {
-				rotations++
+			c, s, rotated := separate(r[i*n:][:n], r[j*n:][:n], &size[i], &size[j])
+			if !rotated {
+				continue
+			}
+			rotations++
+			if turn != nil {
+				rotate(turn[i*n:][:n], turn[j*n:][:n], c, s)
 			}
 		}
 	}
 	return rotations
 }
 
-// separate rotates x and y, of squared norms p and q, to be orthogonal, and reports
-// whether they were not. A zero row, to working precision, is orthogonal to all.
-func separate(x, y []float64, p, q *float64) bool {
+// separate rotates x and y, of squared norms p and q, to be orthogonal. It returns
+// the rotation, and reports whether they were not. A zero row, to working precision,
+// is orthogonal to all.
+func separate(x, y []float64, p, q *float64) (c, s float64, rotated bool) {
 	if *p < 0x1p-900 || *q < 0x1p-900 {
-		return false
+		return 1, 0, false
 	}
 	tolerance := float64(0x1p-53 * float64(max(len(x), 8)))
 	d := dot(x, y)
 	if math.Abs(d) <= tolerance*math.Sqrt(*p)*math.Sqrt(*q) {
-		return false
+		return 1, 0, false
 	}
 	z := (*q - *p) / (2 * d)
 	t := math.Copysign(1/(math.Abs(z)+math.Sqrt(1+float64(z*z))), z)
-	c := 1 / math.Sqrt(1+float64(t*t))
-	rotate(x, y, c, float64(c*t))
+	c = 1 / math.Sqrt(1+float64(t*t))
+	s = float64(c * t)
+	rotate(x, y, c, s)
 	*p -= float64(t * d)
 	*q += float64(t * d)
-	return true
+	return c, s, true
 }
 
 // weights replaces each row of r by its direction and its squared norm in size by

@@ -1,15 +1,35 @@
-package pass_test
+package derive_test
 
 import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler/check"
 	"github.com/optc-lang/optc/compiler/interp"
-	"github.com/optc-lang/optc/compiler/pass"
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/stdlib"
 )
+
+// checked is the program of rule r of a text.
+func checked(t testing.TB, text string) *ir.Program {
+	t.Helper()
+	u, diags := check.Load(fstest.MapFS{"r.opt": {Data: []byte(text)}}, "r.opt", stdlib.FS)
+	if diags.HasErrors() {
+		t.Fatalf("%v\n%s", diags, text[strings.Index(text, "rule r"):])
+	}
+	p, diags := check.Rule(u, "r", check.Settings{})
+	if diags.HasErrors() {
+		t.Fatalf("%v\n%s", diags, text[strings.Index(text, "rule r"):])
+	}
+	if err := p.Verify(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	return p
+}
 
 // penalties are functions in the language's own words, their derivatives among the traps of symbolic differentiation.
 const penalties = `
@@ -32,11 +52,19 @@ fn power(u) = abs(u)^1.7 + u^5 + 2^u
 // apply evaluates the expression, a function of x, on numbers.
 func apply(t testing.TB, fns, expr string, x []float64) []float64 {
 	t.Helper()
-	p := run(t, checked(t, fns+"\nrule r { x <- "+expr+" }\n", check.Settings{}), pass.Program)
-	m := interp.New[float64](p, []interp.Tensor{{Shape: []int{len(x)}}}, 1)
-	copy(m.Params[0], x)
-	m.Step([][]float64{make([]float64, len(x))}, 0)
-	return m.Params[0]
+	return function(t, fns, expr)(x)
+}
+
+// function is the expression as a function of x.
+func function(t testing.TB, fns, expr string) func(x []float64) []float64 {
+	t.Helper()
+	p := checked(t, fns+"\nrule r { x <- "+expr+" }\n")
+	return func(x []float64) []float64 {
+		m := interp.New[float64](p, []interp.Tensor{{Shape: []int{len(x)}}}, 1)
+		copy(m.Params[0], x)
+		m.Step([][]float64{make([]float64, len(x))}, 0)
+		return m.Params[0]
+	}
 }
 
 // againstDifferences compares expr' (of f'(x)) with central differences of f at points where those converge, and

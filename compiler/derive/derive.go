@@ -1,0 +1,111 @@
+// Package derive puts in closed form what the language derives from a rule's text: derivatives, proximal operators,
+// mirror steps, hypergradients. In comes a program whose Derived values say what is wanted, out goes one without any; what
+// cannot be derived is reported, never guessed. It knows extents and operators, and neither syntax nor targets.
+package derive
+
+import (
+	"fmt"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// Failure is a Derived value that has no closed form.
+type Failure struct {
+	Var     int // the Index of the variable that it is derived in
+	Message string
+	Hint    string
+	Warning bool // it has one, of which something must be said
+}
+
+// Program puts every Derived value of p in closed form.
+func Program(p *ir.Program) (*ir.Program, []Failure) {
+	d := &deriver{p: p, pool: p.Pool}
+	r := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		if v.Kind == ir.Derived {
+			return d.derived(v, args)
+		}
+		return p.Pool.Copy(v, args)
+	}}
+	q := r.Program(p)
+	q.Derivations = d.derivations
+	vars := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
+		if v.Kind == ir.Var { // of what is kept of a differentiated fn's inside, and of hypergradients
+			return args[0]
+		}
+		return p.Pool.Copy(v, args)
+	}}
+	q = vars.Program(q)
+	for i := range q.Derivations {
+		q.Derivations[i].Rewrite(vars.Value)
+	}
+	return q, d.failures
+}
+
+// deriver is one run over a program.
+type deriver struct {
+	p           *ir.Program
+	pool        *ir.Pool
+	failures    []Failure
+	derivations []ir.Derivation
+	visited     int
+}
+
+// maxVisits bounds the values that all derivations together look at.
+const maxVisits = 20_000_000
+
+// failure is what the derivation in hand panics with; derived reports it.
+type failure struct{ message, hint string }
+
+func fail(hint, format string, args ...any) { panic(failure{fmt.Sprintf(format, args...), hint}) }
+
+func (d *deriver) visit(n int) {
+	if d.visited += n; d.visited > maxVisits {
+		fail("make what is differentiated smaller", "the derivation looks at more than %d values", maxVisits)
+	}
+}
+
+// derived is v, whose operands are args, in closed form. The operands are rebuilt, inner derivations included, but the
+// variable still stands in them.
+func (d *deriver) derived(v *ir.Value, args []*ir.Value) (closed *ir.Value) {
+	variable := args[1]
+	defer func() {
+		if f, failed := recover().(failure); failed {
+			d.failures = append(d.failures, Failure{Var: variable.Index, Message: f.message, Hint: f.hint})
+			closed = d.pool.Spread(d.pool.Number(0), v.Extent)
+		}
+	}()
+	switch v.Name {
+	case ir.Gradient:
+		closed = d.gradient(args[0], variable, operand(args, 2))
+	case ir.Tangent:
+		closed = d.tangentOf(args[0], variable)
+	case ir.Hypergrad:
+		return d.sumTo(args[1], args[1].Extent, args[0].Extent, operand(args, 2))
+	case ir.Prox:
+		closed = d.prox(args[0], variable, args[2], v.Extent)
+	case ir.Mirror:
+		closed = d.mirror(args[0], variable, args[2])
+	default:
+		panic("derive: no derivation " + v.Name)
+	}
+	return d.pool.Spread(d.put(closed, variable, variable.Args[0]), v.Extent)
+}
+
+func operand(args []*ir.Value, i int) *ir.Value {
+	if i < len(args) {
+		return args[i]
+	}
+	return nil
+}
+
+// put puts by in the place of the variable.
+func (d *deriver) put(v, variable, by *ir.Value) *ir.Value {
+	r := &ir.Rewriter{To: d.pool, Make: d.pool.Copy}
+	r.Make = func(n *ir.Value, args []*ir.Value) *ir.Value {
+		if n.Kind == ir.Var && n.Index == variable.Index {
+			return by
+		}
+		return d.pool.Copy(n, args)
+	}
+	return r.Value(v)
+}

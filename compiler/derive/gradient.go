@@ -1,0 +1,162 @@
+package derive
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+)
+
+// gradient is the derivative of the sum of y in v, of v's extent. Under a guard, sums over tensors are over those for which
+// it holds; it may be nil.
+func (d *deriver) gradient(y, v, guard *ir.Value) *ir.Value {
+	return d.cotangents([]seed{{y, d.pool.Number(1)}}, []*ir.Value{v}, guard)[0]
+}
+
+// seed is a value with its cotangent: the derivative of a result in each of its values.
+type seed struct{ of, cotangent *ir.Value }
+
+// cotangents carries the cotangents of results back to the values of wrt (Griewank and Walther, Evaluating Derivatives,
+// chapter 3). Operations on elements are carried as one: the tangent of what they lead to in each value that they start
+// from, times its cotangent; so a branch that is not taken is never multiplied by. What is no such operation, a station,
+// has its product with a cotangent in the operator's row.
+func (d *deriver) cotangents(seeds []seed, wrt []*ir.Value, guard *ir.Value) []*ir.Value {
+	w := &walk{deriver: d, wrt: map[*ir.Value]bool{}, depends: map[*ir.Value]bool{}, cotangent: map[*ir.Value]*ir.Value{}, guard: guard}
+	for _, v := range wrt {
+		w.wrt[v] = true
+	}
+	var roots []*ir.Value
+	for _, s := range seeds {
+		roots = append(roots, s.of)
+	}
+	order := ir.Above(func(n *ir.Value) bool { return w.wrt[n] }, roots...)
+	d.visit(len(order))
+	for _, n := range order {
+		w.depends[n] = w.wrt[n] || slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return w.depends[a] })
+	}
+	for _, s := range seeds {
+		w.carry(s.of, s.cotangent)
+	}
+	for _, n := range slices.Backward(order) {
+		if c := w.cotangent[n]; c != nil && !w.wrt[n] {
+			w.station(n, c)
+		}
+	}
+	out := make([]*ir.Value, len(wrt))
+	for i, v := range wrt {
+		out[i] = d.pool.Spread(orZero(d.pool, w.cotangent[v]), v.Extent)
+	}
+	return out
+}
+
+// walk is one run backwards.
+type walk struct {
+	*deriver
+	wrt, depends map[*ir.Value]bool
+	cotangent    map[*ir.Value]*ir.Value // of stations and of wrt
+	guard        *ir.Value
+}
+
+// carry adds what the cotangent c of n means for the stations below it.
+func (w *walk) carry(n, c *ir.Value) {
+	if !w.depends[n] {
+		return
+	}
+	isLeaf := func(v *ir.Value) bool { return w.wrt[v] || !elementwise(v) || !w.depends[v] }
+	order := ir.Above(isLeaf, n)
+	for _, leaf := range order {
+		if !isLeaf(leaf) || !w.depends[leaf] {
+			continue
+		}
+		if t := w.tangents(order, leaf)[n]; t != nil {
+			w.add(leaf, w.sumTo(times(w.pool, t, c), n.Extent, leaf.Extent, w.guard))
+		}
+	}
+}
+
+func (w *walk) add(n, c *ir.Value) {
+	if old := w.cotangent[n]; old != nil {
+		c = w.pool.Call("add", old, c)
+	}
+	w.cotangent[n] = c
+}
+
+// station carries a cotangent through what is no operation on elements. What a probe said, what was drawn and how many
+// there are of something do not change with the variable.
+func (w *walk) station(n, c *ir.Value) {
+	if n.Kind != ir.Reduce && n.Kind != ir.Array || n.Mask {
+		return
+	}
+	count := n.Op.Args + len(n.Op.Params)
+	names := map[string]*ir.Value{"y": n, "d": w.pool.Spread(c, n.Extent)}
+	var extents []ir.Extent
+	for i, a := range n.Args[:count] {
+		names[string(rune('a'+i))] = a
+		if i < n.Op.Args {
+			extents = append(extents, a.Extent)
+		}
+	}
+	form, _ := ir.ArrayForm(n.Op, extents)
+	for i, a := range n.Args[:count] {
+		if !w.depends[a] {
+			continue
+		}
+		if i >= len(n.Op.Grad) || n.Op.Grad[i] == "" {
+			if n.Op.Kind == op.Array || i < n.Op.Args {
+				fail("", "%s has no derivative in its %s", n.Op.Name, what(n.Op, i))
+			}
+			continue // an order statistic's rank
+		}
+		texts := strings.Split(n.Op.Grad[i], " | ")
+		t := w.pool.BuildPer(ir.ParseFormula(texts[min(form, len(texts)-1)]), n.Extent, n.Guard(), names)
+		w.carry(a, w.pool.Spread(t, a.Extent))
+	}
+}
+
+// what names an operand for people.
+func what(o *op.Op, i int) string {
+	if i < o.Args {
+		return "argument"
+	}
+	return "parameter " + o.Params[i-o.Args].Name
+}
+
+// sumTo adds up what has a value c each of extent from, for the values of the coarser extent to. Over several tensors only
+// those count for which the guard, which may be nil, holds.
+func (d *deriver) sumTo(c *ir.Value, from, to ir.Extent, guard *ir.Value) *ir.Value {
+	pool, sum := d.pool, op.Must("sum")
+	if to == ir.Const {
+		to = ir.Model
+	}
+	switch {
+	case to.Holds(from):
+		return c
+	case to < ir.Tensor && from.IsArray():
+		c, from = d.sumTo(c, from, ir.Tensor, nil), ir.Tensor
+	case to >= ir.Tensor && to.Holds(c.Extent):
+		return times(pool, c, pool.Count(from, to))
+	}
+	if to < ir.Tensor && guard != nil && guard.Extent > to {
+		c = pool.Call("where", guard, c, pool.Number(0))
+	}
+	return pool.Reduce(sum, pool.Spread(c, from), to, nil)
+}
+
+// tangentOf is the derivative of each value of y in v, when v is the same for all of them or has one for each. Through
+// stations, the transposed product is linear in the cotangent: its derivative is the product itself.
+func (d *deriver) tangentOf(y, v *ir.Value) *ir.Value {
+	order := ir.Above(func(n *ir.Value) bool { return n == v || !elementwise(n) }, y)
+	depends := map[*ir.Value]bool{v: true}
+	through := false
+	for _, n := range ir.Above(func(n *ir.Value) bool { return n == v }, y) {
+		depends[n] = n == v || slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return depends[a] })
+		through = through || depends[n] && !elementwise(n) && n != v
+	}
+	if !through {
+		return orZero(d.pool, d.tangents(order, v)[y])
+	}
+	c := d.pool.Var(d.pool.Spread(d.pool.Number(0), y.Extent), -1)
+	back := d.cotangents([]seed{{y, c}}, []*ir.Value{v}, nil)[0]
+	return d.put(d.gradient(back, c, nil), c, c.Args[0])
+}

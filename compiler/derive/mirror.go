@@ -1,0 +1,107 @@
+package derive
+
+import "github.com/optc-lang/optc/compiler/ir"
+
+// mirror is the step of mirror descent (Nemirovski and Yudin 1983; Beck and Teboulle 2003):
+//
+//	the u with p'(u) = p'(x) - v
+//
+// p' must be proved strictly increasing. Its inverse is symbolic where u stands in it once, below operations that have
+// one; else Newton's method finds the zero.
+func (d *deriver) mirror(p, u, v *ir.Value) *ir.Value {
+	p = d.expand(p)
+	if even, _ := d.parity(p, u); even {
+		if closed := d.mirrorEven(p, u, v); closed != nil {
+			return closed
+		}
+	}
+	m := d.split(p, u, unknown)
+	if len(m.pieces) != 1 {
+		fail("a mirror map is smooth on its whole domain, as in `fn entropy(u) = u*log(u) - u`", "the mirror map has %d pieces", len(m.pieces))
+	}
+	return m.step(m.pieces[0], u, v)
+}
+
+// mirrorEven is the step of an even map that is smooth but at zero, such as abs(u)^p: p' is odd, so the step is that for
+// positive u with the sign of the target.
+func (d *deriver) mirrorEven(p, u, v *ir.Value) *ir.Value {
+	m := d.split(p, u, positive|zero)
+	whole := d.split(p, u, unknown)
+	if len(m.pieces) != 1 || len(whole.pieces) == 1 {
+		return nil
+	}
+	pc := m.pieces[0]
+	slope := m.increasingSlope(pc)
+	target := m.sub(d.pool.Call("mul", d.pool.Call("sign", u), d.put(slope, u, d.pool.Call("abs", u))), v)
+	at := m.target(pc, slope, d.pool.Call("abs", target), nil)
+	return d.pool.Call("copysign", at, target)
+}
+
+func (s *splitter) step(pc piece, u, v *ir.Value) *ir.Value {
+	slope := s.increasingSlope(pc)
+	return s.target(pc, slope, s.sub(slope, v), v)
+}
+
+// known signs of a piece.
+func (s *splitter) signs(pc piece) map[*ir.Value]sign {
+	known := map[*ir.Value]sign{s.u: s.where}
+	for _, a := range pc.assumed {
+		switch a.side {
+		case above:
+			known[a.arg] = positive
+		case below:
+			known[a.arg] = negative
+		}
+	}
+	return known
+}
+
+// increasingSlope is the derivative of a piece, proved to be strictly increasing.
+func (s *splitter) increasingSlope(pc piece) *ir.Value {
+	slope := s.simpler(s.slope(pc.smooth, s.u), s.u)
+	if s.bendSign(slope, s.signs(pc)) != positive {
+		fail("its second derivative must be positive wherever the map is defined",
+			"the derivative of the mirror map, %s, is not proved to be strictly increasing", s.text(slope))
+	}
+	return slope
+}
+
+// target is the u with slope = y.
+func (s *splitter) target(pc piece, slope, y, v *ir.Value) *ir.Value {
+	record := ir.Derivation{Var: s.u.Index, In: s.u, Name: "x"}
+	if at := s.invert(slope, y); at != nil {
+		record.Cases = []ir.Case{{Value: at}}
+		s.derivations = append(s.derivations, record)
+		return at
+	}
+	record.Notes = []string{"by Newton's method: " + s.text(slope) + " has no inverse in closed form"}
+	s.derivations = append(s.derivations, record)
+	return s.newton(pc, slope, y)
+}
+
+// newton is the zero of slope - y, of which nothing is known but that it is increasing: the bracket grows from where u may
+// be until it holds the zero.
+func (s *splitter) newton(pc piece, slope, y *ir.Value) *ir.Value {
+	at := func(u *ir.Value) *ir.Value { return s.sub(s.put(slope, s.u, u), y) }
+	bend := s.simpler(s.slope(slope, s.u), s.u)
+	lo, hi := s.Number(-1), s.Number(1)
+	inDomain := s.signs(pc)[s.u] == positive
+	if inDomain {
+		lo = s.Number(0.5)
+	}
+	for range growTurns {
+		low := s.Call("gt", at(lo), s.Number(0))
+		further := s.mul(s.Number(16), lo)
+		if inDomain {
+			further = s.div(lo, s.Number(16))
+		}
+		lo = s.Call("where", low, further, lo)
+		hi = s.Call("where", s.Call("lt", at(hi), s.Number(0)), s.mul(s.Number(16), hi), hi)
+	}
+	return s.increasing(at, func(u *ir.Value) *ir.Value { return s.put(bend, s.u, u) }, lo, hi)
+}
+
+// growTurns is how often a bracket grows sixteenfold: to more than 1e12.
+const growTurns = 10
+
+func (s *splitter) text(v *ir.Value) string { return s.p.Text(v, map[*ir.Value]string{s.u: "u"}) }

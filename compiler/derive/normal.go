@@ -1,0 +1,134 @@
+package derive
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// normal is a polynomial with rational coefficients in the values that are no sums or products, by monomials: a sorted list
+// of the values' numbers. Two expressions are equal over the reals if their normal forms are.
+type normal map[string]*big.Rat
+
+// maxTerms bounds a normal form.
+const maxTerms = 500
+
+// fraction is a quotient of normal forms.
+type fraction struct{ num, den normal }
+
+func constant(x *big.Rat) normal {
+	if x.Sign() == 0 {
+		return normal{}
+	}
+	return normal{"": x}
+}
+
+func one() normal { return constant(big.NewRat(1, 1)) }
+
+func atom(v *ir.Value) fraction {
+	return fraction{normal{fmt.Sprintf("%08d", v.ID): big.NewRat(1, 1)}, one()}
+}
+
+func (n normal) plus(o normal, sign int64) normal {
+	out := normal{}
+	for k, c := range n {
+		out[k] = c
+	}
+	for k, c := range o {
+		sum := new(big.Rat).Mul(c, big.NewRat(sign, 1))
+		if old := out[k]; old != nil {
+			sum.Add(sum, old)
+		}
+		if out[k] = sum; sum.Sign() == 0 {
+			delete(out, k)
+		}
+	}
+	return out
+}
+
+func (n normal) times(o normal) (normal, bool) {
+	out := normal{}
+	if len(n)*len(o) > maxTerms {
+		return nil, false
+	}
+	for k, a := range n {
+		for l, b := range o {
+			ids := slices.DeleteFunc(append(strings.Split(k, " "), strings.Split(l, " ")...), func(s string) bool { return s == "" })
+			slices.Sort(ids)
+			key := strings.Join(ids, " ")
+			p := new(big.Rat).Mul(a, b)
+			if old := out[key]; old != nil {
+				p.Add(p, old)
+			}
+			if out[key] = p; p.Sign() == 0 {
+				delete(out, key)
+			}
+		}
+	}
+	return out, true
+}
+
+// equal reports whether a and b are proved to be equal over the reals.
+func (d *deriver) equal(a, b *ir.Value) bool {
+	f, ok := d.normalForm(d.pool.Call("sub", a, b))
+	return ok && len(f.num) == 0
+}
+
+func (d *deriver) normalForm(v *ir.Value) (fraction, bool) {
+	of := map[*ir.Value]fraction{}
+	order := ir.Reachable(v)
+	d.visit(len(order))
+	for _, n := range order {
+		f, ok := d.normalOf(n, of)
+		if !ok {
+			return fraction{}, false
+		}
+		of[n] = f
+	}
+	return of[v], true
+}
+
+func (d *deriver) normalOf(n *ir.Value, of map[*ir.Value]fraction) (fraction, bool) {
+	if x, ok := number(n); ok {
+		r := new(big.Rat)
+		if r.SetFloat64(x) == nil {
+			return atom(n), true
+		}
+		return fraction{constant(r), one()}, true
+	}
+	if n.Kind == ir.Spread || n.Kind == ir.Var {
+		return of[n.Args[0]], true
+	}
+	if n.Kind != ir.Apply {
+		return atom(n), true
+	}
+	at := func(i int) fraction { return of[n.Args[i]] }
+	switch n.Op.Name {
+	case "neg":
+		return fraction{normal{}.plus(at(0).num, -1), at(0).den}, true
+	case "add", "sub":
+		sign := int64(1)
+		if n.Op.Name == "sub" {
+			sign = -1
+		}
+		l, ok1 := at(0).num.times(at(1).den)
+		r, ok2 := at(1).num.times(at(0).den)
+		den, ok3 := at(0).den.times(at(1).den)
+		return fraction{l.plus(r, sign), den}, ok1 && ok2 && ok3
+	case "mul", "div":
+		b := at(1)
+		if n.Op.Name == "div" {
+			b = fraction{b.den, b.num}
+			if len(b.den) == 0 {
+				return atom(n), true
+			}
+		}
+		num, ok1 := at(0).num.times(b.num)
+		den, ok2 := at(0).den.times(b.den)
+		return fraction{num, den}, ok1 && ok2
+	}
+	return atom(n), true
+}
