@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/compiler/derive"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/pass"
 	"github.com/optc-lang/optc/lang"
@@ -56,8 +57,16 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	if checked == nil {
 		return nil, diags, nil
 	}
-	r := &Rule{Name: name, Checked: checked, Settings: set}
+	r := &Rule{Name: name, Settings: set}
 	r.Decl, r.Source, _ = u.Rule(name)
+	if set.Adjoint {
+		adjoint, err := derive.Adjoint(pass.DropStates(checked))
+		if err != nil {
+			return nil, append(diags, lang.Diagnostic{File: u.File(name), Span: r.Decl.Name.Span, Message: "there is no adjoint: " + err.Error()}), nil
+		}
+		checked, r.Name = adjoint, adjoint.Name
+	}
+	r.Checked = checked
 	r.Dumps = append(r.Dumps, Dump{"check", checked.String()})
 	prog, err := pass.Run(checked, pass.Passes(fast), func(ps pass.Pass, p *ir.Program) error {
 		if ps.Name == "real" {
@@ -90,7 +99,7 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 
 // tooLarge refuses a rule that goes beyond a limit of the scheduler.
 func tooLarge(r *Rule, u *check.Unit, hint, format string, args ...any) lang.Diagnostic {
-	return lang.Diagnostic{File: u.File(r.Name), Span: r.Decl.Name.Span, Hint: hint, Message: fmt.Sprintf("rule %s is too large: ", r.Name) + fmt.Sprintf(format, args...)}
+	return lang.Diagnostic{File: u.File(r.Decl.Name.Name), Span: r.Decl.Name.Span, Hint: hint, Message: fmt.Sprintf("rule %s is too large: ", r.Name) + fmt.Sprintf(format, args...)}
 }
 
 // digest identifies a rule by what it computes and keeps: not by its text, its comments, the names of its lets, or the

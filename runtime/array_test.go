@@ -163,6 +163,8 @@ func orderRule() *Rule {
 	tensor, group, model := tensorSlot(TensorFree), Slot{Extent: PerGroup, Index: GroupHypers}, Slot{Extent: PerModel, Index: ModelFree + 1}
 	some := Slot{Extent: PerModel, Index: ModelFree + 2}
 	above, aboveAll := tensorSlot(TensorFree+4), Slot{Extent: PerModel, Index: ModelFree + 3}
+	ofGroup, ofModel := Slot{Extent: PerGroup, Index: GroupHypers + 1}, Slot{Extent: PerModel, Index: ModelFree + 4}
+	fromSlots := []Slot{tensorSlot(TensorFree), tensorSlot(TensorNumel)} // by class
 	elements := func(i int) Place { return at(StreamScratch, i, PerElem) }
 	var stages []Stage
 	stages = append(stages, Stage{Model: func(m []float64) { m[ModelFree] = m[ModelT] + 0.5 }})
@@ -189,6 +191,8 @@ func orderRule() *Rule {
 		{Per: PerModel, Top: true, Out: elements(6), In: both, K: k, If: no},
 		{Per: PerModel, To: &some, In: one, K: k, If: []*Slot{&cond, nil}},
 		{Per: PerModel, Stat: elem.StatThreshold, To: &aboveAll, In: both, K: k, If: no},
+		{Per: PerGroup, To: &ofGroup, From: fromSlots, K: k, If: no},
+		{Per: PerModel, Stat: elem.StatThreshold, To: &ofModel, From: fromSlots, K: k, If: []*Slot{&cond, nil}},
 	} {
 		stages = append(stages, Stage{Order: of(s)})
 	}
@@ -286,7 +290,18 @@ func checkOrder(t *testing.T, o *Optimizer[float64], k int) {
 		equal("model's top", o.scratch[6][i], m)
 	}
 	equal("some of a class", o.model[ModelFree+2:][:1], []float64{kth(parts(o, func(i int) bool { return o.classOf[i] == 0 && len(o.x[i])%2 == 1 }), k)})
+	oneEach := func(yes func(int) bool) [][]float64 {
+		var u []float64
+		for i := range o.x {
+			if yes(i) {
+				u = append(u, o.tensors[i][[]int{TensorFree, TensorNumel}[o.classOf[i]]])
+			}
+		}
+		return [][]float64{u}
+	}
+	equal("threshold of tensors", o.model[ModelFree+4:][:1], []float64{elem.Threshold(oneEach(func(i int) bool { return o.classOf[i] == 1 || len(o.x[i])%2 == 1 }), float64(k)+0.5)})
 	for g, frame := range o.groups {
+		equal("tensors of a group", frame[GroupHypers+1:][:1], []float64{kth(oneEach(func(i int) bool { return o.groupOf[i] == g }), k)})
 		of := parts(o, func(i int) bool { return o.groupOf[i] == g })
 		equal("group", frame[GroupHypers:][:1], []float64{kth(of, k)})
 		marks, n := top(of, k), 0

@@ -14,7 +14,7 @@ func TestPlansOfNewStages(t *testing.T) {
 	x, none := at(StreamX, 0, PerElem), Place{Kind: StreamNone}
 	scratch := func(i int, e Extent) Place { return at(StreamScratch, i, e) }
 	nop := [NumEngines]Kernel{Go: func(*Args) {}}
-	bad := tensorSlot(99)
+	bad, tensor := tensorSlot(99), tensorSlot(TensorFree)
 	make1 := func() func(out []float64, in [][]float64, dims []int, params []float64) { return nil }
 	pass := func(p Pass) Stage {
 		p.Kernels = nop
@@ -26,6 +26,7 @@ func TestPlansOfNewStages(t *testing.T) {
 		"a collect":      pass(Pass{Domain: PerElem, Streams: []Stream{writes(StreamCollect, 0)}, Collects: []Collect{{elem.ReduceSum, 0, scratch(1, PerRow)}}}),
 		"an array":       {Array: &Array{New: make1, In: []Place{x}, Out: scratch(0, PerElem), Dims: square}},
 		"an order":       {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"one of tensors": {Order: &Order{Per: PerModel, Of: PerTensor, To: &Slot{Extent: PerModel, Index: ModelFree}, From: []Slot{tensor}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 	}
 	faults := map[string]Stage{
 		"a class":                  {Class: 1, Tensor: func(m, g, p []float64) {}},
@@ -51,6 +52,11 @@ func TestPlansOfNewStages(t *testing.T) {
 		"an array's condition":     {Array: &Array{New: make1, In: []Place{x}, Out: scratch(0, PerElem), Dims: square, If: &bad}},
 		"an order of fewer":        {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 		"an order's slot":          {Order: &Order{Per: PerTensor, Of: PerElem, To: &bad, In: []Place{x}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"an order of both":         {Order: &Order{Per: PerModel, Of: PerTensor, To: &Slot{Extent: PerModel, Index: ModelFree}, In: []Place{x}, From: []Slot{tensor}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"an order of coarser":      {Order: &Order{Per: PerModel, Of: PerTensor, To: &Slot{Extent: PerModel, Index: ModelFree}, From: []Slot{{Extent: PerModel, Index: ModelFree}}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"an order of a tensor's":   {Order: &Order{Per: PerTensor, Of: PerTensor, To: &Slot{Extent: PerTensor, Index: TensorFree}, From: []Slot{tensor}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"an order of more classes": {Order: &Order{Per: PerModel, Of: PerTensor, To: &Slot{Extent: PerModel, Index: ModelFree}, From: []Slot{tensor, tensor}, K: Slot{Value: 1}, If: []*Slot{nil}}},
+		"a top of slots":           {Order: &Order{Top: true, Per: PerModel, Of: PerTensor, Out: scratch(0, PerElem), From: []Slot{tensor}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 		"an order's kind":          {Order: &Order{Per: PerTensor, Of: PerElem, Stat: 9, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: Slot{Value: 1}, If: []*Slot{nil}}},
 		"an order's k":             {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: bad, If: []*Slot{nil}}},
 		"an order's conditions":    {Order: &Order{Per: PerTensor, Of: PerElem, To: &Slot{Extent: PerTensor, Index: TensorFree}, In: []Place{x}, K: Slot{Value: 1}}},

@@ -20,6 +20,7 @@ type buildCmd struct {
 	Check   bool     `xor:"mode" help:"Write nothing; exit with 1 if a file is not as it would be generated."`
 	Diff    bool     `xor:"mode" help:"Write nothing; print what would change, and exit with 1 if anything would."`
 	Dump    string   `xor:"mode" placeholder:"PASS" help:"Write nothing; print the rules after a pass of the compiler: ${passes}."`
+	Adjoint bool     `help:"Add the adjoint of each rule: a rule RULE_adjoint that carries derivatives back through a step."`
 	fixed
 	Files []string `arg:"" name:"rules" help:"Rule files, or std/NAME."`
 }
@@ -32,6 +33,7 @@ Example:
   optc build adam.opt
   optc build -o internal/optim --dtype f32,f64 std/adam std/lion
   optc build --target torch adam.opt
+  optc build --adjoint adam.opt
   //go:generate go tool optc build adam.opt`
 }
 
@@ -147,6 +149,16 @@ func (cmd *buildCmd) batch(c *console, arg string) (*batch, error) {
 			return nil, err
 		}
 		b.rules = append(b.rules, r)
+		if cmd.Adjoint && err == nil {
+			set := sets[i]
+			set.Adjoint = true
+			if r, err = u.compile(c, name, set); err == errReported {
+				failed = err
+			} else if err != nil {
+				return nil, err
+			}
+			b.rules = append(b.rules, r)
+		}
 	}
 	return b, failed
 }

@@ -294,7 +294,7 @@ func useCode(r *compiler.Rule) string {
 	}
 	b.WriteString(givenCode(p, typ+"Given", false) + ")\n")
 	if p.Eval != nil {
-		b.WriteString("...\npoint := opt.EvalParams() // where the model is to be evaluated\n")
+		b.WriteString("...\npoint, err := opt.EvalParams() // where the model is to be evaluated\n")
 	}
 	return b.String()
 }

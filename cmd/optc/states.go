@@ -46,7 +46,7 @@ func keepers(plan *ir.Plan, kinds []kind, state int) string {
 
 // stateNames gives each state a short name for people: that of its declaration in the rule's own body, and for a state
 // of a call what the rule calls its new value, for the first tensors that have it. Where two would be called the same,
-// the one declared further out is, and the other gets a number.
+// the rule's own name goes to what its own body calls so, and the other gets a number.
 func stateNames(plan *ir.Plan) []string {
 	p := plan.Program
 	taken := ir.NewNames("x", "g", "t", "loss")
@@ -59,37 +59,43 @@ func stateNames(plan *ir.Plan) []string {
 	for _, v := range ir.Reachable(append(p.Roots(), p.Eval)...) {
 		taken.Avoid(v.Label)
 	}
-	depth := func(i int) int { return strings.Count(p.States[i].Name, ".") }
+	labelled := labelledStates(plan)
+	depth := func(i int) int { // of the body that names the state
+		if v := labelled[i]; v != nil && !v.Inner {
+			return 1
+		}
+		return 2 * strings.Count(p.States[i].Name, ".")
+	}
 	outermost := make([]int, len(p.States))
 	for i := range outermost {
 		outermost[i] = i
 	}
 	slices.SortStableFunc(outermost, func(a, b int) int { return depth(a) - depth(b) })
-	labels := stateLabels(plan)
 	names := make([]string, len(p.States))
 	for _, i := range outermost {
-		switch base := p.States[i].Name[strings.LastIndex(p.States[i].Name, ".")+1:]; {
-		case depth(i) > 0 && labels[i] != "":
-			names[i] = taken.Fresh(labels[i])
-		case depth(i) > 0:
-			names[i] = taken.Invent(base)
+		switch full := p.States[i].Name; {
+		case !strings.Contains(full, "."):
+			names[i] = taken.Fresh(full)
+		case labelled[i] != nil:
+			names[i] = taken.Fresh(labelled[i].Label)
 		default:
-			names[i] = taken.Fresh(base)
+			names[i] = taken.Invent(full[strings.LastIndex(full, ".")+1:])
 		}
 	}
 	return names
 }
 
-// stateLabels are what the rule calls the new values of its states.
-func stateLabels(plan *ir.Plan) []string {
-	labels := make([]string, len(plan.Program.States))
+// labelledStates are the new values of the states of calls that the rule has a name for, nil for others.
+func labelledStates(plan *ir.Plan) []*ir.Value {
+	labelled := make([]*ir.Value, len(plan.Program.States))
 	for _, class := range plan.Classes {
 		q := specialised(pass.First(plan.Program, false), class)
 		for i, s := range q.States {
-			if labels[i] == "" && s.New != q.Pool.Load(i) && s.New.Kind != ir.Input {
-				labels[i] = s.New.Label
+			own := !strings.Contains(s.Name, ".")
+			if !own && labelled[i] == nil && s.New != q.Pool.Load(i) && s.New.Kind != ir.Input && s.New.Label != "" {
+				labelled[i] = s.New
 			}
 		}
 	}
-	return labels
+	return labelled
 }

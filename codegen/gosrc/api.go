@@ -35,6 +35,7 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
 		jen.Return(jen.Op("&").Id(typ).Values(jen.Id("o")), jen.Nil()))
 	g.step(typ, dt)
+	g.record(typ, dt)
 	g.setters(typ, hyper)
 
 	g.declare(fmt.Sprintf("%sRule describes the rule to the runtime, for programs that choose rules at run time.", typ))
@@ -123,6 +124,49 @@ func (g *generator) step(typ string, dt target.DType) {
 	call := jen.Id("o").Dot("Optimizer").Dot("StepWith").Call(jen.Id("grads"), jen.Qual(runtimePath, "Inputs").Types(jen.Id(dt.Go())).Values(in...))
 	g.declare(doc)
 	g.file.Func().Params(jen.Id("o").Op("*").Id(typ)).Id("Step").Params(params...).Error().Block(jen.Return(call))
+}
+
+// record prints, for an adjoint, the method that notes what a step of the rule is about to read.
+func (g *generator) record(typ string, dt target.DType) {
+	p := g.plan.Program
+	if p.AdjointOf == "" {
+		return
+	}
+	of := TypeName(p.AdjointOf, dt)
+	given := typ + "Given"
+	g.declare(fmt.Sprintf("Record%s notes, before a step of o, what its adjoint is to be given: copies of the parameters and states, and the number of\nthe step.", of))
+	g.file.Func().Id("Record"+of).Params(jen.Id("o").Op("*").Id(of)).Params(jen.Id(given), jen.Error()).BlockFunc(func(b *jen.Group) {
+		b.Var().Id("at").Id(given)
+		b.Var().Err().Error()
+		declared := false
+		for _, d := range g.givenValues(false) {
+			to := jen.Id("at").Dot(ir.GoName(d.Name))
+			failed := jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Id(given).Values(), jen.Err()))
+			switch d.Of {
+			case "":
+				continue
+			case "x":
+				b.List(to, jen.Err()).Op("=").Id("o").Dot("Values").Call()
+				b.Add(failed)
+			case "t":
+				b.Add(to).Op("=").Float64().Call(jen.Id("o").Dot("Steps").Call().Op("+").Lit(1))
+			default:
+				field := map[bool]string{true: "Arrays", false: "Steps"}[d.Extent.IsArray()]
+				if d.Extent == ir.Model {
+					field = "Model"
+				}
+				assign := ":="
+				if declared {
+					assign = "="
+				}
+				declared = true
+				b.List(jen.Id("v"), jen.Err()).Op(assign).Id("o").Dot("StateValue").Call(jen.Lit(d.Of))
+				b.Add(failed)
+				b.Add(to).Op("=").Id("v").Dot(field)
+			}
+		}
+		b.Return(jen.Id("at"), jen.Nil())
+	})
 }
 
 func probes(p *ir.Program) bool { return hasKind(p, ir.Probe) }

@@ -551,6 +551,8 @@ func (b *block) array(v *ir.Value) (string, int) {
 			return line(fmt.Sprintf("%sdiagonal(%s)", np, b.argument(v.Args[0])), ir.Elem, v.Extent), atom
 		}
 		return fmt.Sprintf("%sdiag(%s)", np, flat(v.Args[0])), atom
+	case "tril":
+		return fmt.Sprintf("%stril(%s)", np, b.argument(v.Args[0])), atom
 	case "trace":
 		return fmt.Sprintf("%strace(%s)%s", np, b.argument(v.Args[0]), map[Host]string{Torch: ".double()", Optax: ".astype(float)"}[f.host]), atom
 	case "outer":
@@ -602,7 +604,7 @@ func (b *block) statistic(v *ir.Value) string {
 			cond = b.pl.kept[g]
 		}
 		return fmt.Sprintf("%s(%s, %s)", f.use(name+"_all"), b.pl.some(us, cond, v.Per), k)
-	case v.Per.IsArray() && name == "kth":
+	case v.Per.IsArray() && name != "topk":
 		return line(fmt.Sprintf("%s(%s, %s, %d)", f.use(name), b.argument(a), k, axis(a.Extent, v.Per)), along(a.Extent, v.Per), v.Extent)
 	case v.Per.IsArray():
 		return fmt.Sprintf("%s(%s, %s, %d)", f.use(name), b.argument(a), k, axis(a.Extent, v.Per))

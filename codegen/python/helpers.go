@@ -128,6 +128,58 @@ def _kth(u, k, axis):
     at = jnp.take(u, jnp.clip(jnp.nan_to_num(jnp.floor(k)), 1, n).astype(int) - 1, axis=axis)
     return jnp.where((k >= 1) & (jnp.floor(k) <= n), jnp.expand_dims(at, axis), jnp.nan)
 `},
+	"threshold": {
+		torch: `
+def _threshold(u, r, dim):
+    """The tau for which max(u - tau, 0) adds up to r along dim (Held, Wolfe and Crowder 1974)."""
+    if u.shape[dim] == 0:
+        return u.new_full([n if i != dim % u.ndim else 1 for i, n in enumerate(u.shape)], math.nan)
+    wide = torch.sort(u.double(), dim=dim, descending=True).values
+    count = torch.arange(1, u.shape[dim] + 1, device=u.device).reshape([-1 if i == dim % u.ndim else 1 for i in range(u.ndim)])
+    return ((torch.cumsum(wide, dim=dim) - r) / count).amax(dim=dim, keepdim=True).to(u.dtype)
+`,
+		optax: `
+def _threshold(u, r, axis):
+    """The tau for which max(u - tau, 0) adds up to r along axis (Held, Wolfe and Crowder 1974)."""
+    if u.shape[axis] == 0:
+        return jnp.full_like(jnp.sum(u, axis=axis, keepdims=True), jnp.nan)
+    wide = jnp.sort(u.astype(float), axis=axis, descending=True)
+    count = jnp.arange(1, u.shape[axis] + 1).reshape([-1 if i == axis % u.ndim else 1 for i in range(u.ndim)])
+    return ((jnp.cumsum(wide, axis=axis) - r) / count).max(axis=axis, keepdims=True).astype(u.dtype)
+`},
+	"threshold_all": {needs: []string{"threshold"},
+		torch: `
+def _threshold_all(us, r):
+    """The threshold of all tensors."""
+    if not us:
+        return torch.tensor(math.nan, dtype=torch.float64)
+    return _threshold(torch.cat([u.reshape(-1) for u in us.values()]), r, 0)[0].double()
+`,
+		optax: `
+def _threshold_all(us, r):
+    """The threshold of all tensors."""
+    leaves = [u.ravel() for u in jax.tree.leaves(us)]
+    return _threshold(jnp.concatenate(leaves), r, 0)[0].astype(float) if leaves else jnp.asarray(jnp.nan, float)
+`},
+	"polar": {needs: []string{"finite"},
+		torch: `
+def _polar(a):
+    """U @ V' of the singular value decomposition: the nearest semi-orthogonal matrix."""
+
+    def factor(a):
+        u, _, vt = torch.linalg.svd(a, full_matrices=False)
+        return u @ vt
+
+    return _finite(factor, a)
+`,
+		optax: `
+def _polar(a):
+    """U @ V' of the singular value decomposition: the nearest semi-orthogonal matrix."""
+    if a.size == 0:
+        return a
+    u, _, vt = jnp.linalg.svd(a, full_matrices=False)
+    return u @ vt
+`},
 	"topk": {
 		torch: `
 def _topk(u, k, dim):

@@ -83,8 +83,11 @@ var forms = map[string]form{
 }
 
 // inlineArrays are the whole-array operators that are printed in place; the others are helpers.
-var inlineArrays = map[string]bool{"matmul": true, "transpose": true, "diag": true, "trace": true, "outer": true, "eye": true}
+var inlineArrays = map[string]bool{"matmul": true, "transpose": true, "diag": true, "trace": true, "tril": true, "outer": true, "eye": true}
+
+// unsaid are the operators that no host has a form of: products of a cotangent with the derivative of a decomposition.
+var unsaid = []string{"inv_root_vjp", "orthogonalize_vjp", "orthogonalize_jvp", "svd_shrink_vjp", "polar_vjp"}
 
 // factorizations are worth a branch at run time: optax leaves one out under jax.lax.cond when its guard does not hold.
 var factorizations = map[string]bool{"inv": true, "solve": true, "cholesky": true, "qr": true, "eigvecs": true, "inv_root": true,
-	"orthogonalize": true, "svd_shrink": true}
+	"orthogonalize": true, "svd_shrink": true, "polar": true}

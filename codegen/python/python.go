@@ -142,6 +142,10 @@ func refuse(host Host, p *ir.Program) error {
 				return no("the target %s has no form of the operator %s", host, v.Op.Name)
 			}
 		case ir.Array:
+			if slices.Contains(unsaid, v.Op.Name) {
+				name := strings.TrimSuffix(strings.TrimSuffix(v.Op.Name, "_jvp"), "_vjp")
+				return no("it takes the derivative of %s, which the target %s has no form of", name, host)
+			}
 			if _, ok := helpers[v.Op.Name]; !ok && !inlineArrays[v.Op.Name] {
 				return no("the target %s has no form of the operator %s", host, v.Op.Name)
 			}

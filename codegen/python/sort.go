@@ -175,8 +175,8 @@ func applyBound(o *op.Op, a []bound) bound {
 			return corners(o, a[0], a[1])
 		}
 	case "mod":
-		if a[0].finite() && a[1].finite() && a[1].lo > 0 {
-			return bound{0, a[1].hi, false}
+		if a[0].lo >= 0 && a[0].hi < 1<<60 && a[1].lo >= 1 && a[1].finite() { // up to the rounding of the product
+			return bound{-a[1].hi, 2 * a[1].hi, false}
 		}
 	case "neg":
 		return bound{-a[0].hi, -a[0].lo, a[0].nan}

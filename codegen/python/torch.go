@@ -299,7 +299,7 @@ func (t *torchLoops) loop(w *writer, level int, group, tensor *section) {
 			continue
 		}
 		for _, v := range s.targets {
-			if _, kept := pl.kept[v]; kept {
+			if pl.keptAt(v, s.at) {
 				pl.kept[v] = pl.pool.Fresh(pl.keptName(v))
 				w.line("%s = {}", pl.kept[v])
 			}
@@ -364,6 +364,16 @@ func (t *torchLoops) loop(w *writer, level int, group, tensor *section) {
 		}
 		w.b.WriteString(body.b.String())
 	})
+}
+
+// keptAt reports whether a place computes v and stores it for others.
+func (pl *plan) keptAt(v *ir.Value, at place) bool {
+	_, kept := pl.kept[v]
+	s := pl.f.scopeOf(v.Extent)
+	if pl.f.whole(v) {
+		s = pl.f.scope(v)
+	}
+	return kept && at == place{pl.levels[v], s}
 }
 
 // keptName is the name of the dict of a value.
@@ -484,7 +494,7 @@ func (t *torchLoops) tensor(w *writer, level int, s *section, b *block) {
 		t.store(w, b)
 	}
 	for _, v := range s.targets {
-		if name, kept := pl.kept[v]; kept {
+		if name := pl.kept[v]; pl.keptAt(v, s.at) {
 			text, level := b.text(v)
 			if f.probes && aliases(v) {
 				text = bracket(atom)(text, level) + ".clone()"

@@ -17,26 +17,59 @@ func (c *checker) clashes() {
 		return
 	}
 	step := func(v *ir.Value) bool { return !v.Extent.IsArray() }
+	written := c.written()
 	for _, v := range c.pool.Values {
-		at, known := c.sites[v]
-		if !known || v.Kind != ir.Array || v.Op.Name == "eye" {
+		in := written[v]
+		if in == nil || v.Kind != ir.Array || v.Op.Name == "eye" {
 			continue
+		}
+		at, name, param := c.sites[in], opName(v), func(i int) string { return v.Op.Params[i].Name }
+		hint := forms(v)
+		if v.Op.Kind == op.Order {
+			hint = "over several tensors it takes one value a tensor, as in `median(norm(g) per model)`"
+			if o, ok := op.Lookup(in.Label); ok && in != v && o.Kind == op.Order { // median, or quantile
+				name, param = o.Name, func(i int) string { return o.Params[i].Name }
+			}
+		}
+		if v.Mask {
+			hint = "" // topk
 		}
 		args, params := v.Args[:v.Op.Args], v.Args[v.Op.Args:v.Op.Args+len(v.Op.Params)]
 		if i := slices.IndexFunc(args, step); i >= 0 && !overTensors(v) {
-			c.report(at.file, at.where, forms(v), "%s works on arrays, and this is %s", opName(v), one(args[i].Extent))
+			c.report(at.file, at.where, hint, "%s works on arrays, and this is %s", name, one(args[i].Extent))
 			return
 		}
 		if v.Op.Kind == op.Order && v.Per.Holds(args[0].Extent) {
-			c.report(at.file, at.where, "reduce over more than one", "%s per %s of a value per %s: each is the only one", v.Op.Name, v.Per, args[0].Extent)
+			c.report(at.file, at.where, "reduce over more than one", "%s per %s of a value per %s: each is the only one", name, v.Per, args[0].Extent)
 			return
 		}
 		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return !step(a) }); i >= 0 {
 			c.report(at.file, at.where, "reduce it", "parameter %s of %s is one value a tensor or coarser, and this is a value per %s",
-				v.Op.Params[i].Name, opName(v), params[i].Extent)
+				param(i), name, params[i].Extent)
+			return
+		}
+		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return a.Extent > v.Per }); i >= 0 && v.Op.Kind == op.Order && v.Per < ir.Tensor {
+			c.report(at.file, at.where, "reduce it", "parameter %s of %s per %s is one value a %s or coarser, and this is a value per %s",
+				param(i), name, v.Per, v.Per, params[i].Extent)
 			return
 		}
 	}
+}
+
+// written tells for each value the one that was written in the text: itself, or what expanded to it.
+func (c *checker) written() map[*ir.Value]*ir.Value {
+	in := map[*ir.Value]*ir.Value{}
+	for _, v := range slices.Backward(c.pool.Values) {
+		if _, known := c.sites[v]; known {
+			in[v] = v
+		}
+		for _, a := range v.Args {
+			if in[a] == nil {
+				in[a] = in[v]
+			}
+		}
+	}
+	return in
 }
 
 // overTensors reports whether v is an order statistic of a value a tensor, over several tensors.

@@ -15,6 +15,7 @@ import (
 type Settings struct {
 	Options map[string]string  // option = value, as after -D
 	Fix     map[string]float64 // hyperparameters made constants
+	Adjoint bool               // the vector-Jacobian product of the step is compiled in its place
 	Math    string             // what rewrites may change: strict (or nothing) keeps every bit, fast is true of real numbers
 }
 
@@ -465,7 +466,7 @@ func (c *checker) hold(f *frame, v *ir.Value, variable int, label string) *ir.Va
 		named = named.Args[0]
 	}
 	if depth, ok := c.labelled[named]; (!ok || f.depth < depth) && len(named.Args) > 0 {
-		named.Label = label
+		named.Label, named.Inner = label, f.depth > 1 // the rule's own body is the first
 		c.labelled[named] = f.depth
 	}
 	return c.pool.Hold(v, variable)

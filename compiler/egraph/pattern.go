@@ -17,14 +17,15 @@ type Rule struct{ Name, From, To, When string }
 type Rules struct{ list []*rewrite }
 
 type rewrite struct {
-	name string
-	from []step
-	regs int
-	root *op.Op
-	vars map[string]int // register by name
-	free []int          // the registers of vars
-	to   lang.Expr
-	when []condition
+	name   string
+	growth int // operators that the right side has more than the left
+	from   []step
+	regs   int
+	root   *op.Op
+	vars   map[string]int // register by name
+	free   []int          // the registers of vars
+	to     lang.Expr
+	when   []condition
 }
 
 // step is an instruction of a matcher, which walks over the nodes of classes with the classes met so far in registers.
@@ -72,6 +73,7 @@ func compile(r Rule) *rewrite {
 	if w.regs > maxRegs {
 		panic(fmt.Sprintf("egraph: rewrite %s: %s has more than %d parts", r.Name, r.From, maxRegs))
 	}
+	w.growth = operators(w.to) - operators(from)
 	if r.When != "" {
 		w.conditions(ir.ParseFormula(r.When).Expr)
 	}
@@ -168,6 +170,17 @@ func operands(e lang.Expr) []lang.Expr {
 		return e.Args
 	}
 	return nil
+}
+
+func operators(e lang.Expr) int {
+	if opOf(e) == nil || isLiteral(e) {
+		return 0
+	}
+	n := 1
+	for _, a := range operands(e) {
+		n += operators(a)
+	}
+	return n
 }
 
 func isLiteral(e lang.Expr) bool {

@@ -1,6 +1,9 @@
 package egraph
 
-import "github.com/optc-lang/optc/compiler/op"
+import (
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/op"
+)
 
 // Limits bound the work. Zero stands for the default.
 type Limits struct {
@@ -8,6 +11,9 @@ type Limits struct {
 	Nodes        int  // e-nodes
 	Applications int  // of rewrites
 	Final        bool // the extents of the values are final, so that reductions may be looked into
+
+	// About tells what is known of an input, hyperparameter, state or given; nil for nothing.
+	About func(*ir.Value) Range
 }
 
 // The defaults of Limits.
@@ -47,22 +53,36 @@ type fair struct {
 }
 
 const (
-	firstMatches = 200
-	firstRest    = 2
-	lookedAt     = 200_000 // nodes that one rewrite looks at in a round
+	firstRest = 2
+	lookedAt  = 200_000 // nodes that one rewrite looks at in a round
 )
 
+// firstMatches is how often a rewrite may match in a round before it rests for the first time: what makes expressions
+// shorter goes before what makes them longer.
+func firstMatches(growth int) int {
+	switch {
+	case growth > 0:
+		return 100
+	case growth < 0:
+		return 4000
+	}
+	return 400
+}
+
 // saturate applies the rewrites until none adds anything or a limit is reached.
-func (g *graph) saturate(l Limits) Stats {
+func (g *graph) saturate(l Limits) Stats { return g.saturateUntil(l, func() bool { return false }) }
+
+// saturateUntil is saturate that ends as soon as something is done.
+func (g *graph) saturateUntil(l Limits, done func() bool) Stats {
 	st := Stats{}
 	shares := make([]fair, len(l.Rules.list))
 	for i := range shares {
-		shares[i].most = firstMatches
+		shares[i].most = firstMatches(l.Rules.list[i].growth)
 	}
 	for !g.broken {
 		live := g.tidy()
 		st.Nodes, st.Classes = g.size, len(live)
-		if g.size >= l.Nodes || st.Applications >= l.Applications {
+		if g.size >= l.Nodes || st.Applications >= l.Applications || done() {
 			break
 		}
 		matches, resting := g.search(l.Rules, live, shares, st.Rounds)

@@ -9,7 +9,7 @@ import (
 // Simplify is v in the fewest operators and operands that the rewrites of l find, for people to read: v itself if that
 // is not shorter.
 func Simplify(pool *ir.Pool, v *ir.Value, l Limits) *ir.Value {
-	g := newGraph(pool, nil, l.Final)
+	g := newGraph(pool, l.About, l.Final)
 	roots, original := g.take([]*ir.Value{v})
 	g.saturate(l.withDefaults())
 	if g.broken {
@@ -21,6 +21,15 @@ func Simplify(pool *ir.Pool, v *ir.Value, l Limits) *ir.Value {
 		return v
 	}
 	return pool.Spread(out[0], v.Extent)
+}
+
+// Equal reports whether the rewrites find two values equal. That they do not is no proof that they differ.
+func Equal(pool *ir.Pool, a, b *ir.Value, l Limits) (bool, Stats) {
+	g := newGraph(pool, l.About, l.Final)
+	roots, _ := g.take([]*ir.Value{a, b})
+	meet := func() bool { return g.find(roots[0]) == g.find(roots[1]) }
+	st := g.saturateUntil(l.withDefaults(), meet)
+	return meet() && !g.broken, st
 }
 
 // take adds values, and lists their nodes.
@@ -54,7 +63,7 @@ func size(v *ir.Value) int64 {
 // The program's extents are final, and no derivative is left in it.
 func Programs(p *ir.Program, l Limits) ([]*ir.Program, Stats) {
 	l = l.withDefaults()
-	l.Final = true
+	l.Final, l.About = true, about(p)
 	values := p.Roots()
 	if p.Eval != nil {
 		values = append(values, p.Eval)
@@ -62,7 +71,7 @@ func Programs(p *ir.Program, l Limits) ([]*ir.Program, Stats) {
 	if len(ir.Reachable(values...)) > l.Nodes {
 		return nil, Stats{}
 	}
-	g := newGraph(p.Pool, about(p), true)
+	g := newGraph(p.Pool, l.About, true)
 	roots, original := g.take(values)
 	st := g.saturate(l)
 	if g.broken {

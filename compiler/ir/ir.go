@@ -67,6 +67,7 @@ type Value struct {
 	Mask   bool
 	Extent Extent
 	Label  string // what the rule first called it, for people
+	Inner  bool   // it was a call within the rule that did
 }
 
 // Program is a rule as a graph.
@@ -81,6 +82,7 @@ type Program struct {
 	Pool   *Pool
 
 	Derivations []Derivation
+	AdjointOf   string // the rule whose step this is the adjoint of, or ""
 }
 
 // HyperDecl is a run-time hyperparameter.
@@ -141,6 +143,7 @@ type State struct {
 	Init   float64 // what it holds before the first step
 	New    *Value  // what it holds after a step
 	As     Storage // how it is kept between steps
+	Output bool    // it is kept for others to read, whether or not the rule does
 }
 
 // Storage is how an array state is kept between steps; it is rounded once, when the step ends.
@@ -164,6 +167,7 @@ type GivenDecl struct {
 	Doc    string
 	Extent Extent
 	Load   bool
+	Of     string // of an adjoint: what of the rule it is, x, t or the name of a state; else ""
 }
 
 // Guard is the mask under which a whole-array operator or a probe is computed at all; nil when always.

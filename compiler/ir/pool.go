@@ -123,6 +123,9 @@ func (p *Pool) Draw(kind string, site int, per Extent) *Value {
 // Given is input i beyond x and g.
 func (p *Pool) Given(i int) *Value { return p.make(Value{Kind: Given, Index: i}) }
 
+// SetStates tells the extents of the states.
+func (p *Pool) SetStates(extents []Extent) { p.states = extents }
+
 // SetGivens tells the extents of the givens.
 func (p *Pool) SetGivens(extents []Extent) { p.givens = extents }
 

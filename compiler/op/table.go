@@ -167,7 +167,7 @@ var Table = []Op{
 	// order statistics, over the tensor unless `per E`: NaNs last, -0 before +0
 	{Name: "kth", Doc: "k-th smallest value; NaN if there is none", Kind: Order, Args: 1, Params: []Param{{"k", math.NaN(), 1, math.Inf(1), false}}, LaTeX: `{$a}_{($b)}`,
 		Grad: []string{attained}},
-	{Name: "threshold", Doc: "tau for which the sum of max(a - tau, 0) is r: the simplex threshold", Kind: Order, Args: 1, Params: []Param{{"r", math.NaN(), 0, math.Inf(1), false}},
+	{Name: "threshold", Internal: true, Doc: "tau for which the sum of max(a - tau, 0) is r: the simplex threshold", Kind: Order, Args: 1, Params: []Param{{"r", math.NaN(), 0, math.Inf(1), false}},
 		Stat: elem.StatThreshold, Grad: []string{"where(a >= y, d/sum(real(a >= y)), 0)"}, LaTeX: `\tau_{$b}($a)`},
 	{Name: "topk", Doc: "mask of exactly the k largest, ties to the lower index", Kind: Order, Args: 1, Params: []Param{{"k", math.NaN(), 0, math.Inf(1), false}}, Mask: true, LaTeX: `\operatorname{top}_{$b}($a)`},
 	{Name: "median", Doc: "middle value, the mean of the middle two for an even count", Kind: Order, Args: 1,

@@ -21,21 +21,35 @@ var realPass = Pass{"real", "over the reals more is equal than in rounded arithm
 // Reals applies all rewrites at once and takes what costs least, p where nothing costs less: by the plan, and of equal
 // plans by the operations on step values. Numbers may come out otherwise by rounding.
 func Reals(p *ir.Program) *ir.Program {
+	price := planPrice(p)
+	for range maxSaturations {
+		q, less := cheaper(p, price)
+		if q == p {
+			break
+		}
+		p, price = q, less
+	}
+	return p
+}
+
+// maxSaturations is how often what was found is taken as a new start: the limits of a saturation keep it near its input.
+const maxSaturations = 3
+
+// cheaper is the cheapest form of p that one saturation finds, and its price; p if there is none.
+func cheaper(p *ir.Program, least int) (*ir.Program, int) {
 	forms, _ := egraph.Programs(p, Saturation())
-	if len(forms) == 0 {
-		return p
-	}
-	best, least := p, planPrice(p)
-	if least == 0 {
-		return p
-	}
+	best := p
 	for _, q := range forms {
 		q = Simplify(q)
-		if price := planPrice(q); price > 0 && (price < least || price == least && egraph.CostOf(q).Total() < egraph.CostOf(best).Total()) {
+		price := planPrice(q)
+		if price == 0 || least == 0 {
+			continue
+		}
+		if price < least || price == least && egraph.CostOf(q).Total() < egraph.CostOf(best).Total() {
 			best, least = q, price
 		}
 	}
-	return best
+	return best, least
 }
 
 // planPrice is the cost of a program's plan in the units of place; 0 if it goes beyond a limit of the scheduler.

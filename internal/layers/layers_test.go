@@ -29,7 +29,7 @@ var may = map[string][]string{
 	"compiler/check":  {"lang", "compiler/op", "compiler/ir", "compiler/derive"},
 	"compiler/pass":   {"lang", "compiler/op", "compiler/ir", "runtime/elem"},
 	"compiler/interp": {"compiler/ir", "compiler/op", "runtime/elem", "runtime/matrix"},
-	"compiler":        {"lang", "compiler/check", "compiler/ir", "compiler/pass"},
+	"compiler":        {"compiler/derive", "lang", "compiler/check", "compiler/ir", "compiler/pass"},
 	"codegen/target":  {"compiler"},
 	"codegen/goasm":   {"compiler/ir", "compiler/op", "runtime/elem"},
 	"codegen/gosrc":   {"compiler/", "codegen/target", "runtime", "runtime/elem"},

@@ -100,7 +100,7 @@ func escapeLineStart(s string) string {
 
 // codeSpan is s as code within a line or a cell of Markdown.
 func codeSpan(s string) string {
-	s = strings.Join(strings.Fields(strings.ReplaceAll(s, "\x00", "")), " ")
+	s = strings.Join(strings.Fields(printable(s)), " ")
 	ticks := strings.Repeat("`", longestRun(s)+1)
 	s = strings.ReplaceAll(s, "|", `\|`)
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
@@ -111,8 +111,19 @@ func codeSpan(s string) string {
 
 // codeFence is s as a block of code.
 func codeFence(language, s string) string {
+	s = printable(s)
 	ticks := strings.Repeat("`", max(3, longestRun(s)+1))
 	return ticks + language + "\n" + strings.TrimRight(s, "\n") + "\n" + ticks + "\n"
+}
+
+// printable puts the replacement character in the place of control characters.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // longestRun is the length of the longest run of backticks.

@@ -46,7 +46,7 @@ func markdownSpans(spans []span) string {
 				b.WriteString("$`" + size(s) + markdown.latex(s.math) + "`$")
 			}
 		case link:
-			b.WriteString("[" + escapeMarkdown(s.text) + "](" + (&url.URL{Path: s.to}).EscapedPath() + ")")
+			b.WriteString("[" + escapeMarkdown(s.text) + "](" + (&url.URL{Path: s.to}).String() + ")")
 		}
 	}
 	return b.String()

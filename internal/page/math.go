@@ -54,6 +54,7 @@ const (
 	levelMul   = 60
 	levelRight = 61 // the right operand of a product
 	levelPower = 90
+	levelFrac  = 95
 	levelAtom  = 100
 )
 

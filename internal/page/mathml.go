@@ -183,11 +183,6 @@ func styled(style, s string) string {
 
 // escapeHTML makes text of s that stays text in HTML and XML; what XML cannot hold becomes the replacement character.
 func escapeHTML(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
+	clean := strings.NewReplacer("\ufffe", "\ufffd", "\uffff", "\ufffd").Replace(printable(s))
 	return html.EscapeString(strings.ToValidUTF8(clean, "\ufffd"))
 }

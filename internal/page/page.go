@@ -61,11 +61,11 @@ type Code struct{ Title, Language, Text string }
 // Derivation is the closed form of what the compiler derived from the rule's text.
 type Derivation struct {
 	Call  string // as the rule writes it
-	Cases []Case
+	Cases []Case // one formula, or the candidates
 	Notes []string
 }
 
-// Case is one formula and where it holds; a nil When stands for everywhere else.
+// Case is one formula and where it holds; a nil When is a condition that always holds.
 type Case struct{ When, Value lang.Expr }
 
 // Render writes the page.
@@ -188,26 +188,28 @@ func paragraphs(doc string) []string {
 	return out
 }
 
-// derivedBlocks is the one place where closed forms are printed: a derivation is a list of cases.
+// derivedBlocks is the one place where closed forms are printed: a derivation is one formula, or the candidates for it.
 func (p *Page) derivedBlocks() []any {
 	if len(p.Derived) == 0 {
 		return nil
 	}
 	out := []any{heading{2, plain("Derived")}}
 	for _, d := range p.Derived {
-		n := node(Cases, levelAtom)
+		head := paragraph{{kind: codeText, text: d.Call}}
+		switch {
+		case len(d.Cases) == 1 && d.Cases[0].When == nil:
+			head = append(head, textSpan(" is"))
+		case len(d.Cases) > 0:
+			head = append(head, textSpan(" is one of these; where several hold, the one with the least objective:"))
+		}
+		out = append(out, head)
 		for _, c := range d.Cases {
-			n.Kids = append(n.Kids, p.Box.symbols.math(c.Value))
-			if c.When == nil {
-				n.Kids = append(n.Kids, prose("otherwise"))
-			} else {
-				n.Kids = append(n.Kids, p.Box.symbols.math(c.When))
+			line := display(p.Box.symbols.math(c.Value))
+			if c.When != nil {
+				line = append(line, textSpan(" if "), mathSpan(p.Box.symbols.math(c.When)))
 			}
+			out = append(out, paragraph(line))
 		}
-		if len(n.Kids) == 2 {
-			n = n.Kids[0]
-		}
-		out = append(out, paragraph{{kind: codeText, text: d.Call}, textSpan(" is")}, paragraph(display(n)))
 		for _, note := range d.Notes {
 			out = append(out, paragraph(plain(note)))
 		}

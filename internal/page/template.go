@@ -161,6 +161,8 @@ func (p *latexParser) atom() (*Node, error) {
 		return fence(token, p.next(), inner), nil
 	}
 	switch r, _ := utf8.DecodeRuneInString(token); {
+	case token == "":
+		return nil, fmt.Errorf("it ends too early")
 	case token == "{":
 		n, err := p.row("}")
 		p.next()
@@ -174,7 +176,7 @@ func (p *latexParser) atom() (*Node, error) {
 		return number(token), nil
 	case unicode.IsLetter(r):
 		return letter(token), nil
-	case token[0] == '\\':
+	case token[0] == '\\' && len(token) > 1:
 		return p.command(token)
 	case strings.Contains("+-=<>,;/!:", token):
 		return symbol(token), nil
@@ -192,7 +194,7 @@ func (p *latexParser) command(name string) (*Node, error) {
 			return nil, err
 		}
 		b, err := p.argument()
-		return node(Frac, levelAtom, a, b), err
+		return node(Frac, levelFrac, a, b), err
 	case `\sqrt`:
 		return p.root()
 	case `\hat`:

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,8 +40,6 @@ func parseXML(t *testing.T, what, source string) (text string, elements []string
 	}
 	return text, elements
 }
-
-var commands = regexp.MustCompile(`\\[a-zA-Z]+|\\.`)
 
 // essence is a LaTeX text without what only groups and sets off.
 func essence(s string) string {

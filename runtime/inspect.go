@@ -1,0 +1,101 @@
+package runtime
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// StateValue is a copy of what the optimizer keeps under a name, as checkpoints have it: Model of a state that there is one
+// of, Steps of one a group or tensor, Arrays of one an array a parameter, narrow ones widened. A parameter that keeps no
+// such array, because of its shape or name, has zeros. An unknown name is an error that lists the known ones.
+func (o *Optimizer[T]) StateValue(name string) (GivenValue[T], error) {
+	if err := o.enter(); err != nil {
+		return GivenValue[T]{}, err
+	}
+	defer o.leave()
+	i := slices.IndexFunc(o.rule.States, func(s State) bool { return s.Name == name })
+	if i < 0 {
+		var known []string
+		for _, s := range o.rule.States {
+			known = append(known, s.Name)
+		}
+		return GivenValue[T]{}, fmt.Errorf("%s: there is no state %q; the states are %s", o.rule.Name, name, strings.Join(known, ", "))
+	}
+	s := o.rule.States[i]
+	switch {
+	case s.Extent == PerModel:
+		return GivenValue[T]{Model: o.model[s.Slot]}, nil
+	case !s.Extent.isArray():
+		var v GivenValue[T]
+		for _, frame := range o.framesOf(s.Extent) {
+			v.Steps = append(v.Steps, frame[s.Slot])
+		}
+		return v, nil
+	}
+	var v GivenValue[T]
+	for k := range o.x {
+		v.Arrays = append(v.Arrays, o.stateArray(i, k))
+	}
+	return v, nil
+}
+
+// stateArray is a copy of state i of a parameter.
+func (o *Optimizer[T]) stateArray(i, param int) []T {
+	n := o.length(o.rule.States[i].Extent, param)
+	switch {
+	case !o.keeps(i, param):
+		return make([]T, n)
+	case o.rule.States[i].Format != "":
+		return o.narrow[i][param].values(n)
+	}
+	return slices.Clone(o.states[i][param])
+}
+
+// SetStateValue makes v what the optimizer keeps under a name; v is copied. An unknown name and a wrong number or length
+// of values are errors, after which nothing has changed.
+func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
+	if err := o.enter(); err != nil {
+		return err
+	}
+	defer o.leave()
+	i := slices.IndexFunc(o.rule.States, func(s State) bool { return s.Name == name })
+	if i < 0 {
+		return fmt.Errorf("%s: there is no state %q", o.rule.Name, name)
+	}
+	s := o.rule.States[i]
+	if s.Format != "" {
+		return fmt.Errorf("%s: state %s is kept as %s: it is set by LoadState alone", o.rule.Name, name, s.Format)
+	}
+	if err := o.checkGiven(Given{Name: name, Extent: s.Extent}, v); err != nil {
+		return err
+	}
+	switch {
+	case s.Extent == PerModel:
+		o.model[s.Slot] = v.Model
+	case !s.Extent.isArray():
+		for k, frame := range o.framesOf(s.Extent) {
+			frame[s.Slot] = v.Steps[k]
+		}
+	default:
+		for k, u := range v.Arrays {
+			if o.keeps(i, k) {
+				copy(o.states[i][k], u)
+			}
+		}
+	}
+	return nil
+}
+
+// Values are copies of the parameters' data, one slice a parameter.
+func (o *Optimizer[T]) Values() ([][]T, error) {
+	if err := o.enter(); err != nil {
+		return nil, err
+	}
+	defer o.leave()
+	out := make([][]T, len(o.x))
+	for k, x := range o.x {
+		out[k] = slices.Clone(x)
+	}
+	return out, nil
+}
