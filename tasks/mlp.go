@@ -101,6 +101,11 @@ func (m *mlp[T]) score(p [][]T, rows []int) Score {
 	return Score{Loss: loss / n, Accuracy: float64(right) / n}
 }
 
+// example returns a row of the data with its class.
+func (m *mlp[T]) example(row int) (input []T, class int) {
+	return m.data.x[row*m.in:][:m.in], m.data.class[row]
+}
+
 // forward fills x, h and z for these rows of the data.
 func (m *mlp[T]) forward(p [][]T, rows []int) {
 	n := len(rows)

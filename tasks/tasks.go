@@ -78,6 +78,7 @@ type model interface {
 	init(params [][]float32, seed uint64)
 	gradient(params, grads [][]float32, rows []int) (loss float32)
 	score(params [][]float32, rows []int) Score
+	example(row int) (input []float32, class int)
 }
 
 // A Run is a task with its own parameters and gradients, ready to be trained. It
@@ -195,11 +196,28 @@ func (r *Run) Score(split Split, params [][]float32) (Score, error) {
 	if err := r.fits(params); err != nil {
 		return Score{}, err
 	}
+	return r.model.score(params, r.rowsOf(split)), nil
+}
+
+// Examples returns copies of the inputs of a split, one slice an example, with
+// the class of each, for a model of one's own.
+func (r *Run) Examples(split Split) (inputs [][]float32, classes []int, err error) {
+	if split < TrainSet || split > TestSet {
+		return nil, nil, fmt.Errorf("no split %d", int(split))
+	}
+	for _, row := range r.rowsOf(split) {
+		input, class := r.model.example(row)
+		inputs, classes = append(inputs, slices.Clone(input)), append(classes, class)
+	}
+	return inputs, classes, nil
+}
+
+func (r *Run) rowsOf(split Split) []int {
 	rows := r.rows
 	for _, size := range r.task.Sizes[:split] {
 		rows = rows[size:]
 	}
-	return r.model.score(params, rows[:r.task.Sizes[split]]), nil
+	return rows[:r.task.Sizes[split]]
 }
 
 func (r *Run) fits(params [][]float32) error {

@@ -17,7 +17,6 @@ import (
 	"github.com/optc-lang/optc/codegen"
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler"
-	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/internal/page"
 	"github.com/optc-lang/optc/lang"
 	"github.com/optc-lang/optc/stdlib"
@@ -141,21 +140,35 @@ func TestDocInitial(t *testing.T) {
 	}
 }
 
-// A derivation is told as the program has it: its formulas have the values of the graph's.
+// What the compiler derives is on the page, each call once: its cases as formulas, what does not parse as it is.
 func TestDocDerivation(t *testing.T) {
-	pool := ir.NewPool()
-	p := &ir.Program{Name: "r", Pool: pool, Hypers: []ir.HyperDecl{{Name: "lr"}}, X: pool.Input("x")}
-	u, lr := pool.Input("x"), pool.Hyper(0)
-	twice := pool.Call("abs", u)
-	value := pool.Call("sub", pool.Call("mul", twice, twice), pool.Call("mul", pool.Number(0.1), lr))
-	d := derivation(p, ir.Derivation{Call: "prox(P, x)", In: u, Name: "u", Odd: true, Notes: []string{"n"},
-		Cases: []ir.Case{{When: pool.Call("gt", twice, pool.Number(1)), Value: value}, {Value: pool.Number(0)}}})
-	text := []string{lang.FormatExpr(d.Cases[0].When), lang.FormatExpr(d.Cases[0].Value), lang.FormatExpr(d.Cases[1].Value)}
-	if got, want := strings.Join(text, "; "), "abs(u) > 1; abs(u)*abs(u) - 0.1*lr; 0"; got != want && got != strings.Replace(want, "abs(u)*abs(u)", "abs(u)^2", 1) {
-		t.Errorf("%s, want %s", got, want)
+	const src = `fn l1(u; lambda) = lambda*abs(u)
+rule r {
+  hyper lr = 1e-3 in (0, inf)
+  x <- prox(l1(; lambda = 0.1), x - lr*g; step = lr)
+}
+`
+	u := &unit{file: "r.opt"}
+	u.Unit, u.diags = compiler.Load(fstest.MapFS{"r.opt": {Data: []byte(src)}}, "r.opt", stdlib.FS)
+	p, err := docPage(newConsole(), u, "r", compiler.Settings{}, "")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if d.Cases[1].When != nil || len(d.Notes) != 2 || d.Call != "prox(P, x)" {
-		t.Errorf("%+v", d)
+	if len(p.Derived) != 1 || p.Derived[0].Call != "prox(l1(; lambda = 0.1), x - lr*g; step = lr)" || len(p.Derived[0].Cases) != 2 {
+		t.Fatalf("%+v", p.Derived)
+	}
+	if c := p.Derived[0].Cases[0]; c.Value == nil || c.Name+" = "+lang.FormatExpr(c.Value) != "u = w - 0.1*lr" || c.When == nil {
+		t.Errorf("%+v", c) // soft thresholding
+	}
+	page := string(p.Render(page.Markdown))
+	if !strings.Contains(page, "## Derived") || !strings.Contains(page, `w-0.1\,\eta`) {
+		t.Error(page)
+	}
+	for formula, parses := range map[string]bool{"u = a + b": true, "u = ...": false, "by Newton's method": false, "u = ": false, "u = a +": false} {
+		c := derivedFormula(derivedCase{Formula: formula, Where: "where u > 0"})
+		if (c.Value != nil) != parses || !strings.Contains(c.Text, strings.TrimSpace(formula)) {
+			t.Errorf("%s: %+v", formula, c)
+		}
 	}
 }
 

@@ -32,9 +32,11 @@ func docTables(p *page.Page, u *unit, r *compiler.Rule, e *explanation) {
 		}
 		p.Givens = append(p.Givens, [3]string{g.Name, once(g.Extent), when})
 	}
+	var states []page.StateRow
 	for i, s := range e.States {
-		p.States = append(p.States, docState(u, r, s, r.Plan.Program.States[i]))
+		states = append(states, docState(u, r, s, r.Plan.Program.States[i]))
 	}
+	p.States = joinEntries(states)
 	for _, k := range e.Tensors {
 		cost := page.Cost{Which: k.Which}
 		for _, row := range k.costInfo.table().rows {
@@ -46,6 +48,31 @@ func docTables(p *page.Page, u *unit, r *compiler.Rule, e *explanation) {
 	e.printSteps(&steps)
 	fmt.Fprintf(&steps, "\nengines: %s%s\n", strings.Join(e.Engines, ", "), e.lacking())
 	p.Step = strings.TrimLeft(steps.String(), "\n")
+}
+
+// joinEntries makes one row of the entries of an array: s[0], s[1] and so on.
+func joinEntries(rows []page.StateRow) []page.StateRow {
+	var out []page.StateRow
+	for i := 0; i < len(rows); {
+		base, ok := strings.CutSuffix(rows[i].Name, "[0]")
+		n := 1
+		for ok && i+n < len(rows) {
+			next := rows[i+n]
+			next.Name = rows[i].Name
+			if rows[i+n].Name != fmt.Sprintf("%s[%d]", base, n) || next != rows[i] {
+				break
+			}
+			n++
+		}
+		row := rows[i]
+		if n > 1 {
+			row.Name = fmt.Sprintf("%s[0..%d]", base, n-1)
+			row.F32, row.F64 = fmt.Sprintf("%d × %s", n, row.F32), fmt.Sprintf("%d × %s", n, row.F64)
+		}
+		out = append(out, row)
+		i += n
+	}
+	return out
 }
 
 // stateShapes say what a state of an extent looks like.
@@ -204,60 +231,41 @@ func declText(source []byte, rule *lang.Rule) string {
 	return strings.ReplaceAll(strings.TrimSpace(string(source[start:rule.End.Offset])), "\r", "") + "\n"
 }
 
-// derivations are what the compiler has derived from the rule's text, in closed form.
+// derivations are what the compiler has derived from the rule's text, in closed form: formulas where they parse, else text.
 func derivations(r *compiler.Rule) []page.Derivation {
 	var out []page.Derivation
-	for _, d := range r.Checked.Derivations {
-		out = append(out, derivation(r.Checked, d))
-	}
-	return out
-}
-
-func derivation(p *ir.Program, d ir.Derivation) page.Derivation {
-	leaves := map[*ir.Value]string{}
-	if d.In != nil {
-		leaves[d.In] = d.Name
-	}
-	out := page.Derivation{Call: d.Call, Notes: slices.Clone(d.Notes)}
-	for _, c := range d.Cases {
-		value, ok := exprOf(p, c.Value, leaves)
-		when, isThere := exprOf(p, c.When, leaves)
-		if !ok || !isThere {
-			out.Notes = append(out.Notes, "One of its cases has no short formula.")
-			continue
+	for _, d := range derivedOf(r) {
+		one := page.Derivation{Call: d.Call, Is: d.Is}
+		for _, c := range d.Cases {
+			one.Cases = append(one.Cases, derivedFormula(c))
 		}
-		out.Cases = append(out.Cases, page.Case{When: when, Value: value})
-	}
-	if d.Odd {
-		out.Notes = append(out.Notes, fmt.Sprintf("These are the cases of %s >= 0; of -%s it is the negative.", d.Name, d.Name))
+		out = append(out, one)
 	}
 	return out
 }
 
-// exprOf is a value as a tree, with what it reads twice written out; nil of nil.
-func exprOf(p *ir.Program, v *ir.Value, leaves map[*ir.Value]string) (lang.Expr, bool) {
-	if v == nil {
+func derivedFormula(c derivedCase) page.Case {
+	text := page.Case{Text: strings.TrimSpace(c.Formula + "  " + c.Where)}
+	name, formula, isEquation := strings.Cut(c.Formula, " = ")
+	value, ok := parseExpr(formula)
+	when, whenOK := parseExpr(strings.TrimPrefix(c.Where, "where "))
+	if !isEquation || !ok || !whenOK || value == nil {
+		return text
+	}
+	text.Name, text.Value, text.When = name, value, when
+	return text
+}
+
+// parseExpr is a text in the rule language as a tree; nil of nothing.
+func parseExpr(text string) (lang.Expr, bool) {
+	if text == "" {
 		return nil, true
 	}
-	if name, ok := leaves[v]; ok {
-		return &lang.Name{Name: name}, true
+	file, diags := lang.Parse("", []byte("fn f() = "+text+"\n"))
+	if len(diags) > 0 || len(file.Decls) != 1 {
+		return nil, false
 	}
-	equations := p.Equations([]*ir.Value{v}, map[*ir.Value]string{v: "."}, leaves)
-	known := map[string]lang.Expr{}
-	var last lang.Expr
-	const longest = 20_000 // of a formula that anyone reads
-	for _, e := range equations {
-		file, diags := lang.Parse("", []byte("fn f() = "+e.Text+"\n"))
-		if len(e.Text) > longest || len(diags) > 0 || len(file.Decls) != 1 {
-			return nil, false
-		}
-		last = page.Substitute(file.Decls[0].(*lang.Fn).Value, known)
-		if len(lang.FormatExpr(last)) > longest {
-			return nil, false
-		}
-		known[e.Name] = last
-	}
-	return last, last != nil
+	return file.Decls[0].(*lang.Fn).Value, true
 }
 
 // usage is the Go code that uses a rule.

@@ -49,6 +49,7 @@ type explanation struct {
 	Options   []option    `json:"options"`
 	Givens    []givenInfo `json:"givens"`
 	States    []stateInfo `json:"states"`
+	Derived   []derived   `json:"derived,omitempty"`
 	Formula   []line      `json:"formula"` // of the first kind of tensors
 	Step      []stageInfo `json:"step"`
 	FirstStep []stageInfo `json:"first_step,omitempty"` // if it differs from the others
@@ -57,6 +58,40 @@ type explanation struct {
 	Tensors   []kindInfo  `json:"tensors"` // the kinds that are treated differently
 	Engines   []string    `json:"engines"`
 	PlainGo   []slowPass  `json:"plain_go"` // passes that run in plain Go whatever the engine
+}
+
+// derived is what the compiler has put in closed form.
+type derived struct {
+	Call  string        `json:"call"`
+	Is    string        `json:"is"` // what the cases are
+	Cases []derivedCase `json:"cases"`
+}
+
+type derivedCase struct {
+	Formula string `json:"formula"`
+	Where   string `json:"where,omitempty"`
+}
+
+// derivedOf is every derivation of a rule, once.
+func derivedOf(r *compiler.Rule) []derived {
+	var out []derived
+	seen := map[string]bool{}
+	for _, d := range r.Checked.Derivations {
+		if seen[d.Call] {
+			continue
+		}
+		seen[d.Call] = true
+		one := derived{Call: d.Call, Is: d.Head}
+		for _, c := range d.Cases {
+			where := c.Where
+			if where != "" {
+				where = "where " + where
+			}
+			one.Cases = append(one.Cases, derivedCase{c.Formula, where})
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // kindInfo is what is done for tensors of one kind.
@@ -93,7 +128,7 @@ func explain(u *unit, r *compiler.Rule) *explanation {
 	kinds := kindsOf(r.Plan)
 	e := &explanation{
 		Rule: r.Name, Doc: p.Doc, Hypers: []hyperInfo{}, Givens: []givenInfo{}, States: statesOf(r.Plan, kinds), Options: optionValues(u, r),
-		Tensors: kindInfos(r.Plan, kinds), Engines: enginesOf(r), PlainGo: slowPasses(r),
+		Tensors: kindInfos(r.Plan, kinds), Engines: enginesOf(r), PlainGo: slowPasses(r), Derived: derivedOf(r),
 	}
 	for _, h := range p.Hypers {
 		e.Hypers = append(e.Hypers, hyperInfo{h.Name, host.Number(h.Default), h.Interval(), h.Doc})

@@ -15,6 +15,14 @@ func (e *explanation) print(w io.Writer) {
 		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(l))
 	}
 	e.printDeclarations(w)
+	for _, d := range e.Derived {
+		fmt.Fprintf(w, "\nderived: %s\n  %s\n", d.Call, d.Is)
+		var t table
+		for _, c := range d.Cases {
+			t.add(c.Formula, c.Where)
+		}
+		t.print(w, "    ")
+	}
 	for _, k := range e.Tensors {
 		fmt.Fprintf(w, "\nformula%s\n", forTensors(k.Which))
 		printLines(w, k.Formula, "  ")

@@ -680,4 +680,4 @@ func (b *block) probe(v *ir.Value) (string, int) {
 }
 
 // pythonString is a string literal.
-func pythonString(s string) string { return strconv.QuoteToASCII(s) }
+func pythonString(s string) string { return strconv.Quote(s) }

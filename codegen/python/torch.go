@@ -343,7 +343,7 @@ func (t *torchLoops) loop(w *writer, level int, group, tensor *section) {
 		if gb != nil {
 			gb.print(&body)
 			for _, v := range group.targets {
-				if name, kept := pl.kept[v]; kept && !f.whole(v) {
+				if name := pl.kept[v]; pl.keptAt(v, group.at) && !f.whole(v) {
 					body.line("%s[i] = %s", name, gb.argument(v))
 				}
 			}

@@ -504,7 +504,10 @@ func signature(fn *lang.Fn) string {
 		return strings.Join(parts, ", ")
 	}
 	vars := names(len(fn.Vars), func(i int) string { return fn.Vars[i].Name })
-	return fn.Name.Name + "(" + vars + "; " + names(len(fn.Params), func(i int) string { return fn.Params[i].Name.Name }) + ")"
+	if len(fn.Params) > 0 {
+		vars += "; " + names(len(fn.Params), func(i int) string { return fn.Params[i].Name.Name })
+	}
+	return fn.Name.Name + "(" + vars + ")"
 }
 
 // inlineFn elaborates a fn's body on the arguments.

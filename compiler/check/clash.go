@@ -28,7 +28,13 @@ func (c *checker) clashes() {
 		if v.Op.Kind == op.Order {
 			hint = "over several tensors it takes one value a tensor, as in `median(norm(g) per model)`"
 			if o, ok := op.Lookup(in.Label); ok && in != v && o.Kind == op.Order { // median, or quantile
-				name, param = o.Name, func(i int) string { return o.Params[i].Name }
+				name = o.Name
+				if len(o.Params) > 0 {
+					param = func(int) string { return o.Params[0].Name }
+				}
+			}
+			if v.Op.Internal {
+				name = "a projection's threshold"
 			}
 		}
 		if v.Mask {
@@ -43,14 +49,14 @@ func (c *checker) clashes() {
 			c.report(at.file, at.where, "reduce over more than one", "%s per %s of a value per %s: each is the only one", name, v.Per, args[0].Extent)
 			return
 		}
-		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return !step(a) }); i >= 0 {
+		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return c.paramExtent(a).IsArray() }); i >= 0 {
 			c.report(at.file, at.where, "reduce it", "parameter %s of %s is one value a tensor or coarser, and this is a value per %s",
-				param(i), name, params[i].Extent)
+				param(i), name, c.paramExtent(params[i]))
 			return
 		}
-		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return a.Extent > v.Per }); i >= 0 && v.Op.Kind == op.Order && v.Per < ir.Tensor {
+		if i := slices.IndexFunc(params, func(a *ir.Value) bool { return c.paramExtent(a) > v.Per }); i >= 0 && v.Op.Kind == op.Order && v.Per < ir.Tensor {
 			c.report(at.file, at.where, "reduce it", "parameter %s of %s per %s is one value a %s or coarser, and this is a value per %s",
-				param(i), name, v.Per, v.Per, params[i].Extent)
+				param(i), name, v.Per, v.Per, c.paramExtent(params[i]))
 			return
 		}
 	}
@@ -70,6 +76,25 @@ func (c *checker) written() map[*ir.Value]*ir.Value {
 		}
 	}
 	return in
+}
+
+// paramExtent is the extent of a parameter, in which what expands to it may stand: the number of values of each row or
+// column is one a tensor.
+func (c *checker) paramExtent(v *ir.Value) ir.Extent {
+	if _, known := c.sites[v]; known {
+		return v.Extent
+	}
+	switch v.Kind {
+	case ir.Size:
+		return min(v.Extent, ir.Tensor)
+	case ir.Apply:
+		e := ir.Const
+		for _, a := range v.Args {
+			e = ir.Join(e, c.paramExtent(a))
+		}
+		return e
+	}
+	return v.Extent
 }
 
 // overTensors reports whether v is an order statistic of a value a tensor, over several tensors.

@@ -103,7 +103,7 @@ func (c *checker) setFormula(f *frame, e *lang.Call, set *op.Set, args []lang.Ar
 		c.errorf(f, e.Args[0].Where(), "write `prox("+set.Name+"(...), v; step = ...)`", "%s is a penalty, not a set", set.Name)
 		return nil
 	default:
-		c.errorf(f, e.Args[0].Where(), "", "%s has no bounds in some directions, so that no member of it is the least", set.Name)
+		c.errorf(f, e.Args[0].Where(), "take a bounded set, as in `lmo(box(; 0, 1), v)`", "%s has no bounds in some directions, so that no member of it is the least", set.Name)
 		return nil
 	}
 	per := ir.Tensor
@@ -132,7 +132,7 @@ func (c *checker) setFormula(f *frame, e *lang.Call, set *op.Set, args []lang.Ar
 		names[p.Name] = params[i]
 	}
 	if set.Name == "box" && params[0].Kind == ir.Number && params[1].Kind == ir.Number && params[0].Num > params[1].Num {
-		c.errorf(f, e.Args[0].Where(), "", "lo of box is above hi: nothing lies between")
+		c.errorf(f, e.Args[0].Where(), "lo comes first, as in `box(; -1, 1)`", "lo of box is above hi: nothing lies between")
 		return nil
 	}
 	guard := c.guard
@@ -198,7 +198,7 @@ func (c *checker) penalty(f *frame, e *lang.Call, variable *ir.Value, hint strin
 	at := e.Args[0].Where()
 	callee := c.calleeOf(f, e.Args[0])
 	if callee == nil || callee.decl.fn == nil {
-		c.errorf(f, at, orElse(c.calleeHint(f, e.Args[0]), hint), "%s needs a fn of one variable, named without it, as in `l1(; lambda)`", e.Fn.Name)
+		c.errorf(f, at, orElse(c.calleeHint(f, e.Args[0]), hint), "%s needs a fn of one variable, named without it, as in `penalty(; lambda)`", e.Fn.Name)
 		return nil
 	}
 	if n := len(callee.decl.fn.Vars); n != 1 {
@@ -208,7 +208,7 @@ func (c *checker) penalty(f *frame, e *lang.Call, variable *ir.Value, hint strin
 	states := len(c.prog.States)
 	p := c.toReal(c.inlineFn(f, callee, []*ir.Value{variable}, &lang.Call{Span: at, Fn: e.Fn}))
 	if p != nil && len(c.prog.States) > states {
-		c.errorf(f, at, "", "%s keeps a state, and nothing is derived from what changes from step to step", callee.decl.fn.Name.Name)
+		c.errorf(f, at, "keep it in the rule, and give it to the fn as a parameter", "%s keeps a state, and nothing is derived from what changes from step to step", callee.decl.fn.Name.Name)
 		return nil
 	}
 	return p

@@ -204,6 +204,12 @@ func TestEveryTextHasACase(t *testing.T) {
 	if sites < 120 || len(texts) < sites {
 		t.Fatalf("only %d places that report and %d texts found in the source", sites, len(texts))
 	}
+	derived, failures := errtest.Texts(t, "../derive/*.go", map[string]int{"fail": 1})
+	derived = slices.DeleteFunc(derived, func(x errtest.Text) bool { return !x.Whole }) // others are formulas for people
+	if failures < 10 || len(derived) != failures {
+		t.Fatalf("only %d places where a derivation fails and %d texts", failures, len(derived))
+	}
+	texts = append(texts, derived...)
 	t.Logf("%d places that report, %d texts, %d diagnostics of cases", sites, len(texts), len(said))
 	errtest.Covered(t, texts, said)
 }

@@ -54,5 +54,5 @@ func (s *splitter) isNorm(q *ir.Value, known map[*ir.Value]sign) bool {
 		return false
 	}
 	disc := s.sub(s.mul(s.Number(4), s.mul(p.num[0], p.num[2])), s.mul(p.num[1], p.num[1]))
-	return s.signIs(p.num[2], known)&negative == 0 && s.signIs(disc, known)&negative == 0
+	return s.signIs(p.num[2], known)&negative == 0 && s.signIs(disc, known)&s.normalSign(disc, known)&negative == 0
 }

@@ -35,9 +35,6 @@ func Program(p *ir.Program) (*ir.Program, []Failure) {
 		return p.Pool.Copy(v, args)
 	}}
 	q = vars.Program(q)
-	for i := range q.Derivations {
-		q.Derivations[i].Rewrite(vars.Value)
-	}
 	return q, d.failures
 }
 

@@ -104,6 +104,9 @@ func (w *walk) station(n, c *ir.Value) {
 		}
 		if i >= len(n.Op.Grad) || n.Op.Grad[i] == "" {
 			if n.Op.Kind == op.Array || i < n.Op.Args {
+				if base, _, again := strings.Cut(n.Op.Name, "_vjp"); again || n.Op.Internal {
+					fail("", "the derivative of %s cannot be derived again", strings.TrimSuffix(base, "_jvp"))
+				}
 				fail("", "%s has no derivative in its %s", n.Op.Name, what(n.Op, i))
 			}
 			continue // an order statistic's rank

@@ -68,15 +68,21 @@ func (s *splitter) increasingSlope(pc piece) *ir.Value {
 
 // target is the u with slope = y.
 func (s *splitter) target(pc piece, slope, y, v *ir.Value) *ir.Value {
-	record := ir.Derivation{Var: s.u.Index, In: s.u, Name: "x"}
-	if at := s.invert(slope, y); at != nil {
-		record.Cases = []ir.Case{{Value: at}}
-		s.derivations = append(s.derivations, record)
-		return at
+	names := map[*ir.Value]string{s.u: "u", y: "y"}
+	inX := map[*ir.Value]string{s.u: "x", y: "y"}
+	if v != nil {
+		inX[v] = "v"
 	}
-	record.Notes = []string{"by Newton's method: " + s.text(slope) + " has no inverse in closed form"}
+	record := ir.Derivation{Var: s.u.Index, Head: "the u with P'(u) = y, y = P'(x) - v and P'(u) = " + s.p.Text(slope, names)}
+	at := s.invert(slope, y)
+	if at != nil {
+		record.Cases = []ir.Case{{Formula: "u = " + s.p.Text(at, inX)}}
+	} else {
+		record.Head += ", by Newton's method"
+		at = s.newton(pc, slope, y)
+	}
 	s.derivations = append(s.derivations, record)
-	return s.newton(pc, slope, y)
+	return at
 }
 
 // newton is the zero of slope - y, of which nothing is known but that it is increasing: the bracket grows from where u may

@@ -29,8 +29,10 @@ func constant(x *big.Rat) normal {
 func one() normal { return constant(big.NewRat(1, 1)) }
 
 func atom(v *ir.Value) fraction {
-	return fraction{normal{fmt.Sprintf("%08d", v.ID): big.NewRat(1, 1)}, one()}
+	return fraction{normal{atomKey(v): big.NewRat(1, 1)}, one()}
 }
+
+func atomKey(v *ir.Value) string { return fmt.Sprintf("%08d", v.ID) }
 
 func (n normal) plus(o normal, sign int64) normal {
 	out := normal{}
@@ -75,6 +77,37 @@ func (n normal) times(o normal) (normal, bool) {
 func (d *deriver) equal(a, b *ir.Value) bool {
 	f, ok := d.normalForm(d.pool.Call("sub", a, b))
 	return ok && len(f.num) == 0
+}
+
+// normalSign is the sign of v that the signs of its monomials show.
+func (d *deriver) normalSign(v *ir.Value, known map[*ir.Value]sign) sign {
+	f, ok := d.normalForm(v)
+	if !ok {
+		return unknown
+	}
+	atoms := map[string]*ir.Value{}
+	for _, n := range ir.Reachable(v) {
+		atoms[atomKey(n)] = n
+	}
+	of := func(n normal) sign {
+		total := zero
+		for key, c := range n {
+			term, odd := positive, map[string]bool{}
+			for _, id := range strings.Fields(key) {
+				odd[id] = !odd[id]
+			}
+			for id, isOdd := range odd {
+				s := d.signIs(atoms[id], known)
+				if !isOdd {
+					s = s.times(s) &^ negative
+				}
+				term = term.times(s)
+			}
+			total = total.plus(term.times(signOf(float64(c.Sign()))))
+		}
+		return total
+	}
+	return of(f.num).times(of(f.den) &^ zero)
 }
 
 func (d *deriver) normalForm(v *ir.Value) (fraction, bool) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -43,9 +44,12 @@ func bound(x float64) string {
 	return strconv.FormatFloat(x, 'g', -1, 64)
 }
 
-// redraw gives the parameter another value of its interval, near to the one it has.
-func (p *parameter) redraw(r *rand.Rand) {
+// redraw gives the parameter another value of its interval: near to the one it has, or that of another, so that knots meet.
+func (p *parameter) redraw(r *rand.Rand, all []*parameter) {
 	value := single(p.value * math.Exp(0.4*r.NormFloat64()))
+	if r.IntN(3) == 0 {
+		value = all[r.IntN(len(all))].value
+	}
 	if p.lo < value && value < p.hi {
 		p.value = value
 	}
@@ -58,7 +62,7 @@ type penalty struct {
 	at     func(u float64) float64
 	knots  []func() float64
 	even   bool
-	convex bool
+	convex func() bool
 }
 
 // single is x rounded to float32, so that the penalty is the same function in both precisions.
@@ -69,8 +73,8 @@ type part struct {
 	text   string
 	at     func(u float64) float64
 	knots  []func() float64
-	convex bool // the term is
-	bowed  bool // it bends down nowhere between its knots
+	convex func() bool // the term is, with the parameters as they are
+	bowed  bool        // it bends down nowhere between its knots
 }
 
 // author writes penalties.
@@ -143,6 +147,14 @@ func (a *author) inner(even bool) inner {
 	return inner{text, func(u float64) float64 { return u - c.at() }, func(w float64) []float64 { return []float64{c.at() + w, c.at()} }, false}
 }
 
+// exact is a value of the inner part that some u gives without rounding, as an equality needs.
+func (in inner) exact(k quantity) quantity {
+	if strings.Contains(in.text, "-") {
+		return quantity{"0", func() float64 { return 0 }}
+	}
+	return k
+}
+
 func (in inner) knots(values ...quantity) (out []func() float64) {
 	values = append(values, quantity{"0", func() float64 { return 0 }})
 	for _, v := range values {
@@ -176,17 +188,17 @@ func (a *author) term(even bool) part {
 	form := func(format string, args ...any_) string { return fmt.Sprintf(format, args...) }
 	switch a.r.IntN(14) {
 	case 0:
-		return part{form("%s*%s", c.text, w.text), func(u float64) float64 { return c.at() * w.at(u) }, w.knots(), !w.bends || up(), true}
+		return part{form("%s*%s", c.text, w.text), func(u float64) float64 { return c.at() * w.at(u) }, w.knots(), func() bool { return !w.bends || up() }, true}
 	case 1:
-		return part{form("%s*max(%s - %s, 0)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * max(w.at(u)-k.at(), 0) }, w.knots(k), up() && (!w.bends || k.at() >= 0), true}
+		return part{form("%s*max(%s - %s, 0)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * max(w.at(u)-k.at(), 0) }, w.knots(k), func() bool { return up() && (!w.bends || k.at() >= 0) }, true}
 	case 2:
-		return part{form("%s*min(%s, %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * min(w.at(u), k.at()) }, w.knots(k), !w.bends && !up(), true}
+		return part{form("%s*min(%s, %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * min(w.at(u), k.at()) }, w.knots(k), func() bool { return !w.bends && !up() }, true}
 	case 3:
 		c = pos()
-		return part{form("%s*max(%s - %s, 0)^2", c.text, w.text, k.text), func(u float64) float64 { d := max(w.at(u)-k.at(), 0); return c.at() * d * d }, w.knots(k), !w.bends || k.at() >= 0, true}
+		return part{form("%s*max(%s - %s, 0)^2", c.text, w.text, k.text), func(u float64) float64 { d := max(w.at(u)-k.at(), 0); return c.at() * d * d }, w.knots(k), func() bool { return !w.bends || k.at() >= 0 }, true}
 	case 4:
 		c = pos()
-		return part{form("0.5*%s*%s^2", c.text, w.text), func(u float64) float64 { return 0.5 * c.at() * w.at(u) * w.at(u) }, w.knots(), true, true}
+		return part{form("0.5*%s*%s^2", c.text, w.text), func(u float64) float64 { return 0.5 * c.at() * w.at(u) * w.at(u) }, w.knots(), always, true}
 	case 5:
 		k = pos()
 		return part{form("%s*where(abs(%s) <= %s, 0.5*%s^2, %s*(abs(%s) - 0.5*%s))", c.text, w.text, k.text, w.text, k.text, w.text, k.text), func(u float64) float64 {
@@ -194,33 +206,39 @@ func (a *author) term(even bool) part {
 				return c.at() * k.at() * (v - 0.5*k.at())
 			}
 			return c.at() * 0.5 * w.at(u) * w.at(u)
-		}, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), up(), up()}
+		}, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), up, up()}
 	case 6:
 		k = pos()
 		return part{form("%s*clamp(%s, -%s, %s)^2", c.text, w.text, k.text, k.text), func(u float64) float64 {
 			v := max(min(w.at(u), k.at()), -k.at())
 			return c.at() * v * v
-		}, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), false, up()}
+		}, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), never, up()}
 	case 7:
 		b, s := a.quantity(false), a.quantity(false)
 		cross := quantity{"", func() float64 { return (s.at() - b.at()) / (c.at() - 1) }}
 		return part{form("max(%s*%s + %s, %s + %s)", c.text, w.text, b.text, w.text, s.text), func(u float64) float64 {
 			return max(c.at()*w.at(u)+b.at(), w.at(u)+s.at())
-		}, w.knots(cross), !w.bends || up(), true}
+		}, w.knots(cross), func() bool { return !w.bends || up() }, true}
 	case 8:
 		c = pos()
 		rel := []string{">", "<", "!="}[a.r.IntN(3)]
+		if rel == "!=" {
+			k = w.exact(k)
+		}
 		return part{form("%s*(%s %s %s)", c.text, w.text, rel, k.text), func(u float64) float64 {
 			v := w.at(u)
 			return c.at() * truth(rel == ">" && v > k.at() || rel == "<" && v < k.at() || rel == "!=" && v != k.at())
-		}, w.knots(k), false, true}
+		}, w.knots(k), never, true}
 	case 9:
 		c = pos()
 		rel := []string{">=", "<=", "=="}[a.r.IntN(3)]
+		if rel == "==" {
+			k = w.exact(k)
+		}
 		return part{form("-%s*(%s %s %s)", c.text, w.text, rel, k.text), func(u float64) float64 {
 			v := w.at(u)
 			return -c.at() * truth(rel == ">=" && v >= k.at() || rel == "<=" && v <= k.at() || rel == "==" && v == k.at())
-		}, w.knots(k), false, true}
+		}, w.knots(k), never, true}
 	case 10: // a chain of three pieces, with or without jumps
 		k = pos()
 		low, s, q, jump := a.below(k), a.quantity(false), a.quantity(false), quantity{"0", func() float64 { return 0 }}
@@ -239,7 +257,7 @@ func (a *author) term(even bool) part {
 				return middle(v)
 			}
 			return middle(k.at()) + jump.at()
-		}, w.knots(low, k), false, q.at() >= 0}
+		}, w.knots(low, k), never, q.at() >= 0}
 	case 11: // flat after it has bent down
 		c, k = pos(), pos()
 		return part{form("where(abs(%[1]s) <= %[2]s*%[3]s, %[3]s*abs(%[1]s) - %[1]s^2/(2*%[2]s), 0.5*%[2]s*%[3]s^2)", w.text, k.text, c.text), func(u float64) float64 {
@@ -247,20 +265,23 @@ func (a *author) term(even bool) part {
 				return c.at()*v - v*v/(2*k.at())
 			}
 			return 0.5 * k.at() * c.at() * c.at()
-		}, append(w.knots(quantity{"", func() float64 { return k.at() * c.at() }}), w.knots(quantity{"", func() float64 { return -k.at() * c.at() }})...), false, false}
+		}, append(w.knots(quantity{"", func() float64 { return k.at() * c.at() }}), w.knots(quantity{"", func() float64 { return -k.at() * c.at() }})...), never, false}
 	case 12:
 		c, k = pos(), pos()
 		root := quantity{"", func() float64 { return math.Sqrt(k.at()) }}
 		minus := quantity{"", func() float64 { return -math.Sqrt(k.at()) }}
 		if a.r.IntN(2) == 0 {
-			return part{form("%s*abs(%s^2 - %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * math.Abs(w.at(u)*w.at(u)-k.at()) }, w.knots(root, minus), false, false}
+			return part{form("%s*abs(%s^2 - %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * math.Abs(w.at(u)*w.at(u)-k.at()) }, w.knots(root, minus), never, false}
 		}
-		return part{form("%s*min(%s^2, %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * min(w.at(u)*w.at(u), k.at()) }, w.knots(root, minus), false, true}
+		return part{form("%s*min(%s^2, %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * min(w.at(u)*w.at(u), k.at()) }, w.knots(root, minus), never, true}
 	}
-	return part{form("%s*abs(abs(%s) - %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * math.Abs(math.Abs(w.at(u))-k.at()) }, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), up() && k.at() <= 0, true}
+	return part{form("%s*abs(abs(%s) - %s)", c.text, w.text, k.text), func(u float64) float64 { return c.at() * math.Abs(math.Abs(w.at(u))-k.at()) }, append(w.knots(k), w.knots(quantity{"", func() float64 { return -k.at() }})...), func() bool { return up() && k.at() <= 0 }, true}
 }
 
 type any_ = any
+
+func always() bool { return true }
+func never() bool  { return false }
 
 // special draws a term with a logarithm, a root or a quotient, or a domain with an end.
 func (a *author) special(even bool) (p part, others func(part) bool) {
@@ -279,29 +300,29 @@ func (a *author) special(even bool) (p part, others func(part) bool) {
 	}
 	switch a.r.IntN(kinds) {
 	case 0:
-		return part{form("%s*log(1 + %s/%s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log(1+w.at(u)/e.at()) }, w.knots(), false, false}, everything
+		return part{form("%s*log(1 + %s/%s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log(1+w.at(u)/e.at()) }, w.knots(), never, false}, everything
 	case 1:
-		return part{form("%s*log(%s + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log(w.at(u)+e.at()) }, w.knots(), false, false}, everything
+		return part{form("%s*log(%s + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log(w.at(u)+e.at()) }, w.knots(), never, false}, everything
 	case 2:
-		return part{form("%s*log1p(%s/%s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log1p(w.at(u)/e.at()) }, w.knots(), false, false}, everything
+		return part{form("%s*log1p(%s/%s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Log1p(w.at(u)/e.at()) }, w.knots(), never, false}, everything
 	case 3:
-		return part{form("%s*sqrt(%s)", c.text, w.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)) }, w.knots(), false, false}, everything
+		return part{form("%s*sqrt(%s)", c.text, w.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)) }, w.knots(), never, false}, everything
 	case 4:
-		return part{form("%s*sqrt(%s + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)+e.at()) }, w.knots(), false, false}, everything
+		return part{form("%s*sqrt(%s + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)+e.at()) }, w.knots(), never, false}, everything
 	case 5:
-		return part{form("%s*%s^0.5", c.text, w.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)) }, w.knots(), false, false}, everything
+		return part{form("%s*%s^0.5", c.text, w.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)) }, w.knots(), never, false}, everything
 	case 6:
 		c = a.quantity(true)
-		return part{form("%s*sqrt(%s^2 + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)*w.at(u)+e.at()) }, w.knots(), true, true}, bowed
+		return part{form("%s*sqrt(%s^2 + %s)", c.text, w.text, e.text), func(u float64) float64 { return c.at() * math.Sqrt(w.at(u)*w.at(u)+e.at()) }, w.knots(), always, true}, bowed
 	case 7:
-		return part{form("%s*%s/(%s + %s)", c.text, w.text, w.text, e.text), func(u float64) float64 { return c.at() * w.at(u) / (w.at(u) + e.at()) }, w.knots(), false, false},
+		return part{form("%s*%s/(%s + %s)", c.text, w.text, w.text, e.text), func(u float64) float64 { return c.at() * w.at(u) / (w.at(u) + e.at()) }, w.knots(), never, false},
 			func(p part) bool { return true }
 	case 8:
 		c = a.quantity(true)
-		return part{form("-%s*log(u)", c.text), func(u float64) float64 { return -c.at() * math.Log(u) }, nil, true, true}, everything
+		return part{form("-%s*log(u)", c.text), func(u float64) float64 { return -c.at() * math.Log(u) }, nil, always, true}, everything
 	case 9:
 		c = a.quantity(true)
-		return part{form("%s*(u*log(u) - u)", c.text), func(u float64) float64 { return c.at() * (u*math.Log(u) - u) }, nil, true, true}, bowed
+		return part{form("%s*(u*log(u) - u)", c.text), func(u float64) float64 { return c.at() * (u*math.Log(u) - u) }, nil, always, true}, bowed
 	}
 	lo := a.quantity(false)
 	width := a.quantity(true)
@@ -311,7 +332,7 @@ func (a *author) special(even bool) (p part, others func(part) bool) {
 			return math.Inf(1)
 		}
 		return 0
-	}, []func() float64{lo.at, hi.at}, true, true}, everything
+	}, []func() float64{lo.at, hi.at}, always, true}, everything
 }
 
 // penalty draws one.
@@ -338,13 +359,13 @@ func (a *author) penalty() penalty {
 	if len(parts) == 0 {
 		return a.penalty()
 	}
-	p := penalty{params: a.params, even: even, convex: true}
+	p := penalty{params: a.params, even: even}
 	var texts []string
 	for _, q := range parts {
 		texts = append(texts, q.text)
 		p.knots = append(p.knots, q.knots...)
-		p.convex = p.convex && q.convex
 	}
+	p.convex = func() bool { return !slices.ContainsFunc(parts, func(q part) bool { return !q.convex() }) }
 	p.text = strings.Join(texts, " + ")
 	p.at = func(u float64) float64 {
 		sum := 0.0

@@ -109,12 +109,12 @@ func (s *splitter) kinks(p *ir.Value, assumed []assumption) []kink {
 		}
 		if !elementwise(n) {
 			fail("only a sum of functions of single values has a derived one; for others see group_l2, linf, nuclear and the sets of project",
-				"the penalty is not separable: it holds %s", nameOf(n))
+				"the penalty is not separable: it holds %s, which reads more than one value", nameOf(n))
 		}
 		if n.Kind != ir.Apply {
 			continue
 		}
-		if k, is := s.kinkOf(n, depends); is && !slices.ContainsFunc(assumed, func(a assumption) bool { return a.node == n }) {
+		if k, is := s.kinkOf(n, depends); is && !slices.ContainsFunc(assumed, func(a assumption) bool { return a.node == n && s.decided(k, a.side) == nil }) {
 			out = append(out, k)
 		}
 	}
@@ -364,6 +364,7 @@ func (r real) variable() ratio {
 // holds is the mask of the values of u in the interior of a piece.
 func (s *splitter) holds(assumed []assumption, at *ir.Value) *ir.Value {
 	var all *ir.Value
+	seen := map[*ir.Value]bool{}
 	for _, a := range assumed {
 		name := map[side]string{below: "lt", above: "gt"}[a.side]
 		arg := s.put(a.arg, s.u, at)
@@ -374,7 +375,10 @@ func (s *splitter) holds(assumed []assumption, at *ir.Value) *ir.Value {
 		if a.arg.Kind == ir.Apply && a.arg.Op.Name == "sub" { // a < b rather than a - b < 0
 			one = s.Call(name, s.put(a.arg.Args[0], s.u, at), s.put(a.arg.Args[1], s.u, at))
 		}
-		if all == nil {
+		if seen[one] {
+			continue
+		}
+		if seen[one] = true; all == nil {
 			all = one
 		} else {
 			all = s.Call("and", all, one)

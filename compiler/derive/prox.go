@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -12,9 +13,9 @@ import (
 //	argmin over u of step*p(u) + (u - v)^2/2
 //
 // p is taken apart into smooth pieces. A least value is where the derivative of a piece is zero, or at a knot between
-// pieces. Each such candidate counts if it is a local minimum: a stationary point inside its own piece, a knot whose
-// one-sided derivatives have different signs, or at which p jumps. Of several the one with the least value is taken, of
-// equal ones the nearest to zero. A knot that is none is kept for what rounding leaves between two pieces.
+// pieces. A stationary point counts inside its own piece, a knot always; of several candidates the one with the least value
+// is taken, of equal ones the nearest to zero. A knot that is no local minimum, by its one-sided derivatives, gives way to
+// what is as good but for rounding. Where p is proved to be convex, the one local minimum is taken without its value.
 func (d *deriver) prox(p, u, step *ir.Value, e ir.Extent) *ir.Value {
 	p = d.expand(p)
 	v := u.Args[0]
@@ -32,24 +33,27 @@ type proxer struct {
 	p, step, v *ir.Value
 	even       bool
 	convex     bool // proved: then a local minimum is the only one
+	somewhere  bool // p is not infinite in every piece and at every knot
 }
 
-// candidate is a value with what is to be least, and whether it is a local minimum.
-type candidate struct{ at, cost, local *ir.Value }
+// candidate is a value with what is to be least, and whether it is a local minimum. Of a knot that is none, slack is what
+// it must be better by.
+type candidate struct{ at, cost, local, slack *ir.Value }
 
 func (x *proxer) minimum(v *ir.Value) *ir.Value {
 	x.convex = true
-	record := ir.Derivation{Var: x.u.Index, In: x.u, Name: "u", Odd: x.even}
+	var record []ir.Case
 	var all []candidate
 	for _, same := range x.distinctKnots() {
 		all = append(all, x.atKnot(same))
-		record.Cases = append(record.Cases, ir.Case{Value: same[0].at})
+		record = append(record, ir.Case{Formula: "u = " + x.say(same[0].at)})
 	}
 	knots := len(all)
 	for _, pc := range x.pieces {
-		if n, ok := number(pc.smooth); ok && math.IsInf(n, 1) {
+		if x.infinite(pc.smooth) {
 			continue
 		}
+		x.somewhere = true
 		roots := x.stationary(pc)
 		x.convex = x.convex && x.bends(pc.smooth, x.signs(pc), positive)
 		for _, at := range roots {
@@ -57,33 +61,92 @@ func (x *proxer) minimum(v *ir.Value) *ir.Value {
 			if len(roots) > 1 {
 				local = x.and(local, x.Call("isfinite", at))
 			}
-			all = append(all, candidate{at, x.cost(pc.smooth, at), local})
-			record.Cases = append(record.Cases, ir.Case{When: x.holds(pc.assumed, x.u), Value: at})
+			all = append(all, candidate{at: at, cost: x.cost(x.put(pc.smooth, x.u, at), at), local: local})
+			record = append(record, ir.Case{Formula: "u = " + x.say(at), Where: x.rangeText(pc)})
 		}
 	}
-	if len(all) == 0 {
+	if !x.somewhere {
 		fail("give it a value somewhere", "the penalty is infinite everywhere")
 	}
-	x.derivations = append(x.derivations, record)
-	best := all[0]
-	for i, c := range all[1:] {
-		isKnot := i+1 < knots
-		take := c.local
-		if isKnot || !x.convex {
-			better := x.or(x.Call("lt", c.cost, best.cost), x.and(x.Call("eq", c.cost, best.cost), x.Call("lt", x.Call("abs", c.at), x.Call("abs", best.at))))
-			if take = x.and(c.local, x.or(x.not(best.local), better)); isKnot {
-				take = x.or(x.and(c.local, x.not(best.local)), x.and(x.same(c.local, best.local), better))
-			}
-		}
-		best = candidate{x.Call("where", take, c.at, best.at), x.Call("where", take, c.cost, best.cost), x.or(best.local, c.local)}
-	}
+	x.derivations = append(x.derivations, ir.Derivation{Var: x.u.Index, Head: x.head(), Cases: append(record[knots:], record[:knots]...)})
+	best := x.best(all, knots)
 	switch {
 	case x.convex && x.even: // the sign of what is no number is none
-		return best.at
+		return best
 	case x.convex:
-		return x.Call("where", x.Call("eq", v, v), best.at, v)
+		return x.Call("where", x.Call("eq", v, v), best, v)
 	}
-	return x.Call("where", x.Call("isfinite", v), best.at, x.v)
+	return x.Call("where", x.Call("isfinite", v), best, x.v)
+}
+
+// best is the candidate of least cost, of which the first few are knots.
+func (x *proxer) best(all []candidate, knots int) *ir.Value {
+	if !x.convex {
+		for i := range all {
+			all[i].cost = x.key(all[i])
+		}
+	}
+	best := all[0]
+	for i, c := range all[1:] {
+		take := x.better(c, best)
+		switch isKnot := i+1 < knots; {
+		case x.convex && isKnot:
+			take = x.or(x.and(c.local, x.not(best.local)), x.and(x.same(c.local, best.local), take))
+		case x.convex:
+			take = c.local
+		}
+		best = candidate{at: x.Call("where", take, c.at, best.at), cost: x.Call("where", take, c.cost, best.cost), local: x.or(best.local, c.local)}
+	}
+	return best.at
+}
+
+// better is whether c costs less than best, or as much nearer to zero.
+func (x *proxer) better(c, best candidate) *ir.Value {
+	nearer := x.and(x.Call("eq", c.cost, best.cost), x.Call("lt", x.Call("abs", c.at), x.Call("abs", best.at)))
+	return x.or(x.Call("lt", c.cost, best.cost), nearer)
+}
+
+// key is the cost by which a candidate is chosen: that of a stationary point outside its piece is infinite.
+func (x *proxer) key(c candidate) *ir.Value {
+	infinite := x.Number(math.Inf(1))
+	if c.slack == nil {
+		return x.choose(c.local, c.cost, infinite)
+	}
+	key := x.choose(c.local, c.cost, x.add(c.cost, c.slack))
+	if x.total(c.cost) {
+		return key
+	}
+	return x.Call("where", x.Call("eq", c.cost, c.cost), key, infinite)
+}
+
+// head says what the candidates are.
+func (x *proxer) head() string {
+	least := fmt.Sprintf("the u with the least %s*P(u) + (u - v)^2/2", x.say(x.step))
+	if x.even {
+		least = fmt.Sprintf("copysign(u, v) with the u >= 0 of least %s*P(u) + (u - w)^2/2, w = abs(v)", x.say(x.step))
+	}
+	if x.convex {
+		return least + ", which is the one of these in its range"
+	}
+	return least + " among the local minima of these"
+}
+
+// say is v as text, in u and in what the operator is taken of.
+func (x *proxer) say(v *ir.Value) string {
+	names := map[*ir.Value]string{x.u: "u", x.v: "v"}
+	if x.even {
+		names[x.v], names[x.u.Args[0]] = "w", "v"
+	}
+	return x.deriver.p.Text(v, names)
+}
+
+// rangeText is the range of u of a piece as text.
+func (x *proxer) rangeText(pc piece) string {
+	holds := x.holds(pc.assumed, x.u)
+	if holds.Kind == ir.Number {
+		return ""
+	}
+	return x.say(holds)
 }
 
 func (x *proxer) and(a, b *ir.Value) *ir.Value { return x.mask("and", a, b) }
@@ -109,11 +172,16 @@ func (x *proxer) same(a, b *ir.Value) *ir.Value {
 	return x.or(x.and(a, b), x.and(x.not(a), x.not(b)))
 }
 
-// cost is step*f(u) + u^2/2 - u*v at a value: what is to be least, up to the constant v^2/2.
-func (x *proxer) cost(f, at *ir.Value) *ir.Value {
-	quadratic := x.mul(at, x.sub(x.mul(x.Number(0.5), at), x.v))
-	return x.add(x.mul(x.step, x.put(f, x.u, at)), quadratic)
+// cost is step*p(u) + (u - v)^2/2 at a value, of the p(u) there: what is to be least.
+func (x *proxer) cost(p, at *ir.Value) *ir.Value { return x.add(x.mul(x.step, p), x.square(at)) }
+
+func (x *proxer) square(at *ir.Value) *ir.Value {
+	away := x.sub(at, x.v)
+	return x.mul(x.Number(0.5), x.mul(away, away))
 }
+
+// nearTie is the relative difference of two costs up to which rounding, in float32, may have made it.
+const nearTie = 1e-6
 
 // distinctKnots are the knots by where they are; one may be reached under several assumptions.
 func (x *proxer) distinctKnots() [][]knot {
@@ -149,19 +217,38 @@ func (x *proxer) atKnot(same []knot) candidate {
 		value = x.choose(reached, decided, value)
 		c.local = x.or(c.local, x.and(reached, x.isMinimum(k, decided)))
 	}
-	c.cost = x.add(x.mul(x.step, value), x.mul(at, x.sub(x.mul(x.Number(0.5), at), x.v)))
+	x.somewhere = x.somewhere || !is(value, math.Inf(1))
+	c.cost = x.cost(value, at)
+	c.slack = x.mul(x.Number(nearTie), x.add(x.Call("abs", x.mul(x.step, value)), x.square(at)))
 	return c
 }
 
 // isMinimum is whether a knot, at which the function has the given value, is a local minimum of the cost.
 func (x *proxer) isMinimum(k knot, value *ir.Value) *ir.Value {
+	if k.kink.node == nil {
+		return x.isMinimumWhen(k, value, above)
+	}
+	slope := x.simpler(x.slope(k.kink.arg, x.u), x.u)
+	known := map[*ir.Value]sign{x.u: x.where}
+	switch at := x.put(slope, x.u, k.at); {
+	case x.signIs(slope, known)&negative == 0 || x.signIs(at, nil)&negative == 0:
+		return x.isMinimumWhen(k, value, above)
+	case x.signIs(slope, known)&positive == 0 || x.signIs(at, nil)&positive == 0:
+		return x.isMinimumWhen(k, value, below)
+	default:
+		return x.choose(x.Call("ge", at, x.Number(0)), x.isMinimumWhen(k, value, above), x.isMinimumWhen(k, value, below))
+	}
+}
+
+// isMinimumWhen is isMinimum where the kink's argument rises with u, or falls: below.
+func (x *proxer) isMinimumWhen(k knot, value *ir.Value, rising side) *ir.Value {
 	down, jump := x.Bool(false), x.Bool(false) // there is a way down; the function jumps
 	var slopes []*ir.Value
 	for _, to := range []side{below, above} {
-		if to == below && x.even && is(k.at, 0) || k.kink.end && to != x.rising(k.kink) {
+		if to == below && x.even && is(k.at, 0) || k.kink.end && to != rising {
 			continue // what lies there mirrors the right, or nothing does
 		}
-		f := x.beside(k, to)
+		f := x.beside(k, to*rising)
 		near := x.put(f, x.u, k.at)
 		slope := x.put(x.simpler(x.slope(f, x.u), x.u), x.u, k.at)
 		threshold := x.add(k.at, x.mul(x.step, slope))
@@ -174,7 +261,7 @@ func (x *proxer) isMinimum(k knot, value *ir.Value) *ir.Value {
 		jump = x.or(jump, x.and(x.not(isInf), x.differs(near, value)))
 	}
 	x.convex = x.convex && jump.Kind == ir.Number && jump.Num == 0 && x.rises(k, slopes)
-	local := x.or(x.not(down), jump)
+	local := x.and(x.or(x.not(down), jump), x.not(x.isInf(value)))
 	if x.total(value) {
 		return local
 	}
@@ -202,15 +289,28 @@ func (x *proxer) total(v *ir.Value) bool {
 	return x.finite(v)
 }
 
-// beside is the function right below or above a knot: every operation that changes there is decided.
+// beside is the function right beside a knot, where the kink's argument is above or below zero: every operation that
+// changes there is decided.
 func (x *proxer) beside(k knot, to side) *ir.Value {
 	f := k.in
 	if k.kink.node == nil { // zero, of an even function
 		return x.settle(f)
 	}
-	for _, kk := range x.kinks(f, k.assumed) {
-		if kk.arg == k.kink.arg || kk.arg == x.neg(k.kink.arg) {
-			f = x.force(f, kk, to*x.rising(kk))
+	assumed := append(slices.Clip(k.assumed), assumption{k.kink, to})
+	for changed := true; changed; {
+		changed = false
+		for _, kk := range x.kinks(f, k.assumed) {
+			at := x.known(kk, assumed)
+			switch kk.arg {
+			case k.kink.arg:
+				at = to
+			case x.neg(k.kink.arg):
+				at = -to
+			}
+			if at != on && x.decided(kk, at) != nil {
+				f, changed = x.force(f, kk, at), true // the operations on it are others now
+				break
+			}
 		}
 	}
 	return f
@@ -249,6 +349,27 @@ func (x *proxer) isInf(v *ir.Value) *ir.Value {
 	return x.Call("eq", v, x.Number(math.Inf(1)))
 }
 
+// infinite reports whether v is a sum that an infinity is written in, and so is infinite wherever the rest is finite.
+func (x *proxer) infinite(v *ir.Value) bool {
+	switch {
+	case v.Kind == ir.Number:
+		return math.IsInf(v.Num, 1)
+	case v.Kind == ir.Spread || v.Kind == ir.Var:
+		return x.infinite(v.Args[0])
+	case v.Kind != ir.Apply:
+		return false
+	}
+	switch v.Op.Name {
+	case "add":
+		return x.infinite(v.Args[0]) || x.infinite(v.Args[1])
+	case "sub":
+		return x.infinite(v.Args[0])
+	case "mul":
+		return x.infinite(v.Args[0]) && x.signIs(v.Args[1], nil) == positive || x.infinite(v.Args[1]) && x.signIs(v.Args[0], nil) == positive
+	}
+	return false
+}
+
 // finite reports whether no infinity is written in v.
 func (x *proxer) finite(v *ir.Value) bool {
 	for _, n := range ir.Reachable(v) {
@@ -266,14 +387,6 @@ func (x *proxer) differs(a, b *ir.Value) *ir.Value {
 	}
 	size := x.add(x.Call("abs", a), x.Call("abs", b))
 	return x.Call("gt", x.Call("abs", x.sub(a, b)), x.mul(x.Number(jumpTolerance), size))
-}
-
-// rising tells whether a kink's argument grows with u: above, or falls: below. What is not known counts as growing.
-func (x *proxer) rising(k kink) side {
-	if x.signIs(x.simpler(x.slope(k.arg, x.u), x.u), map[*ir.Value]sign{x.u: x.where})&positive == 0 {
-		return below
-	}
-	return above
 }
 
 // stationary are the values at which the derivative of a piece's cost is zero.
@@ -418,12 +531,12 @@ func (x *proxer) throughRoot(pc piece) ([]*ir.Value, bool) {
 		return nil, false
 	}
 	c := x.condition(q, asW)
-	if c.degree() < 1 || c.degree() > 3 {
+	if c.degree() < 2 || c.degree() > 3 {
 		return nil, false
 	}
 	var out []*ir.Value
-	for _, at := range x.zeros(pc, c) {
-		out = append(out, x.div(x.sub(x.mul(at, at), b), a))
+	for _, at := range x.zeros(pc, c) { // a root is not negative
+		out = append(out, x.Call("where", x.Call("ge", at, x.Number(0)), x.div(x.sub(x.mul(at, at), b), a), x.Number(math.Inf(1))))
 	}
 	return out, true
 }

@@ -218,7 +218,7 @@ func TestProxOfRandomPenalties(t *testing.T) {
 		u := loaded(t, text.String())
 		for i, p := range drawn {
 			kinds[fmt.Sprintf("even %v", p.even)]++
-			kinds[fmt.Sprintf("convex %v", p.convex)]++
+			kinds[fmt.Sprintf("convex %v", p.convex())]++
 			kinds[fmt.Sprintf("hypers %d", len(p.params)-1)]++
 			prog := compiled(t, u, fmt.Sprintf("r%d", i), p.text)
 			if prog == nil {
@@ -227,7 +227,7 @@ func TestProxOfRandomPenalties(t *testing.T) {
 			for round := range 2 {
 				if round > 0 {
 					for _, q := range p.params {
-						q.redraw(r)
+						q.redraw(r, p.params)
 					}
 				}
 				e64, e32 := holdPenalty(t, r, prog, p, steps[i].at())
@@ -240,7 +240,7 @@ func TestProxOfRandomPenalties(t *testing.T) {
 
 // float32Units is how much more than the least cost a derived formula in float32 may have, in units in the last place of
 // the cost's terms.
-const float32Units = 300
+const float32Units = 16
 
 func holdPenalty(t *testing.T, r *rand.Rand, prog *ir.Program, p penalty, step float64) (worst64, worst32 float64) {
 	t.Helper()
@@ -313,7 +313,7 @@ func holdShape(t *testing.T, prog *ir.Program, hypers []float64, p penalty, v, g
 	if u := onVector(prog, hypers, []float64{math.NaN(), 1}); u[0] == u[0] || u[1] != u[1] {
 		t.Errorf("prox of %s at NaN and 1 is %v", p.text, u)
 	}
-	if !p.convex {
+	if !p.convex() {
 		return
 	}
 	order := make([]int, len(v))

@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"math"
 	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
@@ -77,6 +78,8 @@ func (r real) shift(a *ir.Value, n float64) *ir.Value {
 		return r.Number(m + n)
 	case n == 0:
 		return a
+	case a.Kind == ir.Apply && a.Op.Name == "neg":
+		return r.Call("sub", r.Number(n), a.Args[0])
 	case n < 0:
 		return r.Call("sub", a, r.Number(-n))
 	}
@@ -171,10 +174,32 @@ func (r real) div(a, b *ir.Value) *ir.Value {
 	case a.Kind == ir.Apply && a.Op.Name == "mul" && a.Args[0] == b:
 		return a.Args[1]
 	}
-	if n, ok := number(b); ok && a.Kind == ir.Apply && a.Op.Name == "mul" && a.Args[0].Kind == ir.Number {
-		return r.mul(r.Number(a.Args[0].Num/n), a.Args[1])
+	if m, x := r.scale(a); m != 1 && x != a {
+		n, y := r.scale(b)
+		switch q := m / n; {
+		case n == 1 && y == b || n == 0:
+		case q == math.Trunc(q) && q != 0:
+			return r.mul(r.Number(q), r.div(x, y))
+		case 1/q == math.Trunc(1/q):
+			return r.div(x, r.mul(r.Number(1/q), y))
+		}
 	}
 	return r.Call("div", a, b)
+}
+
+// scale is v = n*rest with a number that stands in front of its product.
+func (r real) scale(v *ir.Value) (n float64, rest *ir.Value) {
+	if n, ok := number(v); ok {
+		return n, r.Number(1)
+	}
+	if v.Kind != ir.Apply || v.Op.Name != "mul" {
+		return 1, v
+	}
+	n, rest = r.scale(v.Args[0])
+	if rest == v.Args[0] {
+		return 1, v
+	}
+	return n, r.mul(rest, v.Args[1])
 }
 
 // poly is a polynomial in some variable by its coefficients, that of the constant first; the last is not known to be zero.

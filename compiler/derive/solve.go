@@ -24,8 +24,13 @@ const newtonPolish = 3
 // formula where there is one, which is then all of them.
 func (r real) cubic(p poly) []*ir.Value {
 	d, c, b := r.div(p[0], p[3]), r.div(p[1], p[3]), r.div(p[2], p[3])
+	// Of u = scale*z, whose coefficients are at most 1, no power overflows.
+	scale := r.Call("max", r.Call("abs", b), r.Call("max", r.Call("sqrt", r.Call("abs", c)), r.Call("cbrt", r.Call("abs", d))))
+	scale = r.Call("where", r.Call("gt", scale, r.Number(0)), scale, r.Number(1))
+	d, c, b = r.div(r.div(r.div(d, scale), scale), scale), r.div(r.div(c, scale), scale), r.div(b, scale)
+	p = poly{d, c, b, r.Number(1)}
 	third := r.div(b, r.Number(3))
-	// With u = w - b/3: w^3 - 3*e*w + 2*f = 0, e = (b/3)^2 - c/3, f = (b/3)^3 - b*c/6 + d/2.
+	// With z = w - b/3: w^3 - 3*e*w + 2*f = 0, e = (b/3)^2 - c/3, f = (b/3)^3 - b*c/6 + d/2.
 	e := r.sub(r.mul(third, third), r.div(c, r.Number(3)))
 	f := r.add(r.sub(r.mul(r.mul(third, third), third), r.div(r.mul(third, c), r.Number(2))), r.div(d, r.Number(2)))
 	disc := r.sub(r.mul(f, f), r.mul(r.mul(e, e), e)) // one zero where it is positive
@@ -40,13 +45,12 @@ func (r real) cubic(p poly) []*ir.Value {
 	var out []*ir.Value
 	for k := range 3 {
 		turn := r.Call("cos", r.div(r.sub(angle, r.Number(float64(k)*6.283185307179586)), r.Number(3)))
-		w := r.Call("where", three, r.mul(size, turn), single)
-		u := r.sub(w, third)
+		z := r.sub(r.Call("where", three, r.mul(size, turn), single), third)
 		for range newtonPolish {
-			slope := r.value(r.polySlope(p), u)
-			u = r.sub(u, r.Call("where", r.Call("eq", slope, r.Number(0)), r.Number(0), r.div(r.value(p, u), slope)))
+			slope := r.value(r.polySlope(p), z)
+			z = r.sub(z, r.Call("where", r.Call("eq", slope, r.Number(0)), r.Number(0), r.div(r.value(p, z), slope)))
 		}
-		out = append(out, u)
+		out = append(out, r.mul(scale, z))
 	}
 	return out
 }
@@ -55,7 +59,8 @@ func (r real) cubic(p poly) []*ir.Value {
 // each takes the root of the span, at most eight times; then the number of right digits doubles.
 const newtonTurns = 30
 
-// increasing is the zero between lo and hi of a function that increases there, by Newton's method kept inside a bracket.
+// increasing is the zero between lo and hi of a function that increases there, by Newton's method kept inside a bracket: a
+// step that leaves it, or is not half of the one before, is replaced by a bisection (Press et al., Numerical Recipes, 9.4).
 // of and slope give the function and its derivative at a value.
 func (r real) increasing(of, slope func(*ir.Value) *ir.Value, lo, hi *ir.Value) *ir.Value {
 	wide := func(a, b *ir.Value) *ir.Value {
@@ -65,16 +70,26 @@ func (r real) increasing(of, slope func(*ir.Value) *ir.Value, lo, hi *ir.Value) 
 		return r.Call("where", wide(a, b), r.mul(r.Call("sqrt", a), r.Call("sqrt", b)), r.mul(r.Number(0.5), r.add(a, b)))
 	}
 	u := half(lo, hi)
+	last := r.sub(hi, lo)
+	small := r.mul(r.Number(smallStep), last)
 	for range newtonTurns {
 		f := of(u)
 		low := r.Call("lt", f, r.Number(0))
 		lo, hi = r.Call("where", low, u, lo), r.Call("where", low, hi, u)
-		next := r.sub(u, r.div(f, slope(u)))
+		step := r.div(f, slope(u))
+		next := r.sub(u, step)
+		size := r.Call("abs", step)
+		shrinks := r.Call("or", r.Call("le", r.mul(r.Number(2), size), last), r.Call("le", size, small))
 		inside := r.Call("and", r.Call("not", wide(lo, hi)), r.Call("and", r.Call("ge", next, lo), r.Call("le", next, hi)))
-		u = r.Call("where", r.Call("eq", f, r.Number(0)), u, r.Call("where", inside, next, half(lo, hi)))
+		next = r.Call("where", r.Call("eq", f, r.Number(0)), u, r.Call("where", r.Call("and", shrinks, inside), next, half(lo, hi)))
+		last = r.Call("abs", r.sub(next, u))
+		u = next
 	}
 	return u
 }
+
+// smallStep is the part of the first bracket up to which a step need not be half of that before it: rounding alone moves it.
+const smallStep = 1e-6
 
 // invert is the u with e = y, when u stands in e once and below operations that have an inverse; nil otherwise. Of a
 // square root and other inverses with two branches it is the branch that the domain admits, or none.

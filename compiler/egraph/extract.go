@@ -81,9 +81,9 @@ func (x *extractor) own(c id, n node) int64 {
 	switch {
 	case x.small:
 		if h.kind == ir.Number && math.Signbit(math.Float64frombits(h.num)) && !h.mask {
-			return 9 // -2 is longer than 2
+			return 32*nodeSize + 32 + fresh // -2 is longer than 2
 		}
-		return 8 + fresh
+		return 32*nodeSize + fresh
 	case h.kind == ir.Apply:
 		return int64(h.op.Flops*weight(x.g.classes[c].fact.extent))*8 + 8 + fresh
 	case h.kind == ir.Reduce:
@@ -205,6 +205,7 @@ func (x *extractor) climb(choice []int) int64 {
 	for improved := true; improved; {
 		improved = false
 		order, _ := x.order(choice)
+		x.forget(choice)
 		for k := len(order) - 1; k >= 0; k-- {
 			c := order[k]
 			for i, n := range x.g.classes[c].nodes {
@@ -225,6 +226,15 @@ func (x *extractor) climb(choice []int) int64 {
 		}
 	}
 	return best
+}
+
+// forget gives the classes that the last order has not met the roots of their cheapest trees.
+func (x *extractor) forget(choice []int) {
+	for _, c := range x.live {
+		if x.mark[c] < x.stamp {
+			choice[c] = x.best[c]
+		}
+	}
 }
 
 // choices pick the nodes in several ways: the input's own, and the cheapest trees, changed for the better.

@@ -2,6 +2,7 @@ package egraph
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
@@ -124,7 +125,7 @@ func (w *rewrite) conditions(e lang.Expr) {
 			return
 		}
 		num, _, isNumber := literalOf(e.Y)
-		if n, ok := e.X.(*lang.Name); ok && isNumber {
+		if n, ok := e.X.(*lang.Name); ok && isNumber && slices.Contains([]string{">", ">=", "<", "<=", "!="}, e.Op) {
 			w.when = append(w.when, condition{reg: w.vars[n.Name], cmp: e.Op, num: num})
 			return
 		}

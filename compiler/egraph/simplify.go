@@ -1,6 +1,7 @@
 package egraph
 
 import (
+	"math"
 	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
@@ -44,13 +45,18 @@ func (g *graph) take(values []*ir.Value) (roots []id, original []node) {
 	return roots, original
 }
 
-// size counts the operators and operands of v as they are printed: a Spread is nothing, and what is read twice stands
-// there twice.
+// nodeSize is the size of an operator or operand; a minus sign before a number is half of one.
+const nodeSize = 2
+
+// size measures v as it is printed: a Spread is nothing, and what is read twice stands there twice.
 func size(v *ir.Value) int64 {
 	sizes := map[*ir.Value]int64{}
 	for _, n := range ir.Reachable(v) {
-		if n.Kind != ir.Spread {
-			sizes[n] = 1
+		switch {
+		case n.Kind == ir.Number && math.Signbit(n.Num) && !n.Mask:
+			sizes[n] = nodeSize + 1
+		case n.Kind != ir.Spread:
+			sizes[n] = nodeSize
 		}
 		for _, a := range n.Args {
 			sizes[n] = min(none, sizes[n]+sizes[a])

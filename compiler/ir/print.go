@@ -173,13 +173,21 @@ func (p *Program) StateNames() []string {
 	for _, h := range p.Hypers {
 		taken.Take(h.Name)
 	}
+	for _, g := range p.Givens {
+		taken.Take(g.Name)
+	}
 	names := make([]string, len(p.States))
-	for i, s := range p.States {
-		base := s.Name[strings.LastIndex(s.Name, ".")+1:]
-		if base != s.Name && s.New.Label != "" && s.New.Kind != Input {
-			base = s.New.Label
+	for _, own := range []bool{true, false} { // the rule's own names stay as they are
+		for i, s := range p.States {
+			base := s.Name[strings.LastIndex(s.Name, ".")+1:]
+			if own != (base == s.Name) {
+				continue
+			}
+			if !own && s.New.Label != "" && s.New.Kind != Input {
+				base = s.New.Label
+			}
+			names[i] = taken.Fresh(base)
 		}
-		names[i] = taken.Fresh(base)
 	}
 	return names
 }

@@ -11,7 +11,8 @@ var (
 	Exact = Soundness{}
 	// Real rewrites are true of real numbers wherever the left side is defined, and the right side is defined there too.
 	// Where the right side alone is defined are single points, as in a/a -> 1: else what is equal to an equal need not be
-	// equal. They change roundings, and what becomes of NaN and of infinities.
+	// equal. They change roundings, signs of zeros and what becomes of NaN and of infinities: a comparison with what is not
+	// defined, as sqrt(a) > 0 for an a below 0, may come out otherwise.
 	Real = Soundness{real: true}
 )
 

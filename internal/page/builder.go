@@ -330,7 +330,11 @@ func rangeText(r *lang.Range) string {
 // option binds an option: to what is chosen, or to itself.
 func (b *builder) option(f *frame, s *lang.Option, c *callee) {
 	name := s.Name.Name
-	if v, ok := c.bound[name]; ok {
+	v, ok := c.bound[name]
+	if !ok && b.root != b { // of a rule that is called: only the outermost rule's are chosen
+		v, ok = b.standard(f, s), true
+	}
+	if ok {
 		if w, is := v.expr.(*lang.Name); is && len(s.Choices) > 0 {
 			v.expr = key(choice + strings.TrimPrefix(w.Name, choice))
 		}
@@ -359,6 +363,14 @@ func (b *builder) option(f *frame, s *lang.Option, c *callee) {
 	}
 	f.names[name] = bind
 	b.box.Options = append(b.box.Options, Option{id, name, strings.TrimSuffix(choices, " or ")})
+}
+
+// standard is what an option is unless something else is chosen.
+func (b *builder) standard(f *frame, s *lang.Option) bound {
+	if len(s.Choices) > 0 {
+		return bound{expr: key(s.Choices[0].Name)}
+	}
+	return b.argument(f, s.Default)
 }
 
 // evaluate adds the point of evaluation, which is made of what a step leaves behind.

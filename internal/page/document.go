@@ -150,10 +150,24 @@ func width(spans []span) int {
 	for _, s := range spans {
 		n += len(s.text)
 		if s.math != nil {
-			n += s.math.size()
+			n += letters(s.math)
 		}
 	}
 	return n
+}
+
+// letters is how many a formula shows, about.
+func letters(n *Node) int {
+	sum := 0
+	if n.Kind == Word || n.Kind == Number || n.Kind == Prose {
+		sum = len(n.Text)
+	} else if len(n.Kids) == 0 {
+		sum = 1
+	}
+	for _, k := range n.Kids {
+		sum += letters(k)
+	}
+	return sum
 }
 
 func latexBox(b *strings.Builder, a algorithm) {

@@ -80,7 +80,7 @@ func escapeMarkdown(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return escapeLineStart(b.String())
+	return b.String()
 }
 
 // escapeLineStart keeps a line from being a heading or an item of a list.

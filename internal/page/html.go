@@ -25,7 +25,7 @@ table.data .number{text-align:right;white-space:nowrap}
 .box{border-top:2px solid var(--ink);border-bottom:2px solid var(--ink);margin:1.6rem 0;overflow-x:auto}
 .box .title{border-bottom:1px solid var(--ink);padding:.3rem 0}
 .box .require{padding-left:.2rem}.box .rule{border-top:1px solid var(--line);margin:.3rem 0}
-.box div{padding:.12rem 0}
+.box div{padding:.18rem 0}
 .box .line{display:flex;gap:.8rem;align-items:baseline}
 .box .count{flex:0 0 1.6rem;text-align:right;color:var(--soft);font-size:.85em;font-variant-numeric:tabular-nums}
 .box .body{flex:1}

@@ -17,7 +17,11 @@ func markdownPage(blocks []any) []byte {
 		case heading:
 			b.WriteString(strings.Repeat("#", block.level) + " " + markdownSpans(block.text) + "\n")
 		case paragraph:
-			b.WriteString(markdownSpans(block) + "\n")
+			text := markdownSpans(block)
+			if block[0].kind == plainText {
+				text = escapeLineStart(text)
+			}
+			b.WriteString(text + "\n")
 		case code:
 			b.WriteString(codeFence(block.language, block.text))
 		case table:
@@ -45,6 +49,8 @@ func markdownSpans(spans []span) string {
 			if s.math != nil {
 				b.WriteString("$`" + size(s) + markdown.latex(s.math) + "`$")
 			}
+		case indent:
+			b.WriteString(s.text)
 		case link:
 			b.WriteString("[" + escapeMarkdown(s.text) + "](" + (&url.URL{Path: s.to}).String() + ")")
 		}
@@ -109,7 +115,7 @@ func (a algorithm) table() table {
 			number++
 			count = plain(fmt.Sprint(number))
 		}
-		text := append([]span{textSpan(strings.Repeat("\u2003", l.depth))}, l.text...)
+		text := append([]span{{kind: indent, text: strings.Repeat("&emsp;", l.depth)}}, l.text...)
 		t.rows = append(t.rows, [][]span{count, text})
 	}
 	return t

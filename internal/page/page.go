@@ -61,12 +61,16 @@ type Code struct{ Title, Language, Text string }
 // Derivation is the closed form of what the compiler derived from the rule's text.
 type Derivation struct {
 	Call  string // as the rule writes it
-	Cases []Case // one formula, or the candidates
-	Notes []string
+	Is    string // what the cases are
+	Cases []Case
 }
 
-// Case is one formula and where it holds; a nil When is a condition that always holds.
-type Case struct{ When, Value lang.Expr }
+// Case is one formula, Name = Value, and where it holds; a nil When stands for anywhere. Without a Value it is its Text.
+type Case struct {
+	Name        string
+	Value, When lang.Expr
+	Text        string
+}
 
 // Render writes the page.
 func (p *Page) Render(f Format) []byte { return render(f, p.Name, p.blocks(), documentTitle(p)) }
@@ -139,6 +143,7 @@ const (
 	bold
 	formula
 	link
+	indent // of a line of a box in Markdown
 )
 
 func plain(s string) []span   { return []span{{kind: plainText, text: s}} }
@@ -188,33 +193,30 @@ func paragraphs(doc string) []string {
 	return out
 }
 
-// derivedBlocks is the one place where closed forms are printed: a derivation is one formula, or the candidates for it.
+// derivedBlocks is the one place where closed forms are printed.
 func (p *Page) derivedBlocks() []any {
 	if len(p.Derived) == 0 {
 		return nil
 	}
 	out := []any{heading{2, plain("Derived")}}
 	for _, d := range p.Derived {
-		head := paragraph{{kind: codeText, text: d.Call}}
-		switch {
-		case len(d.Cases) == 1 && d.Cases[0].When == nil:
-			head = append(head, textSpan(" is"))
-		case len(d.Cases) > 0:
-			head = append(head, textSpan(" is one of these; where several hold, the one with the least objective:"))
-		}
-		out = append(out, head)
+		out = append(out, paragraph{{kind: codeText, text: d.Call}, textSpan(" is " + d.Is)})
 		for _, c := range d.Cases {
-			line := display(p.Box.symbols.math(c.Value))
-			if c.When != nil {
-				line = append(line, textSpan(" if "), mathSpan(p.Box.symbols.math(c.When)))
-			}
-			out = append(out, paragraph(line))
-		}
-		for _, note := range d.Notes {
-			out = append(out, paragraph(plain(note)))
+			out = append(out, p.Box.symbols.caseLine(c))
 		}
 	}
 	return out
+}
+
+func (s *symbols) caseLine(c Case) paragraph {
+	if c.Value == nil {
+		return paragraph(codes(c.Text))
+	}
+	line := paragraph(display(row(levelCmp, s.name(c.Name), symbol("="), s.math(c.Value))))
+	if c.When != nil {
+		line = append(line, textSpan(" where "), mathSpan(s.math(c.When)))
+	}
+	return line
 }
 
 func (p *Page) tables() []any {

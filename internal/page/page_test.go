@@ -10,6 +10,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/internal/randrule"
 	"github.com/optc-lang/optc/lang"
 	"github.com/optc-lang/optc/stdlib"
 )
@@ -28,7 +29,7 @@ func pageOf(t *testing.T, u *check.Unit, file, name string) *Page {
 	for _, h := range b.Hypers {
 		p.Hypers = append(p.Hypers, HyperRow{h.Name, h.Default, h.Interval, b.Doc})
 	}
-	p.Derived = []Derivation{{"prox(P, v; step = s)", []Case{{nil, parsed("0")}, {parsed("v > 1"), parsed("v - 1")}}, []string{b.Doc}}}
+	p.Derived = []Derivation{{"prox(P, v; step = s)", b.Doc, []Case{{"u", parsed("0"), nil, ""}, {"u", parsed("v - 1"), parsed("v > 1"), ""}, {Text: "..."}}}}
 	return p
 }
 
@@ -233,7 +234,7 @@ func TestHostile(t *testing.T) {
 		p.Doc, p.Source, p.Step = hostile+"\n\n# head\n\n1. item\n\n- item\n\n```\n\n"+hostile, src+"```\n````\n", hostile
 		p.Costs[0].Which, p.Usage[0].Text = hostile, hostile
 		p.States[0].Name, p.States[0].Initial, p.Options[0].Value = hostile, hostile, hostile
-		p.Derived[0].Call = hostile
+		p.Derived[0].Call, p.Derived[0].Is, p.Derived[0].Cases[2].Text = hostile, hostile, hostile
 		data := string(p.Render(f))
 		check(t, string(f), data)
 		check(t, string(f), string(Index(f, hostile, []Entry{{hostile, "a b/\"<>.html", hostile}, {"javascript:x", "javascript:x", "-"}})))
@@ -255,6 +256,11 @@ func TestTextSurvives(t *testing.T) {
 	if s, want := string(p.Render(Markdown)), "a&lt;b&gt;c &amp; d\\_e\\*f \\`g\\` \\$h\\$ i\\\\j"; !strings.Contains(s, want) {
 		t.Errorf("Markdown has no %q", want)
 	}
+	p.Doc = "# no heading\n\n1. no list\n\n- nor this\n\n: nor this"
+	if s, want := string(p.Render(Markdown)), "\\# no heading\n\n1\\. no list\n\n\\- nor this\n\n\\: nor this\n"; !strings.Contains(s, want) || !strings.Contains(s, "| &emsp;$`") {
+		t.Errorf("Markdown has no %q, or no indented line", want)
+	}
+	p.Doc = "a<b>c & d_e*f `g` $h$ i\\j"
 	if s, want := string(p.Render(LaTeX)), `a\textless{}b\textgreater{}c \& d\_e*f \textasciigrave{}g\textasciigrave{} \$h\$ i\textbackslash{}j`; !strings.Contains(s, want) {
 		t.Errorf("LaTeX has no %q", want)
 	}
@@ -302,5 +308,25 @@ func TestBounds(t *testing.T) {
 	}
 	for f, check := range soundness {
 		check(t, string(f), string(p.Render(f)))
+	}
+}
+
+// Random rules over the whole language have sound pages.
+func TestRandomPages(t *testing.T) {
+	made := 0
+	for seed := range uint64(60) {
+		text := randrule.Text("r", seed)
+		u, diags := compiler.Load(fstest.MapFS{"r.opt": {Data: []byte(text)}}, "r.opt", stdlib.FS)
+		if diags.HasErrors() {
+			t.Fatalf("%v:\n%s", diags, text)
+		}
+		p := pageOf(t, u, "r.opt", "r")
+		for f, check := range soundness {
+			check(t, text, string(p.Render(f)))
+		}
+		made++
+	}
+	if made < 60 {
+		t.Errorf("%d pages", made)
 	}
 }

@@ -39,7 +39,7 @@ func (b *builder) statement(f *frame, s lang.Stmt, out *[]Line) {
 	case *lang.Assign:
 		b.assign(f, s, out)
 	case *lang.When:
-		b.choose(f, s, out, If)
+		b.choose(f, s, out)
 	case *lang.Repeat:
 		b.repeat(f, s, out)
 	case *lang.Until:
@@ -241,11 +241,11 @@ func (b *builder) assign(f *frame, s *lang.Assign, out *[]Line) {
 }
 
 // choose is `when`: one branch if the options decide it, else both.
-func (b *builder) choose(f *frame, s *lang.When, out *[]Line, kind LineKind) {
+func (b *builder) choose(f *frame, s *lang.When, out *[]Line) {
 	static := b.isStatic(f, s.Cond)
 	cond := decide(b.expr(f, s.Cond, out))
 	if known, ok := truth(cond); ok {
-		b.chosenBranch(f, s, known, out, kind)
+		b.chosenBranch(f, s, known, out)
 		return
 	}
 	unsteady := 1
@@ -273,7 +273,7 @@ func (b *builder) choose(f *frame, s *lang.When, out *[]Line, kind LineKind) {
 	if len(then) == 0 && len(otherwise) == 0 {
 		return
 	}
-	*out = append(*out, Line{Kind: kind, Value: cond, Body: then})
+	*out = append(*out, Line{Kind: If, Value: cond, Body: then})
 	switch {
 	case len(otherwise) > 0 && otherwise[0].Kind == If && oneChain(otherwise):
 		otherwise[0].Kind = ElseIf
@@ -288,7 +288,7 @@ func oneChain(lines []Line) bool {
 	return !slices.ContainsFunc(lines[1:], func(l Line) bool { return l.Kind != ElseIf && l.Kind != Else })
 }
 
-func (b *builder) chosenBranch(f *frame, s *lang.When, known bool, out *[]Line, kind LineKind) {
+func (b *builder) chosenBranch(f *frame, s *lang.When, known bool, out *[]Line) {
 	body := s.Then
 	if !known {
 		body = s.Else

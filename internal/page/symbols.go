@@ -87,7 +87,7 @@ func spell(name string, common map[string]string) *Node {
 	if first == "" {
 		first, digits = words[0], ""
 	}
-	if c, ok := common[first]; ok && len(words) > 1 {
+	if c, ok := common[first]; ok && (len(words) > 1 || digits != "") {
 		first = c
 	}
 	base := word(first)

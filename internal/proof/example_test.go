@@ -16,42 +16,25 @@ import (
 	"github.com/optc-lang/optc/stdlib"
 )
 
-const (
-	exampleFile = "../../lang/testdata/examples.opt"
-	notYet      = "this version of optc does not build it yet"
-)
+const exampleFile = "../../lang/testdata/examples.opt"
 
-// later lists the language's examples that this version refuses to build: what a version learns to build must leave it.
-var later = strings.Fields("apg_scad fista group_lasso prox_scad")
-
-// Every declaration of the language's examples is either built and run, or refused as not built yet.
+// Every declaration of the language's examples is built and run.
 func TestExamples(t *testing.T) {
 	text, err := os.ReadFile(exampleFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]bool{}
 	for name, source := range subjects(t, text) {
-		found[name] = true
 		u := usable(t)(compiler.Load(fstest.MapFS{"examples.opt": {Data: text}, "r.opt": {Data: []byte(source)}}, "r.opt", stdlib.FS))
 		r, diags, err := compiler.Compile(u, ruleOf(u, name), compiler.Settings{})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		expected := slices.Contains(later, name)
-		if refused := r == nil; refused != expected {
-			t.Errorf("%s: refused %t, listed as later %t: %v", name, refused, expected, diags)
-		}
 		if r == nil {
-			onlyLater(t, name, diags)
+			t.Errorf("%s: %v", name, diags)
 			continue
 		}
 		runExample(t, r)
-	}
-	for _, name := range later {
-		if !found[name] {
-			t.Errorf("there is no example %s", name)
-		}
 	}
 }
 
@@ -88,15 +71,6 @@ func ruleOf(u *check.Unit, name string) string {
 		return own[0]
 	}
 	return name
-}
-
-func onlyLater(t *testing.T, name string, diags lang.Diagnostics) {
-	t.Helper()
-	for _, d := range diags {
-		if d.Severity == lang.Error && !strings.Contains(d.Message, notYet) {
-			t.Errorf("%s: %v", name, d)
-		}
-	}
 }
 
 // runExample takes a few steps on positive gradients, on which every example is defined. About each step's point the model

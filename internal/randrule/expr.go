@@ -196,7 +196,9 @@ func (g *generator) order(depth int, e extent) string {
 	case 0, 1:
 		return "kth(" + u + of + "; k = " + g.rank(per) + ")"
 	case 5:
-		return "threshold(" + u + of + "; r = " + g.rank(per) + ")"
+		if e.holds(from) {
+			return "project(simplex(; " + g.rank(per) + "), " + u + of + ")"
+		}
 	case 2:
 		return "median(" + u + of + ")"
 	case 3:

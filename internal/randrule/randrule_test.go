@@ -52,7 +52,7 @@ func TestTextChecks(t *testing.T) {
 		"per model", "per group", "per tensor", "per row", "per col", "per [row,row]", "per [col,row]",
 		"dot(", "all(", "huber'(", "tanh'(", "f0'(", "base(x", "eval ", "} else {", "} else when ", "unbiased(", "delayed(", "spread_of(", "where(",
 		"rank(x) >= 2", "named(", "numel(x)", "probe ", "hvp ", " at ", "= load", "push(", "repeat ", "until ", "normal(", "uniform(per",
-		"kth(", "topk(", "threshold(", "median(", "quantile(", "as bf16", "as f16 sr", "as q8", "@", ")'", "eye(", "inv_root(", "cholesky(", "solve(",
+		"kth(", "topk(", "project(simplex(", "median(", "quantile(", "as bf16", "as f16 sr", "as q8", "@", ")'", "eye(", "inv_root(", "cholesky(", "solve(",
 		"orthogonalize(", "svd_shrink(", "polar(", "qr(", "eigvecs(", "trace(", "diag(", "outer(", "inv(",
 	} {
 		if !strings.Contains(all.String(), what) {

@@ -75,7 +75,9 @@ func folds(extents []extent) []cell {
 			if array || from == tensor {
 				cells = append(cells,
 					cell{per, func(g *generator) string { return "kth(" + g.operand(from) + " per " + per.String() + "; k = 2)" }},
-					cell{per, func(g *generator) string { return "threshold(" + g.operand(from) + " per " + per.String() + "; r = 2)" }})
+					cell{from, func(g *generator) string {
+						return "project(simplex(; 2), " + g.operand(from) + " per " + per.String() + ")"
+					}})
 			}
 			if array {
 				cells = append(cells,

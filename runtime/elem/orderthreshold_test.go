@@ -103,7 +103,8 @@ func testThreshold[T Float](t *testing.T) {
 // TestThresholdOfHuge: sums beyond the range of float64 do not overflow on the way.
 func TestThresholdOfHuge(t *testing.T) {
 	s, huge := rng(26), math.MaxFloat64
-	for _, u := range [][]float64{{huge, huge, huge}, {huge, huge, 1e300, -huge}, {-huge, -huge}, {1, 2, -huge}, {huge, 1e-300}, {0x1p900, 3, -0x1p901}} {
+	for _, u := range [][]float64{{huge, huge, huge}, {huge, huge, 1e300, -huge}, {-huge, -huge}, {1, 2, -huge}, {huge, 1e-300}, {0x1p900, 3, -0x1p901},
+		{0x1p1022, 0x1p1022, 0x1p1022, 0x1p1022, 0x1p1022}} {
 		for _, r := range []float64{1, 1e300, huge, 5e-324, 0x1p900} {
 			checkThreshold(t, &s, u, r)
 		}

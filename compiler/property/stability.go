@@ -1,0 +1,386 @@
+package property
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/optc-lang/optc/compiler/derive"
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// Stability is for which lr the minimum of h*x^2/2 attracts: the derivative of the step (x and states to the new ones) at
+// x = 0 has no eigenvalue outside of the unit circle.
+type Stability struct {
+	Known   bool
+	Formula string  // of the largest lr, if there is a closed form
+	At      float64 // lr*h at the defaults of the other hyperparameters, or with PerH false lr for h = 1
+	PerH    bool
+	Always  bool // every lr is stable
+	Why     string
+
+	limit func(hypers []float64) (float64, bool) // largest lr for the hyperparameters and h
+}
+
+// maxLine bounds the states that a derivative is taken of.
+const maxLine = 16
+
+func (a *asker) stability() Stability {
+	if a.lr < 0 {
+		return Stability{Why: "it has no hyperparameter lr"}
+	}
+	start := newLine(a.p)
+	if start.missing != "" {
+		return Stability{Why: "one number has no " + start.missing}
+	}
+	l := newLate(start)
+	used := l.used()
+	if len(used) > maxLine {
+		return Stability{Why: "it keeps too many states"}
+	}
+	values, wrt := []*ir.Value{l.x}, []*ir.Value{l.p.Pool.Input("x")}
+	for _, i := range used {
+		values, wrt = append(values, l.states[i]), append(wrt, l.p.Pool.Load(i))
+	}
+	entries, err := derive.Jacobian(l.p, values, wrt)
+	if err != nil {
+		return Stability{Why: err.Error()}
+	}
+	flat := slices.Concat(entries...)
+	for _, v := range ir.Reachable(append(flat, values...)...) {
+		if v.Kind == ir.Input && v.Name == "t" {
+			return Stability{Why: "the step goes on changing with t"}
+		}
+	}
+	rest, ok := start.rest()
+	if !ok {
+		return Stability{Why: "its states do not come to rest at x = 0"}
+	}
+	j := &jacobian{n: len(values), entries: flat, rest: rest, lr: a.lr, h: len(a.p.Hypers), defaults: l.defaults}
+	if why := j.broken(values, used); why != "" {
+		return Stability{Why: why}
+	}
+	return j.answer(l, used)
+}
+
+// used are the states that x depends on, directly or through others.
+func (l *line) used() []int {
+	seen := make([]bool, len(l.states))
+	todo := []*ir.Value{l.x}
+	for len(todo) > 0 {
+		v := todo[0]
+		todo = todo[1:]
+		for _, n := range ir.Reachable(v) {
+			if n.Kind == ir.Load && !seen[n.Index] {
+				seen[n.Index] = true
+				todo = append(todo, l.states[n.Index])
+			}
+		}
+	}
+	var out []int
+	for i, s := range seen {
+		if s {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// rest is what the states come to at x = 0.
+func (l *line) rest() (states []float64, ok bool) {
+	n := numbers{}
+	for _, h := range l.p.Hypers {
+		n.hypers = append(n.hypers, h.Default)
+	}
+	for _, s := range l.p.States {
+		n.states = append(n.states, s.Init)
+	}
+	const many = 60
+	for t := 1; t <= many; t++ {
+		n.t = float64(t)
+		next, err := eval(l.states, n)
+		if err != nil {
+			return nil, false
+		}
+		settled := true
+		for i, s := range next {
+			settled = settled && s == n.states[i]
+		}
+		if n.states = next; settled && t > 3 {
+			return n.states, true
+		}
+	}
+	return nil, false
+}
+
+// jacobian is the derivative of the step at rest, as values of lr and h.
+type jacobian struct {
+	n        int
+	entries  []*ir.Value
+	rest     []float64
+	lr, h    int
+	defaults []float64
+}
+
+// at is the matrix for some hyperparameters, which end with h.
+func (j *jacobian) at(hypers []float64) ([]float64, bool) {
+	m, err := eval(j.entries, numbers{hypers: hypers, states: j.rest, t: 1e9})
+	if err != nil {
+		return nil, false
+	}
+	for _, v := range m {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, false
+		}
+	}
+	return m, true
+}
+
+// broken says why the matrix does not tell what a small step from rest is: it is compared with such steps.
+func (j *jacobian) broken(values []*ir.Value, used []int) string {
+	m, ok := j.at(j.defaults)
+	if !ok {
+		return "the step has no derivative at x = 0"
+	}
+	small := 1e-14
+	for _, s := range j.rest {
+		if s != 0 {
+			small = 1e-6
+		}
+	}
+	r := rand.New(rand.NewPCG(11, 11))
+	at := func(d []float64) []float64 {
+		n := numbers{x: d[0], t: 1e9, hypers: j.defaults, states: slices.Clone(j.rest)}
+		for k, i := range used {
+			n.states[i] += d[k+1]
+		}
+		out, _ := eval(values, n)
+		return out
+	}
+	from := at(make([]float64, j.n))
+	for range 8 {
+		d := make([]float64, j.n)
+		for i := range d {
+			d[i] = small * r.NormFloat64()
+			if i > 0 && from[i] == 0 {
+				d[i] = small * small * math.Abs(r.NormFloat64()) // a state may be an average of squares
+			}
+		}
+		to := at(d)
+		for i := range to {
+			want, size := 0.0, 0.0
+			for k := range d {
+				want += m[i*j.n+k] * d[k]
+				size += math.Abs(m[i*j.n+k] * d[k])
+			}
+			if !(math.Abs(to[i]-from[i]-want) <= 1e-3*size+1e-3*small) {
+				return "the step is not smooth at x = 0"
+			}
+		}
+	}
+	return ""
+}
+
+// stable reports whether all eigenvalues are inside of the unit circle.
+func (j *jacobian) stable(hypers []float64) bool {
+	m, ok := j.at(hypers)
+	return ok && schurStable(characteristic(m, j.n))
+}
+
+// characteristic are the coefficients of det(zI - M), from that of z^n on (Faddeev and Le Verrier).
+func characteristic(m []float64, n int) []float64 {
+	c := make([]float64, n+1)
+	c[0] = 1
+	a := make([]float64, n*n)
+	for k := 1; k <= n; k++ {
+		for i := range n {
+			a[i*n+i] += c[k-1]
+		}
+		next := make([]float64, n*n)
+		for i := range n {
+			for l := range n {
+				for col := range n {
+					next[i*n+col] += m[i*n+l] * a[l*n+col]
+				}
+			}
+		}
+		a = next
+		trace := 0.0
+		for i := range n {
+			trace += a[i*n+i]
+		}
+		c[k] = -trace / float64(k)
+	}
+	return c
+}
+
+// schurStable reports whether all roots of a polynomial are inside of the unit circle, by the recursion of Schur and Cohn:
+// the last coefficient must be smaller than the first, in each polynomial (c_0 c_i - c_n c_(n-i)) of one degree less.
+func schurStable(c []float64) bool {
+	for len(c) > 1 {
+		n := len(c) - 1
+		if !(math.Abs(c[n]) < math.Abs(c[0])) {
+			return false
+		}
+		next := make([]float64, n)
+		for i := range n {
+			next[i] = c[i] - c[n]/c[0]*c[n-i]
+		}
+		c = next
+	}
+	return true
+}
+
+// lowest and highest lr that are looked at.
+const lowest, highest = 1e-9, 1e9
+
+// limit is the least lr at which a stable minimum stops to attract; found is false if the smallest lr is not stable, and
+// the limit infinite if every lr is.
+func (j *jacobian) limit(hypers []float64) (lr float64, found bool) {
+	at := slices.Clone(hypers)
+	test := func(lr float64) bool {
+		at[j.lr] = lr
+		return j.stable(at)
+	}
+	lo := lowest / at[j.h]
+	if !test(lo) {
+		return 0, false
+	}
+	hi := lo
+	for test(hi) {
+		lo = hi
+		if hi *= 1.1; hi > highest/at[j.h] {
+			return math.Inf(1), true
+		}
+	}
+	for range 80 {
+		if mid := math.Sqrt(lo * hi); test(mid) {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo, true
+}
+
+func (j *jacobian) answer(l *late, used []int) Stability {
+	s := Stability{limit: j.limit}
+	one, ok := j.limit(j.defaults)
+	if !ok {
+		return Stability{Why: "no lr makes x = 0 attract"}
+	}
+	if math.IsInf(one, 1) {
+		s.Known, s.Always = true, true
+		return s
+	}
+	s.Known, s.At = true, one
+	ten := slices.Clone(j.defaults)
+	ten[j.h] = 10
+	if other, ok := j.limit(ten); ok && math.Abs(other*10/one-1) < 1e-6 {
+		s.PerH = true
+	}
+	s.Formula = j.formula(l)
+	return s
+}
+
+// formula is the limit in closed form: of one or two quantities, by the conditions of Jury on trace and determinant.
+func (j *jacobian) formula(l *late) string {
+	if j.n > 2 || l.byValue || slices.ContainsFunc(j.rest, func(s float64) bool { return s != 0 }) {
+		return ""
+	}
+	entries := make([]poly, len(j.entries))
+	pool := l.p.Pool
+	f := newFolder(pool, func(v *ir.Value) *ir.Value {
+		if v.Kind == ir.Load || v.Kind == ir.Input {
+			return pool.Number(0)
+		}
+		return nil
+	})
+	for i, e := range j.entries {
+		var ok bool
+		entries[i], ok = polyOf(f.value(e), func(v *ir.Value) (string, bool) {
+			if v.Kind == ir.Hyper {
+				return l.p.Hypers[v.Index].Name, true
+			}
+			return "", false
+		})
+		if !ok {
+			return ""
+		}
+	}
+	least := math.Inf(1)
+	var num, den poly
+	for _, c := range jury(entries, j.n) {
+		rest, by, ok := c.split(l.p.Hypers[j.lr].Name)
+		if !ok {
+			return ""
+		}
+		values := j.values(l.p.Hypers, j.defaults)
+		if q := by.at(values); q < 0 {
+			if at := -rest.at(values) / q; at < least {
+				least, num, den = at, rest, poly{}.plus(by, -1)
+			}
+		}
+	}
+	if num == nil || !j.holds(l.p.Hypers, num, den) {
+		return ""
+	}
+	text, _ := num.text()
+	switch d, n := den.text(); {
+	case d == "1":
+	case n > 1:
+		text += "/(" + d + ")"
+	default:
+		text += "/" + d
+	}
+	return text
+}
+
+// jury are the polynomials that must be positive.
+func jury(m []poly, n int) []poly {
+	one := variable("").plus(poly{}, 1)
+	if n == 1 {
+		return []poly{one.plus(m[0], -1), one.plus(m[0], 1)}
+	}
+	trace := m[0].plus(m[3], 1)
+	det := m[0].times(m[3]).plus(m[1].times(m[2]), -1)
+	return []poly{one.plus(det, -1), one.plus(trace, -1).plus(det, 1), one.plus(trace, 1).plus(det, 1)}
+}
+
+func (j *jacobian) values(decls []ir.HyperDecl, hypers []float64) map[string]float64 {
+	out := map[string]float64{}
+	for i, h := range decls {
+		out[h.Name] = hypers[i]
+	}
+	return out
+}
+
+// holds compares a closed form with the eigenvalues, for the defaults and random values of all other hyperparameters.
+func (j *jacobian) holds(decls []ir.HyperDecl, num, den poly) bool {
+	r := rand.New(rand.NewPCG(3, 3))
+	hypers := slices.Clone(j.defaults)
+	for k := range 24 {
+		if k > 0 {
+			for i, h := range decls {
+				hypers[i] = randomIn(r, h)
+			}
+			hypers[j.h] = math.Exp(4*r.Float64() - 2)
+		}
+		values := j.values(decls, hypers)
+		want, found := j.limit(hypers)
+		if got := num.at(values) / den.at(values); found && !(math.Abs(got/want-1) < 1e-6) {
+			return false
+		}
+	}
+	return true
+}
+
+// randomIn is an admitted value of a hyperparameter.
+func randomIn(r *rand.Rand, h ir.HyperDecl) float64 {
+	lo, hi := max(h.Lo, -4), min(h.Hi, max(h.Lo, -4)+2)
+	v := lo + (hi-lo)*(0.02+0.96*r.Float64())
+	if h.Integer {
+		return math.Ceil(v)
+	}
+	return v
+}
