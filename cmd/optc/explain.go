@@ -58,6 +58,8 @@ type explanation struct {
 	Tensors   []kindInfo  `json:"tensors"` // the kinds that are treated differently
 	Engines   []string    `json:"engines"`
 	PlainGo   []slowPass  `json:"plain_go"` // passes that run in plain Go whatever the engine
+
+	Properties []propertiesInfo `json:"properties"` // of each kind of tensors
 }
 
 // derived is what the compiler has put in closed form.
@@ -150,6 +152,7 @@ func explain(u *unit, r *compiler.Rule) *explanation {
 		}
 	}
 	e.Formula = e.Tensors[0].Formula
+	e.Properties = propertiesOf(r, kinds)
 	return e
 }
 

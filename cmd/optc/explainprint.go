@@ -27,6 +27,7 @@ func (e *explanation) print(w io.Writer) {
 		fmt.Fprintf(w, "\nformula%s\n", forTensors(k.Which))
 		printLines(w, k.Formula, "  ")
 	}
+	printProperties(w, e.Properties)
 	e.printSteps(w)
 	for _, k := range e.Tensors {
 		fmt.Fprintf(w, "\ncost of a step for each parameter element%s\n", forTensors(k.Which))

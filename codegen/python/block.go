@@ -95,7 +95,7 @@ func (pl *plan) build(s *section, prefer map[*ir.Value]string, stored *ir.Value)
 	b := &block{f: pl.f, pl: pl, targets: s.targets, prefer: prefer, stored: stored, here: map[*ir.Value]bool{}, branch: map[*ir.Value]*branch{},
 		forward: map[*ir.Value]*ir.Value{}, inline: map[*ir.Value]bool{}, emitted: map[*ir.Value]bool{}, names: map[*ir.Value]string{},
 		byLabel: map[string]string{}, named: map[string][]*ir.Value{}, defs: map[*ir.Value][]*stmt{}, uses: map[*ir.Value][]*stmt{}}
-	for _, v := range ir.Reachable(s.targets...) {
+	for _, v := range s.values(pl.f) {
 		if s.demands[v] && !s.reads[v] {
 			b.here[v] = true
 			b.order = append(b.order, v)
@@ -112,7 +112,7 @@ func (pl *plan) build(s *section, prefer map[*ir.Value]string, stored *ir.Value)
 
 // readNames names what other sections give.
 func (b *block) readNames(s *section) {
-	for _, v := range ir.Reachable(b.targets...) {
+	for _, v := range s.values(b.f) {
 		if !s.reads[v] {
 			continue
 		}

@@ -481,7 +481,7 @@ func (f *frame) optaxLeaf(w *writer, pl *plan, s *section, prefer map[*ir.Value]
 // inputs are what a section reads, the gradient first, then states in their order.
 func (f *frame) inputs(s *section) []*ir.Value {
 	var all []*ir.Value
-	for _, v := range ir.Reachable(s.targets...) {
+	for _, v := range s.values(f) {
 		if s.reads[v] {
 			all = append(all, v)
 		}

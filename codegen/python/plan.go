@@ -22,7 +22,7 @@ type frame struct {
 	taken  []string // names of the frame
 }
 
-func newFrame(m *module, p *ir.Program) *frame {
+func newFrame(m *module, p *ir.Program, short map[string]string) *frame {
 	f := &frame{module: m, p: p, sort: map[*ir.Value]sort{}, bounds: map[*ir.Value]bound{}}
 	names := ir.NewNames(append([]string{"x", "g", "t"}, keywords...)...)
 	for _, h := range p.Hypers {
@@ -31,8 +31,8 @@ func newFrame(m *module, p *ir.Program) *frame {
 	for _, g := range p.Givens {
 		f.givens = append(f.givens, names.Fresh(identifier(g.Name)))
 	}
-	for _, s := range p.StateNames() {
-		f.states = append(f.states, names.Fresh(identifier(s)))
+	for _, s := range p.States {
+		f.states = append(f.states, names.Fresh(identifier(short[s.Name])))
 	}
 	f.taken = slices.Concat([]string{"x", "g", "t"}, keywords, f.hypers, f.givens, f.states)
 	for _, v := range ir.Reachable(append(p.Roots(), p.Eval)...) {
@@ -161,6 +161,7 @@ type section struct {
 	targets []*ir.Value        // to be computed here, for others
 	reads   map[*ir.Value]bool // leaves, and values of other places
 	demands map[*ir.Value]bool
+	all     []*ir.Value // once the plan is made
 }
 
 // plan says which value is computed at which place for some roots.
@@ -268,6 +269,44 @@ func (pl *plan) keep(v *ir.Value) {
 		return
 	}
 	pl.target(v, pl.section(place{pl.levels[v], f.scopeOf(v.Extent)}))
+}
+
+// values lists what a section computes and reads, operands first.
+func (s *section) values(f *frame) []*ir.Value {
+	if s.all != nil {
+		return s.all
+	}
+	seen := map[*ir.Value]bool{}
+	type frame struct {
+		v    *ir.Value
+		args []*ir.Value
+	}
+	var stack []frame
+	push := func(v *ir.Value) {
+		if seen[v] || !s.demands[v] && !s.reads[v] {
+			return
+		}
+		seen[v] = true
+		fr := frame{v: v}
+		if !s.reads[v] {
+			fr.args = f.operands(v)
+		}
+		stack = append(stack, fr)
+	}
+	for _, t := range s.targets {
+		for push(t); len(stack) > 0; {
+			top := &stack[len(stack)-1]
+			if len(top.args) == 0 {
+				s.all = append(s.all, top.v)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			a := top.args[0]
+			top.args = top.args[1:]
+			push(a)
+		}
+	}
+	return s.all
 }
 
 // places lists the sections in the order of execution.

@@ -71,7 +71,7 @@ func (m *module) rule(r *compiler.Rule) (text string, err error) {
 	if err := refuse(m.host, p); err != nil {
 		return "", err
 	}
-	f := newFrame(m, p)
+	f := newFrame(m, p, shortNames(r.Checked))
 	if err := f.refuseLate(); err != nil {
 		return "", err
 	}
@@ -79,6 +79,15 @@ func (m *module) rule(r *compiler.Rule) (text string, err error) {
 		return f.optax(), nil
 	}
 	return f.torch(), nil
+}
+
+// shortNames are the names that people know the states by.
+func shortNames(p *ir.Program) map[string]string {
+	short := map[string]string{}
+	for i, n := range p.StateNames() {
+		short[p.States[i].Name] = n
+	}
+	return short
 }
 
 // moduleDoc names what the module has.

@@ -325,7 +325,7 @@ func (t *torchLoops) loop(w *writer, level int, group, tensor *section) {
 		}
 		tb = pl.build(tensor, prefer, stored)
 	}
-	index := t.needsIndex(level, gb, tb)
+	index := t.needsIndex(group, tensor)
 	gathered := pl.gathered()
 	switch {
 	case index:
@@ -420,7 +420,7 @@ func (t *torchLoops) groupReads(w *writer, level int, sections ...*section) {
 		if s == nil {
 			continue
 		}
-		for _, v := range ir.Reachable(s.targets...) {
+		for _, v := range s.values(t.f) {
 			if s.reads[v] && !leaf(v) && t.f.scope(v) == groupScope && !t.f.whole(v) && !t.f.floating(v) && t.pl.levels[v] < level && !done[v] {
 				done[v] = true
 				w.line("%s = %s[i]", t.pl.names[v], t.pl.kept[v])
@@ -429,13 +429,13 @@ func (t *torchLoops) groupReads(w *writer, level int, sections ...*section) {
 	}
 }
 
-func (t *torchLoops) needsIndex(level int, blocks ...*block) bool {
+func (t *torchLoops) needsIndex(sections ...*section) bool {
 	f, pl := t.f, t.pl
-	for _, b := range blocks {
-		if b == nil {
+	for _, s := range sections {
+		if s == nil {
 			continue
 		}
-		for _, v := range ir.Reachable(b.targets...) {
+		for _, v := range s.values(f) {
 			switch {
 			case v.Kind == ir.Given && f.scopeOf(v.Extent) == groupScope:
 				return true

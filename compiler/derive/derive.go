@@ -66,9 +66,13 @@ func (d *deriver) visit(n int) {
 func (d *deriver) derived(v *ir.Value, args []*ir.Value) (closed *ir.Value) {
 	variable := args[1]
 	defer func() {
-		if f, failed := recover().(failure); failed {
+		switch f := recover().(type) {
+		case nil:
+		case failure:
 			d.failures = append(d.failures, Failure{Var: variable.Index, Message: f.message, Hint: f.hint})
 			closed = d.pool.Spread(d.pool.Number(0), v.Extent)
+		default: // a defect of the compiler
+			panic(f)
 		}
 	}()
 	switch v.Name {

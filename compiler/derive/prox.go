@@ -271,9 +271,11 @@ func (x *proxer) isMinimumWhen(k knot, value *ir.Value, rising side) *ir.Value {
 // rises reports whether the derivative is proved not to fall at a knot.
 func (x *proxer) rises(k knot, slopes []*ir.Value) bool {
 	switch {
+	case len(slopes) == 2 && !(x.finite(slopes[0]) && x.finite(slopes[1])): // of two infinities no difference tells
+		return false
 	case len(slopes) == 2:
 		return x.equal(slopes[0], slopes[1]) || x.signIs(x.sub(slopes[1], slopes[0]), nil)&negative == 0
-	case x.even && is(k.at, 0):
+	case x.even && is(k.at, 0) && len(slopes) == 1:
 		return x.signIs(slopes[0], nil)&negative == 0
 	}
 	return true

@@ -55,7 +55,10 @@ type bounder struct {
 }
 
 // firstSteps are run one by one.
-const firstSteps = 256
+const firstSteps = 160
+
+// lastBlock ends the blocks of steps for which the step is bounded at once; one endless block follows.
+const lastBlock = 1e6
 
 // bound finds the bounds of the step; decays are left out if they stand against one.
 func (a *asker) bound(decays []Decay, lr Scaling) Bound {
@@ -95,7 +98,7 @@ func (a *asker) boundAt(but []Leaf, hypers []float64) Bound {
 		}
 	}
 	for i, s := range a.p.States {
-		b.states[i] = facts{sign: s.Init >= 0, up: limits{key{}: math.Abs(s.Init)}, norm: limits{}}
+		b.states[i] = facts{num: &span{s.Init, s.Init}, sign: s.Init >= 0, up: limits{key{}: math.Abs(s.Init)}, norm: limits{}}
 		if s.Init == 0 {
 			b.states[i].norm[key{}] = 0
 		}
@@ -116,7 +119,18 @@ func (a *asker) boundAt(but []Leaf, hypers []float64) Bound {
 	}
 	b.t = span{firstSteps + 1, math.Inf(1)}
 	b.settle()
-	most = worst(most, b.moved(a.p.X))
+	for lo := b.t.lo; ; {
+		hi := math.Ceil(lo * 1.25)
+		if hi > lastBlock {
+			hi = math.Inf(1)
+		}
+		b.t = span{lo, hi}
+		b.step()
+		if most = worst(most, b.moved(a.p.X)); math.IsInf(hi, 1) || len(most.up)+len(most.norm) == 0 {
+			break
+		}
+		lo = hi
+	}
 	unit := 1.0
 	if a.perLR {
 		unit = b.hypers[a.lr]
@@ -253,6 +267,8 @@ func (b *bounder) number(v *ir.Value) *span {
 			return &span{b.t.lo, b.t.hi}
 		}
 		return nil
+	case ir.Load:
+		return b.states[v.Index].num
 	case ir.Spread, ir.Var:
 		return b.of[v.Args[0]].num
 	case ir.Apply:

@@ -49,9 +49,9 @@ func (b *bounder) through(up limits) limits {
 	out := limits{}
 	for k, c := range up {
 		for l, d := range b.back[k.base] {
-			n := key{l.base, l.p * k.p}
-			if c *= math.Pow(d, k.p); k.p > 0 && (out[n] == 0 || c < out[n]) {
-				out[n] = c
+			n, both := key{l.base, l.p * k.p}, c*math.Pow(d, k.p)
+			if old, ok := out[n]; k.p > 0 && (!ok || both < old) {
+				out[n] = both
 			}
 		}
 	}
@@ -116,10 +116,10 @@ func (b *bounder) apply(v *ir.Value) (up, low, norm limits) {
 		if split := b.guarded(v); split != nil {
 			return split.up, nil, split.norm
 		}
-		return times(at(0).up, at(1).up), times(at(0).low, at(1).low), b.normOf(at(0).up, at(1), v.Args[0], at(0), at(1).up, v.Args[1])
+		return times(at(0).up, at(1).up), times(at(0).low, at(1).low), either(b.scaled(at(1).norm, v.Args[0]), b.scaled(at(0).norm, v.Args[1]))
 	case "div":
 		inverse := inverted(at(1).low)
-		return times(at(0).up, inverse), times(at(0).low, inverted(at(1).up)), b.scaled(at(0).norm, inverse, v.Args[1])
+		return times(at(0).up, inverse), times(at(0).low, inverted(at(1).up)), b.over(at(0).norm, v.Args[1], inverse)
 	case "neg", "abs":
 		norm, up = at(0).norm, at(0).up
 		if v.Op.Name == "abs" {
@@ -262,12 +262,55 @@ func powers(m limits, n float64) limits {
 	return out
 }
 
-// scaled is the norm of a tensor times a number of which a bound is known: one a tensor or coarser.
-func (b *bounder) scaled(norm, by limits, factor *ir.Value) limits {
-	if b.of[factor].num == nil && spreadOf(factor).Extent > ir.Tensor {
+// over is the norm of a tensor divided by a number, one a tensor or coarser.
+func (b *bounder) over(norm limits, by *ir.Value, inverse limits) limits {
+	if b.of[by].num == nil && spreadOf(by).Extent > ir.Tensor {
 		return nil
 	}
-	return times(norm, by)
+	return times(norm, inverse)
+}
+
+// scaled is the norm of a tensor times a number. The number is taken apart: what is divided by comes first, as it may be
+// the norm itself.
+func (b *bounder) scaled(norm limits, factor *ir.Value) limits {
+	if len(norm) == 0 || b.of[factor].num == nil && spreadOf(factor).Extent > ir.Tensor {
+		return nil
+	}
+	var above, below []*ir.Value
+	b.factors(factor, &above, &below)
+	for _, u := range below {
+		norm = times(norm, inverted(b.of[u].low))
+	}
+	for _, u := range above {
+		norm = times(norm, b.of[u].up)
+	}
+	return norm
+}
+
+func (b *bounder) factors(v *ir.Value, above, below *[]*ir.Value) {
+	switch u := b.taken(v); {
+	case b.of[v].num != nil:
+	case u != nil:
+		b.factors(u, above, below)
+		return
+	case v.Kind == ir.Spread:
+		b.factors(v.Args[0], above, below)
+		return
+	case v.Kind != ir.Apply:
+	case v.Op.Name == "mul":
+		b.factors(v.Args[0], above, below)
+		b.factors(v.Args[1], above, below)
+		return
+	case v.Op.Name == "div":
+		b.factors(v.Args[0], above, below)
+		b.factors(v.Args[1], below, above)
+		return
+	case v.Op.Name == "where" && positive(v.Args[0]):
+		b.zeros = true
+		b.factors(v.Args[1], above, below)
+		return
+	}
+	*above = append(*above, v)
 }
 
 func spreadOf(v *ir.Value) *ir.Value {
@@ -275,10 +318,6 @@ func spreadOf(v *ir.Value) *ir.Value {
 		v = v.Args[0]
 	}
 	return v
-}
-
-func (b *bounder) normOf(up0 limits, f1 *facts, v0 *ir.Value, f0 *facts, up1 limits, v1 *ir.Value) limits {
-	return either(b.scaled(f1.norm, up0, v0), b.scaled(f0.norm, up1, v1))
 }
 
 // cauchy bounds p + q by the root of w = w1 + w2 when |p|^2 <= P^2 w1 and |q|^2 <= Q^2 w2: |p + q|^2 <= (P^2 + Q^2) w, by
@@ -438,7 +477,7 @@ func (b *bounder) next() []facts {
 	out := make([]facts, len(b.p.States))
 	for i, s := range b.p.States {
 		f := b.of[s.New]
-		out[i] = facts{sign: f.sign && s.Init >= 0, up: rename(f.up), norm: rename(f.norm)}
+		out[i] = facts{num: f.num, sign: f.sign && s.Init >= 0, up: rename(f.up), norm: rename(f.norm)}
 	}
 	return out
 }
@@ -480,10 +519,36 @@ func (b *bounder) kept(round int) bool {
 		if s.sign && !after[i].sign {
 			s.sign, kept = false, false
 		}
+		kept = widen(&s.num, after[i].num, round) && kept
 		kept = raise(s.up, after[i].up, round) && kept
 		kept = raise(s.norm, after[i].norm, round) && kept
 	}
 	return kept
+}
+
+// widen makes an interval one that the next step keeps; what shrinks to 0 or grows is cut short.
+func widen(now **span, next *span, round int) bool {
+	s := *now
+	switch {
+	case s == nil:
+		return true
+	case next == nil:
+		*now = nil
+		return false
+	case next.lo >= s.lo && next.hi <= s.hi:
+		return true
+	}
+	out := span{min(s.lo, next.lo), max(s.hi, next.hi)}
+	if next.lo < s.lo && round > 2 {
+		if out.lo = math.Inf(-1); next.lo >= 0 {
+			out.lo = 0
+		}
+	}
+	if next.hi > s.hi && round > 2 {
+		out.hi = math.Inf(1)
+	}
+	*now = &out
+	return false
 }
 
 func copied(states []facts) []facts {
@@ -564,13 +629,13 @@ func (a *asker) formula(b Bound) string {
 			add("(1 - "+hi.Name+")/sqrt((1 - "+hj.Name+")*(1 - "+hi.Name+"^2/"+hj.Name+"))", func(h []float64) float64 {
 				return (1 - h[i]) / math.Sqrt((1-h[j])*(1-h[i]*h[i]/h[j]))
 			})
+			add("(1 - "+hi.Name+")/(1 - "+hi.Name+"/"+hj.Name+")", func(h []float64) float64 { return (1 - h[i]) / (1 - h[i]/h[j]) })
 			add("1/(sqrt(1 - "+hj.Name+")*(1 - "+hi.Name+"))", func(h []float64) float64 { return 1 / (math.Sqrt(1-h[j]) * (1 - h[i])) })
 		}
 	}
 	settings := [][]float64{nil}
-	for i, h := range a.p.Hypers {
+	for _, h := range a.p.Hypers {
 		settings[0] = append(settings[0], h.Default)
-		_ = i
 	}
 	for _, shift := range []float64{0.97, 0.93, 0.88} {
 		s := slices.Clone(settings[0])

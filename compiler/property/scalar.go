@@ -49,9 +49,14 @@ func (l *line) one(v *ir.Value, args []*ir.Value) *ir.Value {
 		case "rows", "cols":
 			return pool.Number(1)
 		case "rank":
-			return l.lacks(v, "the number of dimensions")
+			return l.lacks(v, "number of dimensions")
 		}
-	case ir.Spread, ir.Reduce:
+	case ir.Reduce:
+		if v.Extent.IsArray() {
+			return l.lacks(v, "rows and columns")
+		}
+		return args[0]
+	case ir.Spread:
 		return args[0]
 	case ir.Size:
 		return pool.Number(1)
@@ -66,11 +71,11 @@ func (l *line) one(v *ir.Value, args []*ir.Value) *ir.Value {
 	case ir.Array:
 		return l.array(v, args)
 	case ir.Draw:
-		return l.lacks(v, "a random value")
+		return l.lacks(v, "random values")
 	case ir.Given:
-		return l.lacks(v, "the input "+l.p.Givens[v.Index].Name)
+		return l.lacks(v, "input "+l.p.Givens[v.Index].Name)
 	case ir.Named:
-		return l.lacks(v, "the tensor's name")
+		return l.lacks(v, "name")
 	case ir.Apply:
 		return pool.Copy(v, args)
 	}

@@ -17,9 +17,47 @@ type Stability struct {
 	At      float64 // lr*h at the defaults of the other hyperparameters, or with PerH false lr for h = 1
 	PerH    bool
 	Always  bool // every lr is stable
+	Jumps   bool // every element moves by lr exactly, or not at all
 	Why     string
 
 	limit func(hypers []float64) (float64, bool) // largest lr for the hyperparameters and h
+}
+
+// jumps reports whether the step of each element is lr times a sign, with decays as 0.
+func (a *asker) jumps(decays []Decay) bool {
+	zero := map[*ir.Value]bool{}
+	for _, d := range decays {
+		zero[d.leaf.value] = true
+	}
+	f := newFolder(a.p.Pool, func(v *ir.Value) *ir.Value {
+		if zero[v] {
+			return a.p.Pool.Number(0)
+		}
+		return nil
+	})
+	step := a.step(f.value(a.p.X))
+	if step == nil || a.lr < 0 {
+		return false
+	}
+	signs, rates := 0, 0
+	todo := []*ir.Value{newFolder(a.p.Pool, nil).value(step)}
+	for len(todo) > 0 {
+		v := todo[0]
+		todo = todo[1:]
+		switch {
+		case v.Kind == ir.Hyper && v.Index == a.lr:
+			rates++
+		case v.Kind == ir.Apply && v.Op.Name == "sign":
+			signs++
+		case v.Kind == ir.Spread, v.Kind == ir.Apply && (v.Op.Name == "mul" || v.Op.Name == "neg"):
+			todo = append(todo, v.Args...)
+		case v.Kind == ir.Apply && v.Op.Name == "sub" && is(v.Args[0], 0):
+			todo = append(todo, v.Args[1])
+		default:
+			return false
+		}
+	}
+	return signs == 1 && rates == 1
 }
 
 // maxLine bounds the states that a derivative is taken of.

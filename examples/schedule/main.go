@@ -17,8 +17,8 @@ import (
 //go:generate go tool optc build --dtype f64 std/adam
 
 func main() {
-	seed := flag.Uint64("seed", 1, "decides the initial weights and the minibatches")
-	rounds := flag.Int("rounds", 200, "trainings to learn from")
+	seed := flag.Uint64("seed", 1, "decides the initial weights and minibatches of all trainings")
+	rounds := flag.Int("rounds", 150, "steps of learning, of two trainings each")
 	flag.Parse()
 	if err := report(os.Stdout, *seed, *rounds); err != nil {
 		fmt.Fprintln(os.Stderr, "schedule:", err)
@@ -26,80 +26,91 @@ func main() {
 	}
 }
 
-// named is a schedule with what it is called.
-type named struct {
-	name string
-	schedule
-}
+// Trainings, by number: schedules are tuned on the first, tried out on the next, and learned from those that follow.
+const tuned, tried, fresh = 4, 8, 2
 
-// report tunes, learns and compares.
+// report tunes and learns schedules and compares them.
 func report(out io.Writer, seed uint64, rounds int) error {
-	p, err := openAll(seed, seed+1, seed+2, seed+3)
+	numbered := func(from, n int) (problems, error) { return openAll(seed<<32+uint64(from), n) }
+	runs, err := numbered(0, tuned)
 	if err != nil {
 		return err
 	}
-	one, err := p.best(constant, sameLR)
+	others, err := numbered(tuned, tried)
 	if err != nil {
 		return err
 	}
-	rows := []named{{"constant", one}}
-	for _, g := range []struct {
-		name   string
-		shape  func(step int) float64
-		ratios []float64
-	}{{"constant, two layers", constant, ratios}, {"cosine", cosine, sameLR}, {"cosine, two layers", cosine, ratios}} {
-		s, err := p.best(g.shape, g.ratios)
+	fmt.Fprintf(out, "loss after %d steps %28s %12s %12s\n%-20s %11s %12s %12s %12s\n", steps, fmt.Sprintf("%d trainings,", tuned),
+		fmt.Sprintf("%d others,", tried), "the same,", "schedule", "training 0", "valid", "valid", "test")
+	start, err := runs.best(constant, sameRate)
+	if err != nil {
+		return err
+	}
+	if err := compare(out, "constant", start, runs, others); err != nil {
+		return err
+	}
+	for _, ratios := range [][]float64{sameRate, ratios} {
+		s, err := runs.best(cosine, ratios)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, named{g.name, s})
+		if err := compare(out, map[bool]string{true: "cosine", false: "cosine, two layers"}[len(ratios) == 1], s, runs, others); err != nil {
+			return err
+		}
 	}
-	fmt.Fprintf(out, "best constant learning rate: %.3f\n", one.at(0, 0))
-	learned, err := p.learn(one, rounds, func(round int, loss float64) {
-		if round == 0 || round%(max(rounds/8, 1)) == 0 {
-			fmt.Fprintf(out, "round %3d  validation loss %.4f\n", round, loss)
+	one, err := learn(start, rounds/2, func(int) (problems, error) { return runs[:1], nil }, func(int, float64) {})
+	if err != nil {
+		return err
+	}
+	if err := compare(out, "learned, training 0", one, runs, others); err != nil {
+		return err
+	}
+	learned, err := learn(start, rounds, func(round int) (problems, error) {
+		return numbered(tuned+tried+fresh*round, fresh)
+	}, func(round int, loss float64) {
+		if round%max(rounds/5, 1) == 0 {
+			fmt.Fprintf(out, "  round %3d: %.4f\n", round, loss)
 		}
 	})
 	if err != nil {
 		return err
 	}
-	rows = append(rows, named{"learned", learned})
-	if err := compare(out, p, seed, rows); err != nil {
+	if err := compare(out, "learned", learned, runs, others); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%6s %9s %9s\n", "step", "hidden", "output")
-	for t := range steps {
-		if t%5 == 0 || t >= steps-4 {
-			fmt.Fprintf(out, "%6d %9.4f %9.4f\n", t+1, learned.at(t, 0), learned.at(t, 1))
-		}
-	}
+	table(out, start, learned)
 	return nil
 }
 
-// compare prints what schedules lead to: where they were chosen, on other images, and there from other initial weights with
-// other minibatches.
-func compare(out io.Writer, p problems, seed uint64, rows []named) error {
-	others, err := openAll(seed+4, seed+5, seed+6, seed+7, seed+8, seed+9, seed+10, seed+11)
-	if err != nil {
-		return err
+// compare prints what a schedule leads to: where schedules are tuned, and in other trainings, on images of both kinds.
+func compare(out io.Writer, name string, s schedule, runs, others problems) error {
+	judge := func(p *problem) ([]float64, error) {
+		x, _, err := p.train(s, false)
+		return []float64{loss(x, p.valid, nil), loss(x, p.test, nil)}, err
 	}
-	fmt.Fprintf(out, "\n%-20s %11s %9s %17s\n", "schedule", "validation", "test", "test, other seeds")
-	for _, r := range rows {
-		judge := func(p *problem) ([]float64, error) {
-			x, _, err := p.train(r.schedule, false)
-			return []float64{loss(x, p.valid, nil), loss(x, p.test, nil)}, err
-		}
-		here, err := p.mean(judge)
+	var row []float64
+	for _, on := range []problems{runs[:1], runs, others} {
+		mean, err := on.mean(judge)
 		if err != nil {
 			return err
 		}
-		elsewhere, err := others.mean(judge)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "%-20s %11.4f %9.4f %17.4f\n", r.name, here[0], here[1], elsewhere[1])
+		row = append(row, mean...)
 	}
+	fmt.Fprintf(out, "%-20s %11.4f %12.4f %12.4f %12.4f\n", name, row[0], row[2], row[4], row[5])
 	return nil
+}
+
+// table prints a schedule beside the constant that it was learned from.
+func table(out io.Writer, constant, s schedule) {
+	fmt.Fprintf(out, "\nlearned rates, from %.3f\n%6s %9s %9s\n", constant.at(0, 0), "steps", "hidden", "output")
+	const bin = 5
+	for first := 0; first < steps; first += bin {
+		var mean [layers]float64 // geometric
+		for i := range bin * layers {
+			mean[i%layers] += math.Log(s[first*layers+i]) / bin
+		}
+		fmt.Fprintf(out, "%2d..%-2d %9.3f %9.3f\n", first+1, first+bin, math.Exp(mean[0]), math.Exp(mean[1]))
+	}
 }
 
 // Shapes of schedules, as parts of the highest learning rate.
@@ -108,23 +119,22 @@ func cosine(step int) float64 { return (1 + math.Cos(math.Pi*float64(step)/steps
 
 // What the output layer's learning rate is to the hidden layer's.
 var (
-	sameLR = []float64{1}
-	ratios = []float64{1. / 8, 1. / 4, 1. / 2, 1, 2}
+	sameRate = []float64{1}
+	ratios   = []float64{0.25, 0.5, 1, 2}
 )
 
-// best is the schedule of a shape with the least loss on the validation images, of a grid: highest learning rates in steps of
-// 2^(1/4), with each of the ratios.
-func (p problems) best(shape func(step int) float64, ratios []float64) (schedule, error) {
-	var best schedule
+// best is the schedule of a shape with the least loss, of a grid: highest learning rates of 1/32, 1/32·√2, ... 2, with each of
+// the ratios.
+func (all problems) best(shape func(step int) float64, ratios []float64) (best schedule, err error) {
 	least := math.Inf(1)
-	for k := -20; k <= 4; k++ {
+	for k := -10; k <= 2; k++ {
 		for _, ratio := range ratios {
-			lr := math.Exp2(float64(k) / 4)
+			lr := math.Exp2(float64(k) / 2)
 			var s schedule
 			for t := range steps {
 				s = append(s, lr*shape(t), ratio*lr*shape(t))
 			}
-			v, err := p.value(s)
+			v, err := all.value(s)
 			if err != nil {
 				return nil, err
 			}
@@ -136,36 +146,40 @@ func (p problems) best(shape func(step int) float64, ratios []float64) (schedule
 	return best, nil
 }
 
-// learn improves a schedule by Adam on the logarithms of its learning rates, and tells the loss of each round.
-func (p problems) learn(from schedule, rounds int, each func(round int, loss float64)) (schedule, error) {
+// learn improves a schedule by Adam on the logarithms of its learning rates, whose own rate falls along half a cosine. Each
+// round differentiates the trainings that draw gives, and tells the loss.
+func learn(from schedule, rounds int, draw func(round int) (problems, error), tell func(round int, loss float64)) (schedule, error) {
 	logs := make([]float64, len(from))
 	for i, lr := range from {
 		logs[i] = math.Log(lr)
 	}
-	hyper := DefaultAdamHyper()
-	hyper.LR = 0.05
-	opt, err := NewAdam64([]optrt.Param[float64]{{Name: "log_lr", Shape: []int{steps, layers}, Data: logs}}, hyper)
+	opt, err := NewAdam64([]optrt.Param[float64]{{Name: "log_lr", Shape: []int{steps, layers}, Data: logs}}, DefaultAdamHyper())
 	if err != nil {
 		return nil, err
 	}
 	s := make(schedule, len(from))
-	for round := range rounds + 1 {
-		for i, l := range logs {
-			s[i] = math.Exp(l)
-		}
-		if round == rounds {
-			break
-		}
-		value, grad, err := p.derivative(s)
+	copy(s, from)
+	for round := range rounds {
+		all, err := draw(round)
 		if err != nil {
 			return nil, err
 		}
-		each(round, value)
+		value, grad, err := all.derivative(s)
+		if err != nil {
+			return nil, err
+		}
+		tell(round, value)
 		for i := range grad { // d/d log lr
 			grad[i] *= s[i]
 		}
+		if err := opt.SetLR(0.05 * (1 + math.Cos(math.Pi*float64(round)/float64(rounds))) / 2); err != nil {
+			return nil, err
+		}
 		if err := opt.Step([][]float64{grad}); err != nil {
 			return nil, err
+		}
+		for i, l := range logs {
+			s[i] = math.Exp(l)
 		}
 	}
 	return s, nil

@@ -166,10 +166,11 @@ func (p *problem) derivative(s schedule) (value float64, inLR []float64, err err
 // problems are judged by their mean.
 type problems []*problem
 
-func openAll(seeds ...uint64) (problems, error) {
+// openAll are the problems of n seeds.
+func openAll(first uint64, n int) (problems, error) {
 	var all problems
-	for _, seed := range seeds {
-		p, err := open(seed)
+	for i := range uint64(n) {
+		p, err := open(first + i)
 		if err != nil {
 			return nil, err
 		}

@@ -116,10 +116,11 @@ func (t Tensor) validate() error {
 		}
 		n *= d
 	}
-	for _, s := range []string{t.Init, t.Grad} {
-		if s != "" && s != "zero" {
-			return fmt.Errorf("fill %q", s)
-		}
+	if t.Init != "" && t.Init != "zero" && t.Init != "positive" {
+		return fmt.Errorf("init %q", t.Init)
+	}
+	if t.Grad != "" && t.Grad != "zero" {
+		return fmt.Errorf("grad %q", t.Grad)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ const (
 	F64 DType = "f64"
 )
 
-// A Tensor is one parameter. Init and Grad are "zero" where it starts at, or is given, zeros alone.
+// A Tensor is one parameter. Init and Grad are "zero" where it starts at, or is given, zeros alone; Init is "positive" where it
+// starts at sizes.
 type Tensor struct {
 	Shape []int  `json:"shape"`
 	Init  string `json:"init"`
@@ -128,7 +129,12 @@ func (c *Case) Quadratic() bool { return c.Problem == "quadratic" }
 // Init gives the initial values of a tensor.
 func (c *Case) Init(tensor int) []float64 {
 	t := c.Tensors[tensor]
-	return c.fill(t, t.Init == "zero", func(i int) float64 { return initAt(c.Seed, tensor, i) })
+	return c.fill(t, t.Init == "zero", func(i int) float64 {
+		if t.Init == "positive" {
+			return math.Abs(initAt(c.Seed, tensor, i))
+		}
+		return initAt(c.Seed, tensor, i)
+	})
 }
 
 // Grad gives the gradient of a tensor at a step, counted from 1. Only a quadratic case reads x, the

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import awaited
 import generator as gen
+import proximal
 from references import Dog, LionPytorch, Optax, Torch, exact, versions
 
 import dog
@@ -250,6 +251,9 @@ torch_case("clip_value-torch-sgd", "sgd_clip_value", o.SGD, dict(lr=0.2, momentu
 # ---- rules that the library does not have yet
 awaited.declare(case)
 
+# ---- rules whose formulas are derived
+proximal.declare(case)
+
 
 class Inputs:
     """Initial parameters and gradients of one case in its dtype."""
@@ -265,7 +269,8 @@ class Inputs:
         t = self.tensors[i]
         if t.get("init") == "zero":
             return np.zeros(t["shape"], self.dtype)
-        return gen.init(self.seed, i, t["shape"]).astype(self.dtype)
+        first = gen.init(self.seed, i, t["shape"]).astype(self.dtype)
+        return np.abs(first) if t.get("init") == "positive" else first
 
     def fixed(self, step, i):
         t = self.tensors[i]

@@ -25,7 +25,7 @@ torch.set_num_threads(1)
 
 
 def versions(*packages):
-    return ", ".join(f"{p} {version(p)}" for p in packages)
+    return ", ".join(p if " " in p else f"{p} {version(p)}" for p in packages)
 
 
 class _Holder(torch.nn.Module):

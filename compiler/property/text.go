@@ -1,0 +1,231 @@
+package property
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
+
+// Line is one property: what it is of, and what is known.
+type Line struct {
+	Name  string `json:"property"`
+	Known bool   `json:"known"`
+	Text  string `json:"text"`
+}
+
+// Lines are the report in plain sentences.
+func (r *Report) Lines() []Line {
+	out := []Line{
+		r.LossScale.line("scale of the loss", "the steps do not depend on it", "steps are multiplied by"),
+		r.GradientScales.line("scale of each gradient element", "the steps do not depend on it", "steps are multiplied by"),
+		r.weightLine(),
+		r.WeightScales.line("scale of each parameter element, its gradient over it", "the steps scale along", "steps scale along but for"),
+		r.elementLine(),
+		r.turnLine(),
+	}
+	if r.HasLR {
+		out = append(out, r.lrLine())
+	}
+	for _, d := range r.Decays {
+		out = append(out, Line{d.Name, true, d.text()})
+	}
+	return append(out, r.boundLine(), r.Stability.line())
+}
+
+// But says under which conditions something holds.
+func But(ls []Leaf, zeros bool) string {
+	var limits, fixed []string
+	for _, l := range ls {
+		if l.Limit {
+			limits = append(limits, l.Name)
+		} else {
+			fixed = append(fixed, l.Name)
+		}
+	}
+	text := ""
+	if limits != nil {
+		text = " but for " + list(limits)
+	}
+	if fixed != nil {
+		text += " with " + list(fixed) + " = 0"
+	}
+	if zeros {
+		text += " where no norm is 0"
+	}
+	return text
+}
+
+func list(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
+
+func unproved(name, why string) Line {
+	return Line{name, false, "nothing is proved: " + why}
+}
+
+// power is c^d.
+func power(name string, d float64) string {
+	if same(d, 1) {
+		return name
+	}
+	return name + "^" + bracketed(fraction(d))
+}
+
+func bracketed(s string) string {
+	if strings.ContainsAny(s, "/-") {
+		return "(" + s + ")"
+	}
+	return s
+}
+
+func (s Scaling) line(name, none, some string) Line {
+	switch {
+	case !s.Proved:
+		return unproved(name, s.Why)
+	case same(s.Degree, 0):
+		return Line{name, true, none + But(s.But, s.Zeros)}
+	}
+	return Line{name, true, some + " " + power("c", s.Degree) + But(s.But, s.Zeros)}
+}
+
+func (r *Report) weightLine() Line {
+	s := r.WeightScale
+	const name = "scale of the parameters, the gradient over it"
+	switch {
+	case !s.Proved:
+		return unproved(name, s.Why)
+	case same(s.LR, 0):
+		return Line{name, true, "the steps scale along" + But(s.But, s.Zeros)}
+	}
+	return Line{name, true, "the steps scale along if lr is multiplied by " + power("c", s.LR) + But(s.But, s.Zeros)}
+}
+
+func (r *Report) elementLine() Line {
+	const name = "elements"
+	s := r.Symmetry
+	switch {
+	case s.Elementwise:
+		return Line{name, true, "each is on its own"}
+	case s.Permutation:
+		return Line{name, true, "they meet in " + s.Why + " and may change places"}
+	}
+	return Line{name, true, "they meet in " + s.Why}
+}
+
+func (r *Report) turnLine() Line {
+	const name = "rotations"
+	s := r.Symmetry
+	switch {
+	case s.Rows && s.Cols:
+		return Line{name, true, "steps turn with the parameters, from the left (Q@x) and from the right (x@Q)"}
+	case s.Rows:
+		return Line{name, true, "steps turn with the parameters from the left (Q@x); from the right nothing is proved: " + s.WhyCols}
+	case s.Cols:
+		return Line{name, true, "steps turn with the parameters from the right (x@Q); from the left nothing is proved: " + s.WhyRows}
+	}
+	return unproved(name, s.WhyRows)
+}
+
+func (r *Report) lrLine() Line {
+	const name = "lr"
+	s := r.LR
+	what := "the way from the start is"
+	if s.Step {
+		what = "each step is"
+	}
+	switch {
+	case !s.Proved:
+		return unproved(name, s.Why)
+	case same(s.Degree, 0):
+		return Line{name, true, "the steps do not depend on it" + But(s.But, s.Zeros)}
+	}
+	return Line{name, true, what + " proportional to " + power("lr", s.Degree) + But(s.But, s.Zeros)}
+}
+
+func (d Decay) text() string {
+	switch d.How {
+	case Coupled:
+		return d.Name + "*x is added to the gradient and passes through all that follows"
+	case Direct:
+		if same(d.LR, 0) {
+			return "x loses " + d.Name + "*x beside the states, not times lr"
+		}
+		return "x loses " + d.Name + "*x beside the states, times " + power("lr", d.LR)
+	}
+	return "a multiple of x enters what is averaged, scaled or normalised"
+}
+
+// Figure is a number to four digits, up if it is a bound.
+func Figure(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	scale := math.Pow(10, 3-math.Floor(math.Log10(v)))
+	return strconv.FormatFloat(math.Ceil(v*scale*(1-1e-7))/scale, 'g', 5, 64)
+}
+
+func (r *Report) boundLine() Line {
+	const name = "size of a step"
+	b := r.Bound
+	unit, by := "", ""
+	if b.PerLR {
+		unit, by = " lr", "*lr"
+	}
+	amount := func(v float64, formula string) string {
+		switch {
+		case formula == "1" && unit != "":
+			return unit[1:]
+		case formula != "" && Figure(v) != formula:
+			return formula + by + " (" + Figure(v) + unit + " at the defaults)"
+		}
+		return Figure(v) + by
+	}
+	but := But(b.But, b.Zeros)
+	var parts []string
+	if !math.IsInf(b.Element, 1) {
+		parts = append(parts, "of each element at most "+amount(b.Element, b.Formula))
+	}
+	if !math.IsInf(b.Norm, 1) {
+		parts = append(parts, "of each tensor in the norm at most "+amount(b.Norm, ""))
+	}
+	if !math.IsInf(b.Trust, 1) {
+		parts = append(parts, "of each tensor in the norm at most "+strings.TrimPrefix(amount(b.Trust, ""), "1*")+"*norm(x)")
+	}
+	if parts == nil {
+		return unproved(name, "no bound is found")
+	}
+	return Line{name, true, strings.Join(parts, "; ") + " whatever the gradients" + but}
+}
+
+func (s Stability) line() Line {
+	const name = "stability on h*x^2/2"
+	switch {
+	case s.Jumps:
+		return Line{name, true, "every element moves by lr or not at all, so that it ends in steps to and fro and not at the minimum"}
+	case !s.Known:
+		return Line{name, false, "no limit of lr is told: " + s.Why}
+	case s.Always:
+		return Line{name, true, "every lr attracts"}
+	}
+	limit := "lr < " + s.Formula
+	at := "lr*h < " + Round(s.At)
+	if !s.PerH {
+		at = "lr < " + Round(s.At) + " for h = 1"
+	}
+	if s.Formula == "" {
+		return Line{name, true, at + " at the defaults"}
+	}
+	return Line{name, true, limit + " (" + at + " at the defaults)"}
+}
+
+// Round is a number to six digits.
+func Round(v float64) string {
+	f, _ := strconv.ParseFloat(fmt.Sprintf("%.6g", v), 64)
+	return ir.FormatNumber(f)
+}

@@ -1,0 +1,2 @@
+from .adam_hd import AdamHD
+from .sgd_hd import SGDHD
