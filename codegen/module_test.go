@@ -372,7 +372,7 @@ func (m *module) main() string {
 	b.WriteString(")\n\nvar _ = math.Inf\n\nfunc main() {\n\tagree.Main([]agree.Rule{\n")
 	for _, p := range m.packages {
 		for i, c := range p.cases {
-			fmt.Fprintf(&b, "\t\t{Name: %q, Text: %q, Rule: %q, Settings: compiler.Settings{Options: %#v, Fix: map[string]float64{", c.Name, c.Text, c.Rule, c.Settings.Options)
+			fmt.Fprintf(&b, "\t\t{Name: %q, Text: %q, Rule: %q, Settings: compiler.Settings{Adjoint: %v, Options: %#v, Fix: map[string]float64{", c.Name, c.Text, c.Rule, c.Settings.Adjoint, c.Settings.Options)
 			for _, name := range slices.Sorted(maps.Keys(c.Settings.Fix)) {
 				fmt.Fprintf(&b, "%q: math.Float64frombits(%#x), ", name, math.Float64bits(c.Settings.Fix[name]))
 			}

@@ -112,7 +112,7 @@ func digest(p *ir.Program, fast bool) string {
 	}
 	var b strings.Builder
 	if fast {
-		b.WriteString("math fast\n")
+		fmt.Fprintln(&b, "math", Fast)
 	}
 	for line := range strings.Lines(bare.String()) {
 		line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), "  # ")

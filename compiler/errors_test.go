@@ -41,6 +41,14 @@ func TestErrorCases(t *testing.T) {
 		}
 		c.Compare(t, got)
 	}
+	u, _ := compiler.Load(fstest.MapFS{"r.opt": {Data: []byte("rule r { x <- x - svd_shrink(g; tau = norm(g)) }")}}, "r.opt", fstest.MapFS{})
+	r, diags, err := compiler.Compile(u, "r", compiler.Settings{Adjoint: true})
+	if r != nil || err != nil || len(diags) != 1 {
+		t.Errorf("an adjoint in tau: %v %v", diags, err)
+	}
+	for _, d := range diags {
+		said = append(said, errtest.Said{Place: d.File, Message: d.Message, Hint: d.Hint})
+	}
 	texts, sites := errtest.Texts(t, "*.go", map[string]int{"tooLarge": -1})
 	if sites < 3 {
 		t.Fatalf("only %d places that report", sites)

@@ -2,11 +2,13 @@ package compiler_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/op"
 )
 
 // TestDigestTellsApart holds that rules that differ in anything that a step computes or keeps have digests of their own.
@@ -84,5 +86,40 @@ func TestDumpsSayEverything(t *testing.T) {
 	}
 	if strings.Contains(text, " 0 values") {
 		t.Errorf("a stage of nothing in\n%s", text)
+	}
+}
+
+// TestSetsAreDocumented holds the language's reference to the tables of sets and derivations.
+func TestSetsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../lang/language.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[bool]string{true: "yes "}
+	rows := 0
+	for _, s := range op.Sets {
+		var params []string
+		for _, p := range s.Params {
+			params = append(params, p.Name)
+		}
+		usage := s.Name
+		if len(params) > 0 {
+			usage += "(; " + strings.Join(params, ", ") + ")"
+		}
+		row := fmt.Sprintf("| `%s` | %s | %s| %s| %s|\n", usage, s.Doc, has[s.Project != ""], has[s.LMO != ""], has[s.Prox != ""])
+		if !strings.Contains(string(text), row) {
+			t.Errorf("no row %s", row)
+		}
+		rows++
+	}
+	for _, d := range op.Derivations {
+		if !strings.Contains(string(text), "| `"+d.Usage+"` | ") {
+			t.Errorf("no row of %s", d.Usage)
+		}
+	}
+	_, table, _ := strings.Cut(string(text), "| set or penalty |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	if n := strings.Count(table, "\n"); n != rows+1 {
+		t.Errorf("%d rows in the table, and %d sets", n-1, rows)
 	}
 }

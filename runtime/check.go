@@ -61,18 +61,18 @@ func (o *Optimizer[T]) checkGrads(grads [][]T) error {
 	if grads == nil && !o.rule.ReadsGrad {
 		return nil
 	}
-	if len(grads) != len(o.x) {
-		return fmt.Errorf("%s: %d gradients given, there are %d parameters", o.rule.Name, len(grads), len(o.x))
+	if len(grads) != len(o.whole) {
+		return fmt.Errorf("%s: %d gradients given, there are %d parameters", o.rule.Name, len(grads), len(o.whole))
 	}
 	for i, g := range grads {
-		if len(g) == len(o.x[i]) {
+		if len(g) == len(o.whole[i]) {
 			continue
 		}
 		if g == nil {
-			return fmt.Errorf("%s: the gradient of %q is nil: %d elements are needed", o.rule.Name, o.params[i].Name, len(o.x[i]))
+			return fmt.Errorf("%s: the gradient of %q is nil: %d elements are needed", o.rule.Name, o.users[i].Name, len(o.whole[i]))
 		}
 		return fmt.Errorf("%s: the gradient of %q has %d elements, the parameter has %d",
-			o.rule.Name, o.params[i].Name, len(g), len(o.x[i]))
+			o.rule.Name, o.users[i].Name, len(g), len(o.whole[i]))
 	}
 	return o.checkMemory(grads)
 }
@@ -146,7 +146,7 @@ func (o *Optimizer[T]) arrayName(s span) string {
 	if s.grad {
 		kind = "the gradient of"
 	}
-	return fmt.Sprintf("%s %q", kind, o.params[s.param].Name)
+	return fmt.Sprintf("%s %q", kind, o.users[s.param].Name)
 }
 
 // overlap sorts and returns the first two spans that share memory: where any two do, two neighbours do.

@@ -22,7 +22,8 @@ import (
 //
 // A state that is an array is a tensor state/STATE/PARAM for every parameter that keeps it, in the element type or in the
 // format that it is kept in: of the parameter's shape if it has a value an element, else a vector or a matrix. The
-// scales of q8 are a tensor scales/STATE/PARAM beside it. Any other state is one F64 tensor state/STATE: without dimensions for one value a model, a vector by group
+// scales of q8 are a tensor scales/STATE/PARAM beside it. A parameter that Blocks cuts has a tensor a block instead, and
+// PARAM is NAME[FIRST_ROW:END,FIRST_COL:END]. Any other state is one F64 tensor state/STATE: without dimensions for one value a model, a vector by group
 // or by parameter otherwise. The metadata say whose they are, and hold the step counter and the hyperparameters; their
 // checksum covers the other metadata and the tensors.
 const (
@@ -37,6 +38,7 @@ const (
 	keyHypers   = "optc.hypers" // a line a group of NAME=VALUE
 	keyParams   = "optc.params" // JSON: name, shape and group of each
 	keySeed     = "optc.seed"   // of rules that draw random values
+	keyBlocks   = "optc.blocks" // of parameters in blocks: their size
 	keyChecksum = "optc.sha256"
 )
 
@@ -121,7 +123,8 @@ func (o *Optimizer[T]) State(w io.Writer) error {
 	return nil
 }
 
-// LoadState reads a checkpoint that State wrote, for the same rule, element type, parameter names, shapes and groups:
+// LoadState reads a checkpoint that State wrote, for the same rule, element type, parameter names, shapes, groups and
+// [Blocks]:
 // the states, the step counter and the hyperparameters become what they were. r must end where the checkpoint ends.
 // Any difference or damage is an error, and then nothing has changed. It takes memory for the states once more while
 // it reads.
@@ -158,6 +161,9 @@ func (o *Optimizer[T]) metadata() map[string]string {
 	if o.rule.Draws {
 		metadata[keySeed] = strconv.FormatUint(o.seed, 10)
 	}
+	if o.grid != nil {
+		metadata[keyBlocks] = strconv.Itoa(o.grid.n)
+	}
 	return metadata
 }
 
@@ -170,9 +176,9 @@ func (o *Optimizer[T]) formatHypers(group int) string {
 }
 
 func (o *Optimizer[T]) paramEntries() string {
-	entries := make([]paramEntry, len(o.params))
-	for i, p := range o.params {
-		entries[i] = paramEntry{p.Name, append([]int{}, p.Shape...), o.groupOf[i]}
+	entries := make([]paramEntry, len(o.users))
+	for i, p := range o.users {
+		entries[i] = paramEntry{p.Name, append([]int{}, p.Shape...), o.GroupOf(i)}
 	}
 	text, err := json.Marshal(entries)
 	if err != nil {
@@ -327,8 +333,8 @@ func (c *checkpoint[T]) write(w io.Writer) error {
 // program that copies the checkpoint orders it.
 func (c *checkpoint[T]) checksum(metadata map[string]string) string {
 	sum := sha256.New()
-	for _, key := range []string{keyFormat, keyRule, keyDigest, keyDtype, keySteps, keyHypers, keyParams, keySeed} {
-		if key == keySeed && metadata[key] == "" {
+	for _, key := range []string{keyFormat, keyRule, keyDigest, keyDtype, keySteps, keyHypers, keyParams, keySeed, keyBlocks} {
+		if (key == keySeed || key == keyBlocks) && metadata[key] == "" {
 			continue
 		}
 		fmt.Fprintf(sum, "%q=%q\n", key, metadata[key])
@@ -460,7 +466,7 @@ func readHeader(r io.Reader, expected int) ([]byte, error) {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > uint64(expected)*4+4096 {
-		return nil, fmt.Errorf("a header of %d bytes where %d were expected: no checkpoint of this optimizer", n, expected)
+		return nil, fmt.Errorf("a header of %d bytes%s where %d were expected: no checkpoint of this optimizer", n, blocksAtStart(r), expected)
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(r, text); err != nil {
@@ -531,6 +537,9 @@ func (o *Optimizer[T]) checkMetadata(want, got map[string]string) (steps int64, 
 		if got[c.key] != want[c.key] {
 			return 0, nil, fmt.Errorf("it is %s %s, want %s", c.what, shorten(got[c.key]), shorten(want[c.key]))
 		}
+	}
+	if got[keyBlocks] != want[keyBlocks] {
+		return 0, nil, fmt.Errorf("it is of %s, this optimizer has %s: build it with the same Blocks", blocksText(got[keyBlocks]), blocksText(want[keyBlocks]))
 	}
 	steps, err = strconv.ParseInt(got[keySteps], 10, 64)
 	if err != nil || steps < 0 || steps > maxSteps {

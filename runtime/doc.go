@@ -3,7 +3,8 @@
 // In comes a [Rule], the plan of a step that generated code holds, with the user's parameters; an [Optimizer] comes
 // out, which executes the plan over all tensors: on one persistent pool of workers, on the fastest kernels that the
 // CPU has, with the same bits for every number of workers. It owns the states, checks everything that a user hands
-// over before it writes anything, and reads and writes checkpoints.
+// over before it writes anything, and reads and writes checkpoints. With [Blocks] it cuts large matrices into tensors of
+// their own, which everything but the user's side of it then works on.
 //
 // It knows no rule by name, computes no formula of its own, allocates nothing in a step, and imports nothing but the
 // standard library and runtime/elem.

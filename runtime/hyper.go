@@ -12,7 +12,7 @@ import (
 func (o *Optimizer[T]) Groups() int { return len(o.groups) }
 
 // GroupOf is the group of a parameter, by its index in the order given to New.
-func (o *Optimizer[T]) GroupOf(param int) int { return o.groupOf[param] }
+func (o *Optimizer[T]) GroupOf(param int) int { return o.groupOf[o.grid.tensor(param)] }
 
 // Hypers returns a copy of a group's hyperparameters in the order of Rule.Hypers.
 func (o *Optimizer[T]) Hypers(group int) ([]float64, error) {

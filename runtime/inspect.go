@@ -8,7 +8,8 @@ import (
 
 // StateValue is a copy of what the optimizer keeps under a name, as checkpoints have it: Model of a state that there is one
 // of, Steps of one a group or tensor, Arrays of one an array a parameter, narrow ones widened. A parameter that keeps no
-// such array, because of its shape or name, has zeros. An unknown name is an error that lists the known ones.
+// such array, because of its shape or name, has zeros. With [Blocks] a state of elements has arrays in the parameters'
+// shapes, put together of the blocks', and any other one a block. An unknown name is an error that lists the known ones.
 func (o *Optimizer[T]) StateValue(name string) (GivenValue[T], error) {
 	if err := o.enter(); err != nil {
 		return GivenValue[T]{}, err
@@ -37,6 +38,9 @@ func (o *Optimizer[T]) StateValue(name string) (GivenValue[T], error) {
 	for k := range o.x {
 		v.Arrays = append(v.Arrays, o.stateArray(i, k))
 	}
+	if o.grid != nil && s.Extent == PerElem {
+		v.Arrays = o.wholes(nil, o.newWholes(), v.Arrays)
+	}
 	return v, nil
 }
 
@@ -52,7 +56,7 @@ func (o *Optimizer[T]) stateArray(i, param int) []T {
 	return slices.Clone(o.states[i][param])
 }
 
-// SetStateValue makes v what the optimizer keeps under a name; v is copied. An unknown name and a wrong number or length
+// SetStateValue makes v, in the form of StateValue, what the optimizer keeps under a name; v is copied. An unknown name and a wrong number or length
 // of values are errors, after which nothing has changed.
 func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
 	if err := o.enter(); err != nil {
@@ -78,7 +82,7 @@ func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
 			frame[s.Slot] = v.Steps[k]
 		}
 	default:
-		for k, u := range v.Arrays {
+		for k, u := range o.tilesOf(o.newExtentTiles(s.Extent), s.Extent, v.Arrays) {
 			if o.keeps(i, k) {
 				copy(o.states[i][k], u)
 			}
@@ -93,8 +97,8 @@ func (o *Optimizer[T]) Values() ([][]T, error) {
 		return nil, err
 	}
 	defer o.leave()
-	out := make([][]T, len(o.x))
-	for k, x := range o.x {
+	out := make([][]T, len(o.whole))
+	for k, x := range o.whole {
 		out[k] = slices.Clone(x)
 	}
 	return out, nil

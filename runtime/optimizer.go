@@ -29,12 +29,18 @@ type Optimizer[T Float] struct {
 	busy    atomic.Bool
 	steps   atomic.Int64
 
+	users  []Param[T] // the parameters: names and shapes; the data is whole
+	whole  [][]T
+	memory memory
+	own    []span   // of the parameters, by address
+	grid   *grid[T] // nil unless parameters are in blocks
+
+	// Tensors are what the rule sees: the parameters themselves, or their blocks. Here and wherever nothing else is said,
+	// what is by parameter is by tensor.
 	params  []Param[T] // names and shapes; the data is x
 	groupOf []int      // by parameter
 	classOf []int
 	x       [][]T
-	memory  memory
-	own     []span // of the parameters, by address
 
 	// What a step reads and writes.
 	model   []float64   // frame
@@ -97,6 +103,11 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 	}
 	o.own = slices.DeleteFunc(slices.Clone(o.memory.spans), func(s span) bool { return s.grad })
 	o.setParams(params)
+	if s.blocks != nil {
+		if err := o.setBlocks(*s.blocks); err != nil {
+			return nil, err
+		}
+	}
 	if err := o.setGroups(hyper, s.groups); err != nil {
 		return nil, err
 	}
@@ -121,9 +132,9 @@ func New[T Float](rule *Rule, params []Param[T], hyper []float64, opts ...Option
 // setClasses tells the tensors apart by shape and name.
 func (o *Optimizer[T]) setClasses() {
 	o.classOf = make([]int, len(o.params))
-	for i, p := range o.params {
+	for i := range o.params {
 		if o.rule.Class != nil {
-			o.classOf[i] = o.rule.Class(p.Name, o.tensors[i])
+			o.classOf[i] = o.rule.Class(o.users[o.grid.owner(i)].Name, o.tensors[i])
 		}
 	}
 }
@@ -131,6 +142,7 @@ func (o *Optimizer[T]) setClasses() {
 // setInputs readies what a step is given.
 func (o *Optimizer[T]) setInputs(s settings) error {
 	o.given = make([]given[T], len(o.rule.Givens))
+	o.setGivenTiles()
 	loaded, ok := s.loaded.([]GivenValue[T])
 	if !ok && s.loaded != nil {
 		return fmt.Errorf("%s: the constants given by Loaded have another element type", o.rule.Name)
@@ -171,7 +183,11 @@ func (o *Optimizer[T]) checkLengths() error {
 		}
 		for e, axis := range map[Extent]Axis{PerRowRow: Rows, PerColCol: Cols} {
 			if n := o.axis(axis, i); keeps(e) && n > elem.MaxSide {
-				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; let the rule treat such tensors another way, by a `when` on its shape", p.Name, p.Shape, n, elem.MaxSide)
+				mend := "let the rule treat such tensors another way, by a `when` on its shape"
+				if len(p.Shape) > 1 {
+					mend += ", or cut them with the option Blocks"
+				}
+				return fmt.Errorf("param %q of shape %v: the rule keeps a square matrix of %d rows for it, and at most %d are allowed; %s", p.Name, p.Shape, n, elem.MaxSide, mend)
 			}
 		}
 	}
@@ -196,9 +212,10 @@ func all(n int) []bool {
 
 func (o *Optimizer[T]) setParams(params []Param[T]) {
 	for _, p := range params {
-		o.params = append(o.params, Param[T]{Name: p.Name, Shape: slices.Clone(p.Shape)})
-		o.x = append(o.x, p.Data[:len(p.Data):len(p.Data)])
+		o.users = append(o.users, Param[T]{Name: p.Name, Shape: slices.Clone(p.Shape)})
+		o.whole = append(o.whole, p.Data[:len(p.Data):len(p.Data)])
 	}
+	o.params, o.x = o.users, o.whole
 }
 
 // setGroups assigns every parameter its group and makes the groups' frames with their hyperparameters.
@@ -217,8 +234,12 @@ func (o *Optimizer[T]) setGroups(hyper []float64, groups []groupOption) error {
 		o.groups = append(o.groups, make([]float64, o.rule.GroupSlots))
 		copy(o.hypersOf(g), option.hyper)
 	}
-	for i, p := range o.params {
-		g := groupFor(p.Name, o.params[i].Shape, groups)
+	of := make([]int, len(o.users))
+	for i, p := range o.users {
+		of[i] = groupFor(p.Name, p.Shape, groups)
+	}
+	for i := range o.params {
+		g := of[o.grid.owner(i)]
 		o.groupOf = append(o.groupOf, g)
 		o.groups[g][GroupTensors]++
 		o.groups[g][GroupNumel] += float64(len(o.x[i]))
@@ -436,7 +457,8 @@ func (o *Optimizer[T]) StepWith(grads [][]T, in Inputs[T]) error {
 		o.skipped.Add(1)
 		return nil
 	}
-	return o.step(&inputs[T]{grads: grads, closure: in.Closure, given: o.given}, in.Loss)
+	defer o.forgetBlocks()
+	return o.step(&inputs[T]{grads: o.blocksOf(grads), closure: in.Closure, given: o.given}, in.Loss)
 }
 
 func (o *Optimizer[T]) step(in *inputs[T], loss float64) error {
@@ -457,6 +479,9 @@ func (o *Optimizer[T]) step(in *inputs[T], loss float64) error {
 	}()
 	err := o.execute(stages, in)
 	done = err == nil
+	if done {
+		o.commit()
+	}
 	if err == errNonFinite {
 		o.skipped.Add(1)
 		err = nil
@@ -476,10 +501,13 @@ func (o *Optimizer[T]) EvalParams() ([][]T, error) {
 	}
 	defer o.leave()
 	if o.evals == nil || o.steps.Load() == 0 {
-		return slices.Clone(o.x), nil
+		return slices.Clone(o.whole), nil
 	}
 	if o.eval == nil {
 		o.eval = allocColumns[T](lengths(o.x))[0]
+	}
+	if o.grid != nil {
+		return o.evalBlocks()
 	}
 	if err := o.execute(o.evals, &inputs[T]{given: o.given}); err != nil {
 		return nil, err

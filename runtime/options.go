@@ -13,6 +13,7 @@ type settings struct {
 	skip    bool
 	hvp     any // func(v, hv [][]T) error
 	loaded  any // []GivenValue[T]
+	blocks  *int
 }
 
 type groupOption struct {

@@ -32,7 +32,8 @@ type Inputs[T Float] struct {
 }
 
 // GivenValue is the value of a further input: Model is one a model, Steps are one a group or tensor, Arrays one array a
-// tensor.
+// tensor. With [Blocks] those of elements are one a parameter, in its shape; of rows and of columns they are either one a
+// parameter, of which every block takes its part, or one a block; matrices and Steps are one a block.
 type GivenValue[T Float] struct {
 	Model  float64
 	Steps  []float64
@@ -82,7 +83,7 @@ func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
 // ask calls the closure with the points in the parameters.
 func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
 	var loss float64
-	o.handed = append(o.handed[:0], out...)
+	o.hand(out)
 	err := o.at(o.points, func() (err error) {
 		loss, err = in.closure(o.handed)
 		return err
@@ -96,28 +97,44 @@ func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
 	return loss, o.refuse(out)
 }
 
-// kept refuses slices that a closure has put in the place of those that it was to fill.
+// hand lists what a closure is to fill, in the parameters' shapes.
+func (o *Optimizer[T]) hand(out [][]T) {
+	o.handed = o.handed[:0]
+	for i := range o.users {
+		o.handed = append(o.handed, o.grid.whole(o.answers, out, i))
+	}
+}
+
+// kept takes in what a closure has filled, and refuses slices that it has put in the place of those that it was to fill.
 func (o *Optimizer[T]) kept(out [][]T) error {
 	defer clear(o.handed[:cap(o.handed)])
 	for i, u := range o.handed {
-		if len(u) != len(out[i]) || unsafe.SliceData(u) != unsafe.SliceData(out[i]) {
-			return fmt.Errorf("it replaced the slice of %q: copy the values into it", o.params[i].Name)
+		want := o.grid.whole(o.answers, out, i)
+		if len(u) != len(want) || unsafe.SliceData(u) != unsafe.SliceData(want) {
+			return fmt.Errorf("it replaced the slice of %q: copy the values into it", o.users[i].Name)
 		}
+	}
+	if o.grid != nil {
+		o.gather(out, o.handed)
 	}
 	return nil
 }
 
 // at calls f with the points in the parameters.
 func (o *Optimizer[T]) at(points [][]T, f func() error) error {
-	for i, x := range o.x {
+	for i, x := range o.whole {
 		copy(o.saved[i], x)
 	}
 	defer func() {
-		for i, x := range o.x {
+		for i, x := range o.whole {
 			copy(x, o.saved[i])
 		}
 	}()
-	for i, x := range o.x {
+	if o.grid != nil {
+		o.scatter(o.whole, points)
+		return f()
+	}
+	for i, x := range o.whole {
 		copy(x, points[i])
 	}
 	return f()
@@ -145,8 +162,13 @@ func finite[T Float](arrays [][]T) bool {
 // product is the Hessian at the points times the vectors: the user's own, or by central differences.
 func (o *Optimizer[T]) product(out [][]T, in *inputs[T]) error {
 	if o.hvp != nil {
-		o.handed = append(o.handed[:0], out...)
-		err := o.at(o.points, func() error { return o.hvp(o.vectors, o.handed) })
+		o.hand(out)
+		v := o.vectors
+		if o.grid != nil {
+			o.asked = o.wholes(o.asked[:0], o.wholeVectors, v)
+			v = o.asked
+		}
+		err := o.at(o.points, func() error { return o.hvp(v, o.handed) })
 		if err == nil {
 			err = o.kept(out)
 		}
@@ -197,7 +219,7 @@ func (o *Optimizer[T]) setProbes() {
 		}
 	}
 	sizes := lengths(o.x)
-	columns := allocColumns[T](sizes, sizes)
+	columns := allocColumns[T](lengths(o.whole), sizes)
 	o.saved, o.points = columns[0], columns[1]
 	if losses {
 		o.discarded = allocColumns[T](sizes)[0]
@@ -206,16 +228,25 @@ func (o *Optimizer[T]) setProbes() {
 		columns = allocColumns[T](sizes, sizes, sizes)
 		o.center, o.above, o.vectors = columns[0], columns[1], columns[2]
 	}
+	if o.grid != nil {
+		o.answers = o.newWholes()
+	}
+	if o.grid != nil && products && o.hvp != nil {
+		o.wholeVectors = o.newWholes()
+	}
 }
 
 // probing is what an optimizer has for a rule that probes.
 type probing[T Float] struct {
 	hvp           func(v, hv [][]T) error
-	saved, points [][]T // the parameters' own bits during a probe, and where it asks
+	saved, points [][]T // the parameters' own bits during a probe, whole, and where it asks
 	discarded     [][]T // gradients that nobody reads
 	center, above [][]T // of differences
 	vectors       [][]T
 	handed        [][]T // what a closure is given to fill
+
+	// By parameter, not by tensor: for those in blocks.
+	answers, wholeVectors, asked [][]T
 }
 
 // setGiven checks the further inputs of a step and puts them where the stages read them.
@@ -253,18 +284,7 @@ func (o *Optimizer[T]) checkGiven(g Given, v GivenValue[T]) error {
 		}
 		return nil
 	}
-	if len(v.Arrays) != len(o.x) {
-		return fmt.Errorf("%s: the input %s has %d arrays, there are %d parameters", o.rule.Name, g.Name, len(v.Arrays), len(o.x))
-	}
-	for param, u := range v.Arrays {
-		if n := o.length(g.Extent, param); len(u) != n {
-			return fmt.Errorf("%s: the input %s of %q has %d values, %d are needed", o.rule.Name, g.Name, o.params[param].Name, len(u), n)
-		}
-		if other, found := o.overlaps(u); found {
-			return fmt.Errorf("%s: the input %s of %q overlaps param %q in memory: each needs a slice of its own", o.rule.Name, g.Name, o.params[param].Name, other)
-		}
-	}
-	return nil
+	return o.checkArrays(g, v.Arrays)
 }
 
 // overlaps names a parameter that shares memory with u.
@@ -275,7 +295,7 @@ func (o *Optimizer[T]) overlaps(u []T) (string, bool) {
 	from, to := spanOf(u)
 	i, _ := slices.BinarySearchFunc(o.own, from, func(s span, from uintptr) int { return cmp.Compare(s.to, from+1) })
 	if i < len(o.own) && o.own[i].from < to {
-		return o.params[o.own[i].param].Name, true
+		return o.users[o.own[i].param].Name, true
 	}
 	return "", false
 }
@@ -285,7 +305,7 @@ func (o *Optimizer[T]) takeGiven(i int, v GivenValue[T]) {
 	slot := o.rule.GivenSlots[i]
 	switch {
 	case g.Extent.isArray():
-		o.given[i].arrays = v.Arrays
+		o.given[i].arrays = o.tilesOf(o.givenTiles(i), g.Extent, v.Arrays)
 	case g.Extent == PerModel:
 		o.model[slot] = v.Model
 	default:
@@ -296,7 +316,7 @@ func (o *Optimizer[T]) takeGiven(i int, v GivenValue[T]) {
 }
 
 // Loaded gives the optimizer the constants of a rule that has some: those of Rule.Givens with Load, in order. Arrays are
-// kept, not copied.
+// kept, not copied, unless [Blocks] cuts the parameter.
 func Loaded[T Float](values ...GivenValue[T]) Option {
 	return func(s *settings) { s.loaded = values }
 }

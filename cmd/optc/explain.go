@@ -17,7 +17,7 @@ type explainCmd struct {
 
 // Help is the verb's example.
 func (explainCmd) Help() string {
-	return `Prints a rule's documentation, hyperparameters, options, further inputs, states and formula, then the step as it is executed: what is computed once a model, group or tensor, what in which pass over elements, rows or columns, what on whole matrices, and where the model is asked again; with the memory traffic and the arithmetic that it costs. A value that a pass needs and an earlier one had is read from scratch memory or computed again, whichever moves fewer bytes; both are said. Where a rule treats tensors differently by shape or name, each kind has its own list.
+	return `Prints a rule's documentation, hyperparameters, options, further inputs, states and formula, then the step as it is executed: what is computed once a model, group or tensor, what in which pass over elements, rows or columns, what on whole matrices, and where the model is asked again; with the memory traffic and the arithmetic that it costs. A value that a pass needs and an earlier one had is read from scratch memory or computed again, whichever moves fewer bytes; both are said. Under properties stands what is proved of the steps: how they answer to a scaling of the loss, of the parameters and of single elements, how large they can be, and up to which learning rate the minimum of a quadratic attracts. What is not proved is said to be unknown. Where a rule treats tensors differently by shape or name, each kind has its own list.
 
 Example:
   optc explain std/adam

@@ -238,7 +238,7 @@ func checkLibrary(ts *testscript.TestScript, neg bool, args []string) {
 // other-version FILE changes the version that a generated file names.
 func otherVersion(ts *testscript.TestScript, neg bool, args []string) {
 	data := ts.ReadFile(args[0])
-	changed := strings.Replace(data, "\n// optc devel\n", "\n// optc v1.2.3\n", 1)
+	changed := strings.Replace(data, " optc devel\n", " optc v1.2.3\n", 1)
 	if changed == data {
 		ts.Fatalf("%s names no version", args[0])
 	}

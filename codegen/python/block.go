@@ -370,8 +370,12 @@ func (b *block) schedule(order []*ir.Value, at *branch) []*stmt {
 			b.emitted[v] = true
 			out = append(out, &stmt{v: v})
 		}
+		stuck := len(rest) == len(plain)
 		plain = rest
 		if len(choices) == 0 {
+			if stuck && len(plain) > 0 {
+				panic(defect("no order of the values of a branch"))
+			}
 			continue
 		}
 		cond, _, _, _ := b.sides(choices[0])
@@ -384,11 +388,17 @@ func (b *block) schedule(order []*ir.Value, at *branch) []*stmt {
 				rest = append(rest, v)
 			}
 		}
+		if len(group) == 0 {
+			panic(defect("no order of the choices of a branch"))
+		}
 		choices = rest
 		out = append(out, b.choose(cond, group, outside))
 	}
 	return out
 }
+
+// defect is what a block cannot be made for, a mistake of this package.
+type defect string
 
 // choose makes one `if` of choices with the same condition.
 func (b *block) choose(cond *ir.Value, group []*ir.Value, outside map[*ir.Value][]*ir.Value) *stmt {
@@ -409,9 +419,6 @@ func (b *block) choose(cond *ir.Value, group []*ir.Value, outside map[*ir.Value]
 	s := &stmt{cond: cond}
 	s.yes = b.side(batches, at.into(cond, true), true)
 	s.no = b.side(batches, at.into(cond, false), false)
-	for _, v := range group {
-		b.emitted[v] = true
-	}
 	return s
 }
 
@@ -439,6 +446,7 @@ func (b *block) side(batches [][]*ir.Value, at *branch, yes bool) []*stmt {
 		out = append(out, b.schedule(order, at)...)
 		for i, v := range batch {
 			out = append(out, &stmt{v: v, from: wanted[i]})
+			b.emitted[v] = true
 		}
 	}
 	return out

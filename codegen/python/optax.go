@@ -258,7 +258,8 @@ func (f *frame) optaxDoc(class string) string {
 		eval = " The model is to be evaluated at eval_params(state, params), not at the parameters."
 	}
 	return doc + "\n\nReturns:\n" + "    " + strings.Join(wrapped("An optax.GradientTransformation. The updates are new - old parameters: applying them gives the new ones "+
-		"exactly where no element grows or shrinks more than twofold in a step, and rounds once more elsewhere; "+
+		"exactly where no element grows or shrinks more than twofold in a step, and elsewhere up to a unit in the last "+
+		"place of the larger of the two; "+
 		"its apply(grads, state, params) gives (new parameters, state) without that. All hyperparameters are those of one group: "+
 		"optax.partition makes more. Numbers coarser than a row are float64 under jax_enable_x64 alone."+eval, 88), "\n    ")
 }

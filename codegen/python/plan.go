@@ -37,7 +37,7 @@ func newFrame(m *module, p *ir.Program, short map[string]string) *frame {
 	f.taken = slices.Concat([]string{"x", "g", "t"}, keywords, f.hypers, f.givens, f.states)
 	for _, v := range ir.Reachable(append(p.Roots(), p.Eval)...) {
 		e := v.Extent
-		f.matrix = f.matrix || e == ir.Row || e == ir.Col || e.IsMatrix() || v.Kind == ir.Input && (v.Name == "rows" || v.Name == "cols")
+		f.matrix = f.matrix || v.Kind == ir.Array && v.Op.Kind != op.Order || e == ir.Row || e == ir.Col || e.IsMatrix() || v.Kind == ir.Input && (v.Name == "rows" || v.Name == "cols")
 		f.draws = f.draws || v.Kind == ir.Draw
 		f.probes = f.probes || v.Kind == ir.Probe
 	}

@@ -67,6 +67,15 @@ type module struct {
 }
 
 func (m *module) rule(r *compiler.Rule) (text string, err error) {
+	defer func() {
+		switch d := recover().(type) {
+		case nil:
+		case defect:
+			err = fmt.Errorf("python: rule %s: %s", r.Name, string(d))
+		default:
+			panic(d)
+		}
+	}()
 	p := pass.Split(pass.DropStates(pass.Simplify(r.Checked)))
 	if err := refuse(m.host, p); err != nil {
 		return "", err

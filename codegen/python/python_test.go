@@ -123,15 +123,11 @@ func readChecked(t *testing.T) map[string]checked {
 	return all
 }
 
-// bounds are the errors of rules that magnify rounding, with the reason.
+// bounds are the errors above 1e-9 that rules may have, with the reason.
 var bounds = map[string]struct {
 	most float64
 	why  string
-}{
-	"sophia torch": {1e-7, "its Hessian-vector product is a difference of gradients, the interpreter's is exact"},
-	"soap optax":   {1e-6, "eigenvectors of nearby eigenvalues turn with the last bits of the matrix"},
-	"soap torch":   {1e-6, "eigenvectors of nearby eigenvalues turn with the last bits of the matrix"},
-}
+}{}
 
 const how = "; run testdata/python/check.py, whose first lines say how"
 
@@ -247,7 +243,7 @@ func TestDocstrings(t *testing.T) {
 // are kept, to be run beside the interpreter: check.py says how.
 func TestRandom(t *testing.T) {
 	texts := map[string]string{}
-	for seed := range uint64(40) {
+	for seed := range uint64(12) {
 		texts[fmt.Sprintf("random%d", seed)] = randrule.Text("r", seed)
 	}
 	files, err := filepath.Glob("../../testdata/catalog/*/*.opt")

@@ -151,12 +151,7 @@ func (f *frame) torchStep(w *writer) {
 		f.torchGather(w, pl)
 		t := &torchLoops{f: f, pl: pl, prefer: f.prefers(x, states), x: x, states: states}
 		t.print(w)
-		for i, v := range states {
-			if f.scopeOf(f.p.States[i].Extent) == modelScope {
-				w.line("model[%s] = %s", pythonString(f.states[i]), t.number(t.model, v))
-			}
-		}
-		w.line(`model["t"] = t`)
+		t.storeOnce(w, "model", []string{`"t": t`}, modelScope, t.model)
 		w.line("return loss")
 	})
 }
@@ -357,7 +352,7 @@ func (t *torchLoops) loop(w *writer, level int, group, tensor *section) {
 			body.in(func() { t.tensor(&body, level, tensor, tb) })
 		}
 		if level == pl.last && !t.eval {
-			t.storeGroup(&body, gb)
+			t.storeOnce(&body, "group", nil, groupScope, gb)
 		}
 		if body.b.Len() == 0 {
 			body.line("pass")
@@ -612,8 +607,8 @@ func (t *torchLoops) store(w *writer, b *block) {
 		if f.matrix {
 			text = bracket(atom)(text, level) + ".view_as(p)"
 		}
-		if text == "p" {
-			text = "p.clone()"
+		if aliases(t.x) || t.x.Kind == ir.Load {
+			text = bracket(atom)(text, level) + ".clone()"
 		}
 		w.line("points[p] = %s", text)
 		return
@@ -665,14 +660,30 @@ func (t *torchLoops) number(b *block, v *ir.Value) string {
 	return "float(" + text + ")"
 }
 
-// storeGroup prints what the group's states become.
-func (t *torchLoops) storeGroup(w *writer, b *block) {
+// storeOnce prints what the states of the model or a group become: all at once, since one may be what another was.
+func (t *torchLoops) storeOnce(w *writer, dict string, items []string, at scope, b *block) {
 	f := t.f
 	for i, v := range t.states {
-		if f.scopeOf(f.p.States[i].Extent) != groupScope || v.Kind == ir.Load && v.Index == i {
-			continue
+		if f.scopeOf(f.p.States[i].Extent) == at && !(v.Kind == ir.Load && v.Index == i) {
+			items = append(items, pythonString(f.states[i])+": "+t.number(b, v))
 		}
-		w.line("group[%s] = %s", pythonString(f.states[i]), t.number(b, v))
+	}
+	if len(items) == 1 {
+		name, value, _ := strings.Cut(items[0], ": ")
+		w.line("%s[%s] = %s", dict, name, value)
+	} else if len(items) > 1 {
+		one := dict + ".update({" + strings.Join(items, ", ") + "})"
+		if len(one)+4*w.indent <= 100 {
+			w.line("%s", one)
+			return
+		}
+		w.line("%s.update({", dict)
+		w.in(func() {
+			for _, i := range items {
+				w.line("%s,", i)
+			}
+		})
+		w.line("})")
 	}
 }
 

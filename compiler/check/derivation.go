@@ -250,7 +250,7 @@ func (c *checker) track(f *frame, stmts []lang.Stmt) {
 		if !ok || call.Fn.Name != "hypergrad" || len(call.Args) != 1 {
 			return
 		}
-		if id, ok := call.Args[0].(*lang.Name); ok && f.tracked[id.Name] == nil {
+		if id, ok := call.Args[0].(*lang.Name); ok && f.tracked[id.Name] == nil && !stepInput[id.Name] {
 			if f.tracked == nil {
 				f.tracked = map[string]*tracked{}
 			}

@@ -113,6 +113,9 @@ func (w *walk) station(n, c *ir.Value) {
 		}
 		texts := strings.Split(n.Op.Grad[i], " | ")
 		t := w.pool.BuildPer(ir.ParseFormula(texts[min(form, len(texts)-1)]), n.Extent, n.Guard(), names)
+		if g := n.Guard(); g != nil && g != w.guard { // else nothing is computed, and nobody may read what stands there
+			t = w.pool.Call("where", g, t, w.pool.Number(0))
+		}
 		w.carry(a, w.pool.Spread(t, a.Extent))
 	}
 }

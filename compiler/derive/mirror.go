@@ -9,7 +9,7 @@ import "github.com/optc-lang/optc/compiler/ir"
 // p' must be proved strictly increasing. Its inverse is symbolic where u stands in it once, below operations that have
 // one; else Newton's method finds the zero.
 func (d *deriver) mirror(p, u, v *ir.Value) *ir.Value {
-	p = d.expand(p)
+	p = d.expand(p, u)
 	if even, _ := d.parity(p, u); even {
 		if closed := d.mirrorEven(p, u, v); closed != nil {
 			return closed
@@ -59,7 +59,7 @@ func (s *splitter) signs(pc piece) map[*ir.Value]sign {
 // increasingSlope is the derivative of a piece, proved to be strictly increasing.
 func (s *splitter) increasingSlope(pc piece) *ir.Value {
 	slope := s.simpler(s.slope(pc.smooth, s.u), s.u)
-	if s.bendSign(slope, s.signs(pc)) != positive {
+	if known := s.signs(pc); s.bendSign(slope, known) != positive && !s.strict(pc.smooth, known) {
 		fail("its second derivative must be positive wherever the map is defined",
 			"the derivative of the mirror map, %s, is not proved to be strictly increasing", s.text(slope))
 	}
@@ -90,21 +90,66 @@ func (s *splitter) target(pc piece, slope, y, v *ir.Value) *ir.Value {
 func (s *splitter) newton(pc piece, slope, y *ir.Value) *ir.Value {
 	at := func(u *ir.Value) *ir.Value { return s.sub(s.put(slope, s.u, u), y) }
 	bend := s.simpler(s.slope(slope, s.u), s.u)
-	lo, hi := s.Number(-1), s.Number(1)
-	inDomain := s.signs(pc)[s.u] == positive
-	if inDomain {
-		lo = s.Number(0.5)
+	first, last := s.ends(pc, true)
+	// From an end of the domain the bracket's end is away, and comes nearer; from none it goes out.
+	down, up := s.Number(1), s.Number(1)
+	lo := func() *ir.Value { return s.neg(down) }
+	hi := func() *ir.Value { return up }
+	downBy, upBy := s.Number(16), s.Number(16)
+	switch {
+	case first != nil && last != nil:
+		down = s.mul(s.Number(0.25), s.sub(last, first))
+		up = down
+	case first != nil:
+		down = s.Number(0.5)
+		hi = func() *ir.Value { return s.add(first, up) }
+	case last != nil:
+		up = s.Number(0.5)
+		lo = func() *ir.Value { return s.sub(last, down) }
+	}
+	if first != nil {
+		downBy = s.Number(0.0625)
+		lo = func() *ir.Value { return s.add(first, down) }
+	}
+	if last != nil {
+		upBy = s.Number(0.0625)
+		hi = func() *ir.Value { return s.sub(last, up) }
 	}
 	for range growTurns {
-		low := s.Call("gt", at(lo), s.Number(0))
-		further := s.mul(s.Number(16), lo)
-		if inDomain {
-			further = s.div(lo, s.Number(16))
-		}
-		lo = s.Call("where", low, further, lo)
-		hi = s.Call("where", s.Call("lt", at(hi), s.Number(0)), s.mul(s.Number(16), hi), hi)
+		down = s.Call("where", s.Call("gt", at(lo()), s.Number(0)), s.mul(downBy, down), down)
+		up = s.Call("where", s.Call("lt", at(hi()), s.Number(0)), s.mul(upBy, up), up)
 	}
-	return s.increasing(at, func(u *ir.Value) *ir.Value { return s.put(bend, s.u, u) }, lo, hi)
+	return s.increasing(at, func(u *ir.Value) *ir.Value { return s.put(bend, s.u, u) }, lo(), hi())
+}
+
+// ends are those of the domain of a piece: what the arguments of roots and logarithms say, and with
+// half that only positive u are wanted. nil where there is none.
+func (s *splitter) ends(pc piece, half bool) (first, last *ir.Value) {
+	for _, a := range pc.assumed {
+		if !a.end && !(half && a.node == nil) || s.signIs(a.arg, nil) == positive {
+			continue
+		}
+		q, ok := s.rational(a.arg, map[*ir.Value]ratio{s.u: s.variable()}, false)
+		if !ok || len(q.den) != 1 || q.num.degree() != 1 {
+			fail("write roots and logarithms of sums and multiples of u", "it is not known where %s ends", s.text(pc.smooth))
+		}
+		end := s.neg(s.div(q.num[0], q.num[1]))
+		switch way := s.signIs(q.num[1], nil); {
+		case way == positive && a.side == above || way == negative && a.side == below:
+			if first != nil {
+				end = s.Call("max", first, end)
+			}
+			first = end
+		case way == negative || way == positive:
+			if last != nil {
+				end = s.Call("min", last, end)
+			}
+			last = end
+		default:
+			fail("give the parameter an interval without 0", "it is not known on which side of %s the domain of %s is", s.text(end), s.text(pc.smooth))
+		}
+	}
+	return first, last
 }
 
 // growTurns is how often a bracket grows sixteenfold: to more than 1e12.

@@ -13,8 +13,11 @@ import (
 // of the values' numbers. Two expressions are equal over the reals if their normal forms are.
 type normal map[string]*big.Rat
 
-// maxTerms bounds a normal form.
-const maxTerms = 500
+// maxTerms bounds a normal form, maxFactors a monomial of it.
+const (
+	maxTerms   = 500
+	maxFactors = 32
+)
 
 // fraction is a quotient of normal forms.
 type fraction struct{ num, den normal }
@@ -59,6 +62,9 @@ func (n normal) times(o normal) (normal, bool) {
 	for k, a := range n {
 		for l, b := range o {
 			ids := slices.DeleteFunc(append(strings.Split(k, " "), strings.Split(l, " ")...), func(s string) bool { return s == "" })
+			if len(ids) > maxFactors {
+				return nil, false
+			}
 			slices.Sort(ids)
 			key := strings.Join(ids, " ")
 			p := new(big.Rat).Mul(a, b)

@@ -81,7 +81,11 @@ func (s *splitter) branch(p *ir.Value, assumed []assumption) {
 		return
 	}
 	k := kinks[0]
-	if known := s.known(k, assumed); known != on {
+	known := s.known(k, assumed)
+	switch {
+	case k.end && known == below: // outside the domain
+		return
+	case known != on:
 		s.branch(s.force(p, k, known), append(slices.Clip(assumed), assumption{k, known}))
 		return
 	}
@@ -220,6 +224,7 @@ func (s *splitter) force(p *ir.Value, k kink, at side) *ir.Value {
 	if k.node == nil {
 		return p
 	}
+	r.Replace(s.u, s.u) // what it stands for stays as it is
 	if by := s.decided(k, at); by != nil {
 		r.Replace(k.node, by)
 	}
@@ -396,14 +401,22 @@ func (d *deriver) always(arg *ir.Value, name string) bool {
 	return name == "gt" && s == positive || name == "lt" && s == negative
 }
 
-// expand says v in operators without an expansion, apart from reductions.
-func (d *deriver) expand(v *ir.Value) *ir.Value {
+// expand says v, a function of u, in operators without an expansion, apart from reductions; the root of a square is an absolute value.
+func (d *deriver) expand(v, u *ir.Value) *ir.Value {
 	r := &ir.Rewriter{To: d.pool, Make: func(n *ir.Value, args []*ir.Value) *ir.Value {
 		if n.Kind == ir.Apply && n.Op.Expand != "" && n.Op.Name != "mod" {
 			return d.pool.Expand(n.Op.Expand, ir.Tensor, nil, args...)
 		}
+		if n.Kind == ir.Apply && n.Op.Name == "hypot" {
+			squares := d.pool.Call("add", d.pool.Call("mul", args[0], args[0]), d.pool.Call("mul", args[1], args[1]))
+			return d.pool.Call("sqrt", squares)
+		}
+		if n.Kind == ir.Apply && n.Op.Name == "sqrt" && args[0].Kind == ir.Apply && args[0].Op.Name == "mul" && args[0].Args[0] == args[0].Args[1] {
+			return d.pool.Call("abs", args[0].Args[0])
+		}
 		return d.pool.Copy(n, args)
 	}}
+	r.Replace(u, u) // what it stands for stays as it is
 	return r.Value(v)
 }
 

@@ -17,7 +17,7 @@ import (
 // is taken, of equal ones the nearest to zero. A knot that is no local minimum, by its one-sided derivatives, gives way to
 // what is as good but for rounding. Where p is proved to be convex, the one local minimum is taken without its value.
 func (d *deriver) prox(p, u, step *ir.Value, e ir.Extent) *ir.Value {
-	p = d.expand(p)
+	p = d.expand(p, u)
 	v := u.Args[0]
 	if even, _ := d.parity(p, u); even {
 		x := &proxer{splitter: d.split(p, u, positive|zero), p: p, step: step, v: d.pool.Call("abs", v), even: true}
@@ -472,7 +472,6 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 		return at
 	}
 	known := map[*ir.Value]sign{x.u: x.where}
-	lo := (*ir.Value)(nil)
 	for _, a := range pc.assumed {
 		switch {
 		case a.side == above:
@@ -481,7 +480,7 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 			known[a.arg] = negative
 		}
 		if a.end && a.arg == x.u {
-			known[x.u], lo = positive, x.Number(0)
+			known[x.u] = positive
 		}
 	}
 	slope := x.simpler(x.slope(pc.smooth, x.u), x.u)
@@ -492,14 +491,23 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 	}
 	of := func(u *ir.Value) *ir.Value { return x.add(x.sub(u, x.v), x.mul(x.step, x.put(slope, x.u, u))) }
 	// The derivative of the cost is at least 1: its zero is within |of(c)| of any c.
+	first, last := x.ends(pc, false)
 	start := x.Number(0)
-	if lo != nil {
-		start = x.Number(1)
+	switch {
+	case first != nil && last != nil:
+		start = x.mul(x.Number(0.5), x.add(first, last))
+	case first != nil:
+		start = x.add(first, x.Number(1))
+	case last != nil:
+		start = x.sub(last, x.Number(1))
 	}
 	far := x.Call("abs", of(start))
 	low, high := x.sub(start, far), x.add(start, far)
-	if lo != nil {
-		low = x.Call("max", low, x.Number(math.SmallestNonzeroFloat32))
+	if first != nil {
+		low = x.Call("max", low, x.add(first, x.Number(math.SmallestNonzeroFloat32)))
+	}
+	if last != nil {
+		high = x.Call("min", high, last)
 	}
 	at := x.increasing(of, func(u *ir.Value) *ir.Value { return x.add(x.Number(1), x.mul(x.step, x.put(bend, x.u, u))) }, low, high)
 	return []*ir.Value{at}

@@ -617,3 +617,14 @@ func TestSetTable(t *testing.T) {
 		}
 	}
 }
+
+// onTensorsWith runs a program on one vector with a gradient.
+func onTensorsWith(t testing.TB, p *ir.Program, x, g []float64) []float64 {
+	t.Helper()
+	m := interp.New[float64](p, []interp.Tensor{{Shape: []int{len(x)}}}, 1)
+	copy(m.Params[0], x)
+	if err := m.Step([][]float64{g}, 0); err != nil {
+		t.Fatal(err)
+	}
+	return m.Params[0]
+}

@@ -131,6 +131,11 @@ func (d *deriver) applySign(n *ir.Value, at func(i int) sign) sign {
 		if x, k, ok := multiple(n.Args[0], n.Args[1]); ok { // x - k*x = x*(1 - k)
 			return at(x).times(d.lessThanOne(k, x == 1))
 		}
+		if _, last := number(n.Args[1]); last { // 1 + h - 1 is h
+			if short := (real{d.pool}).sub(n.Args[0], n.Args[1]); short != n {
+				return d.signIs(short, nil) & at(0).plus(at(1).flip())
+			}
+		}
 		return at(0).plus(at(1).flip())
 	case "neg":
 		return at(0).flip()

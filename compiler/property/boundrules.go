@@ -147,6 +147,9 @@ func (b *bounder) apply(v *ir.Value) (up, low, norm limits) {
 	case "max":
 		return both(at(0).up, at(1).up), largest(at(0).low, at(1).low), nil
 	case "min":
+		if u, lo, hi := b.clamped(v); u != nil {
+			return b.clamp(u, lo, hi)
+		}
 		if at(0).sign && at(1).sign {
 			return either(at(0).up, at(1).up), both2(at(0).low, at(1).low), nil
 		}
@@ -157,6 +160,21 @@ func (b *bounder) apply(v *ir.Value) (up, low, norm limits) {
 		return both(at(1).up, at(2).up), both2(at(1).low, at(2).low), both(at(1).norm, at(2).norm)
 	case "copysign":
 		return at(0).up, nil, at(0).norm
+	}
+	return nil, nil, nil
+}
+
+// clamped are the operands of min(max(u, lo), hi), if v is that.
+func (b *bounder) clamped(v *ir.Value) (u, lo, hi *facts) {
+	for i, m := range v.Args {
+		if m.Kind != ir.Apply || m.Op.Name != "max" || b.of[v.Args[1-i]].num == nil {
+			continue
+		}
+		for k, n := range m.Args {
+			if b.of[n].num != nil {
+				return b.of[m.Args[1-k]], b.of[n], b.of[v.Args[1-i]]
+			}
+		}
 	}
 	return nil, nil, nil
 }
@@ -476,6 +494,9 @@ func (b *bounder) next() []facts {
 	}
 	out := make([]facts, len(b.p.States))
 	for i, s := range b.p.States {
+		if s.As.Format != "" {
+			continue // what is kept is another number
+		}
 		f := b.of[s.New]
 		out[i] = facts{num: f.num, sign: f.sign && s.Init >= 0, up: rename(f.up), norm: rename(f.norm)}
 	}

@@ -22,7 +22,7 @@ func (a *asker) goesOn(but []Leaf) bool {
 	return a.moves[key]
 }
 
-// Without is p with constants of its text as 0. Hyperparameters stay: they are set when it runs.
+// Without is p with constants of its text in the limit 0. Hyperparameters stay: they are set when it runs.
 func Without(p *ir.Program, but []Leaf) *ir.Program {
 	zero := map[*ir.Value]bool{}
 	for _, l := range but {
@@ -36,18 +36,24 @@ func Without(p *ir.Program, but []Leaf) *ir.Program {
 	r := &ir.Rewriter{To: p.Pool}
 	r.Make = func(v *ir.Value, args []*ir.Value) *ir.Value {
 		if zero[v] {
-			return p.Pool.Number(0)
+			return p.Pool.Number(tiny)
 		}
 		return p.Pool.Copy(v, args)
 	}
 	return r.Program(p)
 }
 
-// SetZero sets the hyperparameters among leaves to 0.
+// tiny stands for the limit 0 of what is never 0: beside any gradient it is nothing, and 0/(0 + tiny) is 0.
+const tiny = 1e-100
+
+// SetZero sets the hyperparameters among leaves to 0, or to their limit.
 func SetZero(hypers []float64, but []Leaf) {
 	for _, l := range but {
-		if l.value.Kind == ir.Hyper {
-			hypers[l.value.Index] = 0
+		if l.value.Kind != ir.Hyper {
+			continue
+		}
+		if hypers[l.value.Index] = 0; l.Limit {
+			hypers[l.value.Index] = tiny
 		}
 	}
 }

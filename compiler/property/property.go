@@ -18,16 +18,24 @@ type Report struct {
 	WeightScales   Scaling // every element of x times a number of its own, the gradient over it
 	LR             Scaling // the degree of the way in lr
 	HasLR          bool
+	LRName         string
 	Symmetry       Symmetry
 	Decays         []Decay
 	Bound          Bound
 	Stability      Stability
+	Rounded        bool // some states are kept in fewer bits
 }
 
 // Of tells what p is for the tensors for which decide says how conditions on shape and name come out; it may be nil.
 func Of(p *ir.Program, decide func(v *ir.Value) (is, known bool)) *Report {
 	a := newAsker(Specialised(p, decide))
 	r := &Report{HasLR: a.lr >= 0}
+	for _, s := range p.States {
+		r.Rounded = r.Rounded || s.As.Format != ""
+	}
+	if r.HasLR {
+		r.LRName = a.p.Hypers[a.lr].Name
+	}
 	r.LossScale = a.lossScale()
 	r.GradientScales = a.gradientScales()
 	r.WeightScale = a.weightScale()
@@ -61,4 +69,13 @@ func Specialised(p *ir.Program, decide func(v *ir.Value) (is, known bool)) *ir.P
 		q.States[i].New = f.value(p.States[i].New)
 	}
 	return &q
+}
+
+// Leaves are all that some proof takes as 0.
+func (r *Report) Leaves() []Leaf {
+	var out []Leaf
+	for _, s := range []Scaling{r.LossScale, r.GradientScales, r.WeightScale, r.WeightScales, r.LR} {
+		out = append(out, s.But...)
+	}
+	return append(out, r.Bound.But...)
 }

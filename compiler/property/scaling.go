@@ -114,11 +114,13 @@ func (a *asker) candidates(d *degrees) []Leaf {
 	if d.clash.pair == nil {
 		return nil
 	}
+	var all []Leaf
 	for _, n := range ir.Reachable(d.clash.pair...) {
 		l, ok := a.leaf(n)
 		if !ok || d.zero[n] {
 			continue
 		}
+		all = append(all, l)
 		zero := map[*ir.Value]bool{n: true}
 		for z := range d.zero {
 			zero[z] = true
@@ -129,6 +131,9 @@ func (a *asker) candidates(d *degrees) []Leaf {
 				break
 			}
 		}
+	}
+	if out == nil { // one of them may have given a state its degree
+		return all
 	}
 	return out
 }

@@ -151,6 +151,18 @@ func (l *line) rest() (states []float64, ok bool) {
 	return nil, false
 }
 
+// Limit is the largest lr for a curvature, with the other hyperparameters at the defaults of p; infinite if every lr attracts.
+func (s Stability) Limit(p *ir.Program, h float64) (lr float64, ok bool) {
+	if !s.Known {
+		return 0, false
+	}
+	var hypers []float64
+	for _, d := range p.Hypers {
+		hypers = append(hypers, d.Default)
+	}
+	return s.limit(append(hypers, h))
+}
+
 // jacobian is the derivative of the step at rest, as values of lr and h.
 type jacobian struct {
 	n        int

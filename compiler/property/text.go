@@ -19,10 +19,10 @@ type Line struct {
 // Lines are the report in plain sentences.
 func (r *Report) Lines() []Line {
 	out := []Line{
-		r.LossScale.line("scale of the loss", "the steps do not depend on it", "steps are multiplied by"),
-		r.GradientScales.line("scale of each gradient element", "the steps do not depend on it", "steps are multiplied by"),
+		r.LossScale.line("loss times c", "the steps do not depend on it", "steps are multiplied by"),
+		r.GradientScales.line("g times c, of each element its own", "the steps do not depend on it", "steps are multiplied by"),
 		r.weightLine(),
-		r.WeightScales.line("scale of each parameter element, its gradient over it", "the steps scale along", "steps scale along but for"),
+		r.WeightScales.line("x times c, g over c, of each element its own", "the steps scale along", "steps scale along but for"),
 		r.elementLine(),
 		r.turnLine(),
 	}
@@ -32,7 +32,11 @@ func (r *Report) Lines() []Line {
 	for _, d := range r.Decays {
 		out = append(out, Line{d.Name, true, d.text()})
 	}
-	return append(out, r.boundLine(), r.Stability.line())
+	out = append(out, r.boundLine(), r.Stability.line())
+	if r.Rounded {
+		out = append(out, Line{"storage", true, "states that are kept in fewer bits are taken as exact, but in the size of a step"})
+	}
+	return out
 }
 
 // But says under which conditions something holds.
@@ -91,12 +95,12 @@ func (s Scaling) line(name, none, some string) Line {
 	case same(s.Degree, 0):
 		return Line{name, true, none + But(s.But, s.Zeros)}
 	}
-	return Line{name, true, some + " " + power("c", s.Degree) + But(s.But, s.Zeros)}
+	return Line{name, true, some + " " + power("c", s.Degree) + ", for given gradients" + But(s.But, s.Zeros)}
 }
 
 func (r *Report) weightLine() Line {
 	s := r.WeightScale
-	const name = "scale of the parameters, the gradient over it"
+	const name = "x times c, g over c"
 	switch {
 	case !s.Proved:
 		return unproved(name, s.Why)
@@ -145,7 +149,7 @@ func (r *Report) lrLine() Line {
 	case same(s.Degree, 0):
 		return Line{name, true, "the steps do not depend on it" + But(s.But, s.Zeros)}
 	}
-	return Line{name, true, what + " proportional to " + power("lr", s.Degree) + But(s.But, s.Zeros)}
+	return Line{name, true, what + " proportional to " + power("lr", s.Degree) + ", for given gradients" + But(s.But, s.Zeros)}
 }
 
 func (d Decay) text() string {

@@ -40,8 +40,7 @@ func report(out io.Writer, seed uint64, rounds int) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "loss after %d steps %28s %12s %12s\n%-20s %11s %12s %12s %12s\n", steps, fmt.Sprintf("%d trainings,", tuned),
-		fmt.Sprintf("%d others,", tried), "the same,", "schedule", "training 0", "valid", "valid", "test")
+	fmt.Fprintf(out, "mean loss of training %10s %11s %11s %20s\n", "0", "0 to 3", "4 to 11", "4 to 11, test images")
 	start, err := runs.best(constant, sameRate)
 	if err != nil {
 		return err
@@ -69,7 +68,7 @@ func report(out io.Writer, seed uint64, rounds int) error {
 		return numbered(tuned+tried+fresh*round, fresh)
 	}, func(round int, loss float64) {
 		if round%max(rounds/5, 1) == 0 {
-			fmt.Fprintf(out, "  round %3d: %.4f\n", round, loss)
+			fmt.Fprintf(out, "  round %3d of %d: %.4f\n", round, rounds, loss)
 		}
 	})
 	if err != nil {
@@ -96,7 +95,7 @@ func compare(out io.Writer, name string, s schedule, runs, others problems) erro
 		}
 		row = append(row, mean...)
 	}
-	fmt.Fprintf(out, "%-20s %11.4f %12.4f %12.4f %12.4f\n", name, row[0], row[2], row[4], row[5])
+	fmt.Fprintf(out, "%-21s %10.4f %11.4f %11.4f %20.4f\n", name, row[0], row[2], row[4], row[5])
 	return nil
 }
 

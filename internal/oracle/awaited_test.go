@@ -42,6 +42,16 @@ var awaited = map[string]func(r *run){
 	"cocob":               (*run).cocob,
 	"sgd_centralized":     (*run).centralized,
 	"sophia":              (*run).sophia,
+
+	"prox_sgd":               (*run).proxSGD,
+	"fista":                  (*run).fista,
+	"group_lasso":            (*run).groupLasso,
+	"projected_sgd":          (*run).projectedSGD,
+	"frank_wolfe":            (*run).frankWolfe,
+	"mirror_descent":         (*run).mirrorDescent,
+	"exponentiated_gradient": (*run).exponentiatedGradient,
+	"hypergradient_sgd":      (*run).hypergradientSGD,
+	"adam_hd":                (*run).adamHD,
 }
 
 // sized is a state whose arrays have the sizes that the case says; its elements begin at 0.

@@ -545,6 +545,16 @@ func otherValues(rule, option, v string) []string {
 		set = []string{"original", "match_rms_adamw", "fan_out", "consistent_rms"}
 	case "every", "memory":
 		set = []string{"3", "10"}
+	case "penalty":
+		set = []string{"l1", "l0", "ridge", "elastic_net", "scad", "log_sum"}
+	case "over":
+		set = []string{"each_row", "each_col", "whole"}
+	case "set":
+		if set = []string{"l2ball", "l1ball", "linfball", "simplex"}; v == "nonneg" || v == "box" { // which have other hyperparameters
+			set = nil
+		}
+	case "map":
+		set = []string{"entropy", "half_square"}
 	case "max_dim": // the states' shapes tell it
 		set = nil
 	}
@@ -577,6 +587,8 @@ func blind(c *Case, name string) bool {
 		return c.Hypers["high"] == 50
 	case "eps":
 		return slices.Contains([]string{"dog", "muon", "adabelief", "sophia"}, c.Rule) && c.Hypers["eps"] < 1e-6
+	case "lambda": // a threshold between values
+		return c.Options["penalty"] == "l0"
 	case "t0": // beyond the last step
 		return c.Hypers["t0"] == 1e6
 	case "eps1":

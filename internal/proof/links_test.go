@@ -71,7 +71,10 @@ var plain = map[string]map[string]link{
 	"adafactor": {
 		"v_row": same("r"), "v_col": same("c"), "v": same("v"), "row_var": same("r"), "col_var": same("c"), "variance": same("v"), "ema": same("m"),
 	},
-	"lbfgs": {"d": same("d"), "prev_grad": same("gp"), "H_diag": same("scale"), "moved": same("moved"), "pairs": nothing},
+	"fista":             {"average": same("z"), "t": same("s")},
+	"hypergradient_sgd": {"momentum_buffer": same("m"), "dx": same("dx_da"), "lr0": same("a"), "lr1": same("a")},
+	"adam_hd":           {"exp_avg": same("ema.s"), "exp_avg_sq": same("ema2.s"), "dx": same("dx_da"), "lr0": same("a"), "lr1": same("a")},
+	"lbfgs":             {"d": same("d"), "prev_grad": same("gp"), "H_diag": same("scale"), "moved": same("moved"), "pairs": nothing},
 }
 
 func with(a, b map[string]link) map[string]link {

@@ -312,7 +312,7 @@ func nearMisses(t *testing.T, rule string) (out []miss) {
 }
 
 // wrappers are the library's rules around any other, which are proven around those that a reference has.
-var wrappers = []string{"lookahead", "sam"}
+var wrappers = []string{"hypergradient", "lookahead", "sam"}
 
 // proven lists every rule that must be proven: the library's and those composed of it.
 func proven(t *testing.T) []string {

@@ -2,6 +2,8 @@
 hypergradients. The references are jaxopt, optax, pyproximal, copt, SciPy's linear programs and the authors' hypergradient code.
 """
 
+import math
+
 import copt.constraint
 import jax
 import jax.numpy as jnp
@@ -17,7 +19,7 @@ import hypergrad
 FEW = [{"shape": [7]}, {"shape": [3, 5]}, {"shape": []}, {"shape": [2, 3, 4]}]
 POSITIVE = [{**t, "init": "positive"} for t in FEW]
 VECTORS = [{"shape": [7]}, {"shape": [15]}, {"shape": [24]}]
-MATRICES = [{"shape": [7, 3]}, {"shape": [3, 5]}, {"shape": [9]}, {"shape": [4, 4], "init": "zero"}]
+MATRICES = [{"shape": [7, 3]}, {"shape": [3, 5]}, {"shape": [9]}, {"shape": [4, 4]}]
 
 
 class Stateless:
@@ -124,10 +126,17 @@ class Hyper(Stateless):
         found = {self.rename[n]: self._parts([opt.state[p][n].numpy() for p, opt in zip(self.flat, self.opts)]) for n in names}
         if "grad_prev" in found:
             found["dx"] = [-a for a in found.pop("grad_prev")]
+        if "exp_avg" in found:  # AdamHD makes it of its moments in the next step
+            found["dx"] = self._parts([-self._direction(p, opt) for p, opt in zip(self.flat, self.opts)])
         return found
 
+    def _direction(self, p, opt):
+        s, group = opt.state[p], opt.param_groups[0]
+        (b1, b2), n = group["betas"], s["step"]
+        return (s["exp_avg"] / s["exp_avg_sq"].sqrt().add(group["eps"])).numpy() * (math.sqrt(1 - b2**n) / (1 - b1**n))
+
     def scalars(self):
-        return {f"lr{i}": float(self.opts[i % 2].param_groups[0]["lr"]) for i in range(len(self.shapes))}
+        return {f"lr{k}": float(opt.param_groups[0]["lr"]) for k, opt in enumerate(self.opts)}
 
 
 def declare(case):
@@ -152,7 +161,8 @@ def proximal(case):
         ("ridge", 0.1, 0.6, "ridge", "jaxopt.prox.prox_ridge(v, 0.6, 0.1)", ("jaxopt", "jax"), lambda v, s: p.prox_ridge(jnp.asarray(v), 0.6, s), "P = 0.5*lambda*u^2"),
         ("scad", 0.1, 0.25, "scad", "pyproximal.SCAD(0.25, 3.7).prox(v, 0.1)", ("pyproximal", "numpy"), each(pyproximal.SCAD(0.25, 3.7)),
          "P = lambda*abs(u) up to lambda, (7.4*lambda*abs(u) - u^2 - lambda^2)/5.4 up to 3.7*lambda, then 2.35*lambda^2"),
-        ("l0", 0.1, 0.02, "l0", "pyproximal.L0(0.02).prox(v, 0.1)", ("pyproximal", "numpy"), each(pyproximal.L0(0.02)), "P = lambda where u is not 0"),
+        ("l0", 0.1, 0.02, "l0", "pyproximal.L0(sqrt(2*0.02/0.1)).prox(v, 0.1)", ("pyproximal", "numpy"), each(pyproximal.L0(np.sqrt(2 * 0.02 / 0.1))),
+         "P = lambda where u is not 0; the reference is told the threshold sqrt(2*lr*lambda) over lr"),
         ("log", 0.1, 0.3, "log_sum", "pyproximal.Log(0.3*log(2), 1.0).prox(v, 0.1)", ("pyproximal", "numpy"), each(pyproximal.Log(0.3 * np.log(2.0), 1.0)), "P = lambda*log(1 + abs(u))"),
     ):
         case(f"prox_sgd-{packages[0]}-{name}", "prox_sgd", Stateless(packages, lr, after), f + formula, call=f"{call} after v = x - lr*g",
@@ -171,8 +181,9 @@ def proximal(case):
                 return p.prox_group_lasso(v, lam, s)
             m = v.reshape(1, -1) if v.ndim < 2 else v.reshape(v.shape[0], -1)  # a vector has one row
             return jax.vmap(lambda u: p.prox_group_lasso(u, lam, s), in_axes=axis, out_axes=axis)(m).reshape(v.shape)
+        # Near the threshold 1 - lr*lambda/norm cancels.
         case(f"group_lasso-jaxopt-{over}", "group_lasso", Stateless(("jaxopt", "jax"), 0.1, after), f + {"each_row": "row", "each_col": "column", "whole": "tensor"}[over],
-             tensors=MATRICES, call=f"jaxopt.prox.prox_group_lasso(v, {lam}, 0.1) of each {over} of v = x - lr*g", options={"over": over}, **{"lr": 0.1, "lambda": lam})
+             tensors=MATRICES, call=f"jaxopt.prox.prox_group_lasso(v, {lam}, 0.1) of each {over} of v = x - lr*g", options={"over": over}, tolerance={"f32": 3e-6}, **{"lr": 0.1, "lambda": lam})
 
 
 def constrained(case):
@@ -222,7 +233,8 @@ def mirrored(case):
     maps = jaxopt.MirrorDescent.make_projection_grad
     tree = lambda one: (lambda v, *_: jax.tree_util.tree_map(one, v))
     def add(name, rule, onto, image, formula, call, lr, tensors=POSITIVE, **kw):
-        make = lambda fun: jaxopt.MirrorDescent(fun, projection_grad=maps(tree(onto), tree(image)), stepsize=lr, value_and_grad=True, implicit_diff=False, jit=False)
+        told = lambda x, grads: sum(jnp.vdot(a, g) for a, g in zip(x, grads))  # whose gradient is grads
+        make = lambda fun: jaxopt.MirrorDescent(told, projection_grad=maps(tree(onto), tree(image)), stepsize=lr, implicit_diff=False, jit=False)
         case(name, rule, Jaxopt(make, None), formula, tensors=tensors, call=call, lr=lr, **kw)
     text = "jaxopt.MirrorDescent(projection_grad=make_projection_grad({}, {}), stepsize={})"
     add("mirror_descent-jaxopt-entropy", "mirror_descent", jnp.exp, jnp.log, f, text.format("exp", "log", 0.1), 0.1, options={"map": "entropy"}, tolerance={"f32": 2e-6})
@@ -236,7 +248,7 @@ def mirrored(case):
 
 def hypers(case):
     f = ("m <- g if t == 1 else momentum*m + (1-dampening)*g; d = g if momentum == 0 else m; a <- a + rate*dot(g, old d), a = lr before, over the tensors of a group, which are every other one; "
-         "x <- x - a*d; the states m, -d and the a of each tensor's group")
+         "x <- x - a*d; the states m and -d, and a of each group")
     for name, args, more in (
         ("default", dict(lr=0.01, hypergrad_lr=1e-3), dict(momentum=0, dampening=0)),
         ("momentum", dict(lr=0.02, hypergrad_lr=5e-4, momentum=0.8, dampening=0.3), dict(momentum=0.8, dampening=0.3)),
@@ -245,7 +257,7 @@ def hypers(case):
         ref = Hyper(lambda ps, args=args: hypergrad.SGDHD(ps, **args), {"grad_prev": "grad_prev", "momentum_buffer": "momentum_buffer"})
         case(f"hypergradient-authors-sgd-{name}", "hypergradient_sgd", ref, f, call=f"hypergrad.SGDHD({text}) on each group's tensors", lr=args["lr"], rate=args["hypergrad_lr"], **more)
     f = ("g <- g + weight_decay*x; a <- a + rate*dot(g, old d), a = lr before, over the tensors of a group, which are every other one; m <- beta1*m + (1-beta1)*g; v <- beta2*v + (1-beta2)*g^2; "
-         "d = sqrt(1-beta2^t)/(1-beta1^t)*m/(sqrt(v) + eps); x <- x - a*d")
+         "d = sqrt(1-beta2^t)/(1-beta1^t)*m/(sqrt(v) + eps); x <- x - a*d; the states m, v and -d, and a of each group")
     for name, args in (
         ("default", dict(lr=1e-3, hypergrad_lr=1e-4, betas=(0.9, 0.999), eps=1e-3, weight_decay=0)),
         ("all", dict(lr=0.01, hypergrad_lr=1e-3, betas=(0.8, 0.95), eps=1e-2, weight_decay=0.1)),

@@ -13,6 +13,7 @@ in float32, where types must not change. With RULE..., only their lines of check
 
 import hashlib
 import importlib.util
+import inspect
 import io
 import json
 import math
@@ -37,6 +38,10 @@ torch.set_num_threads(1)
 
 SEED, STEPS = 20, 20
 TENSORS = {"bias": [7], "weight": [3, 5], "scale": [], "kernel": [2, 3, 4], "wide": [33, 32], "tall": [6, 2], "head.weight": [4, 5]}
+# Eigenvectors of equal eigenvalues are any basis, and of near ones turn with the last bits: square matrices of full rank, and
+# gradients without zeros within two decades.
+SQUARE = {"bias": [7], "weight": [3, 3], "scale": [], "kernel": [4, 2, 2], "wide": [6, 6]}
+GENTLE = ["soap"]
 HOSTS = ["optax", "torch"]
 
 # Objectives of the rules that probe. A diagonal Hessian: what a product with random signs says of it is its diagonal.
@@ -52,7 +57,9 @@ def torch_objective(rule, v):
 
 
 def main():
+    global OPTC
     optc, *only = sys.argv[1:]
+    OPTC = optc
     rules = re.findall(r"^std/(\w+)", run(optc, "list"), re.M)
     path = HERE / "checked.tsv"
     lines = {}
@@ -65,8 +72,8 @@ def main():
             for host in HOSTS:
                 lines[rule, host] = "\t".join([rule, host, *check(optc, rule, host, folder)])
                 print(lines[rule, host], flush=True)
-    order = [lines[rule, host] for rule in rules for host in HOSTS if (rule, host) in lines]
-    path.write_text("rule\thost\tdigest\tsteps\terror\n" + "\n".join(order) + "\n")
+            order = [lines[r, h] for r in rules for h in HOSTS if (r, h) in lines]
+            path.write_text("rule\thost\tdigest\tsteps\terror\n" + "\n".join(order) + "\n")
 
 
 def run(*command, text=None):
@@ -84,7 +91,8 @@ def check(optc, rule, host, folder):
     file = pathlib.Path(folder, f"{rule}_{host}.py")
     module = load(file)
     want = wanted(optc, rule)
-    got = {"optax": run_optax, "torch": run_torch}[host](module, rule, want)
+    got, states = {"optax": run_optax, "torch": run_torch}[host](module, rule, want)
+    want["names"] = named(optc, rule, states)
     types = {"optax": types_optax, "torch": types_torch}[host]
     if rule not in OBJECTIVES:
         types(module, rule)
@@ -105,12 +113,17 @@ def load(file):
     return module
 
 
-def init(dtype=np.float64):
-    return {n: generator.init(SEED, i, s).astype(dtype) for i, (n, s) in enumerate(TENSORS.items())}
+def init(rule, dtype=np.float64):
+    return {n: generator.init(SEED, i, s).astype(dtype) for i, (n, s) in enumerate(tensors(rule).items())}
 
 
-def grads(step, dtype=np.float64):
-    return {n: generator.grad(SEED, step + 1, i, s).astype(dtype) for i, (n, s) in enumerate(TENSORS.items())}
+def grads(rule, step, dtype=np.float64):
+    make = (lambda i, s: generator.centre(SEED + step, i, s)) if rule in GENTLE else (lambda i, s: generator.grad(SEED, step + 1, i, s))
+    return {n: make(i, s).astype(dtype) for i, (n, s) in enumerate(tensors(rule).items())}
+
+
+def tensors(rule):
+    return SQUARE if rule in GENTLE else TENSORS
 
 
 def loss(step):
@@ -131,8 +144,8 @@ def wanted(optc, rule):
             return json.loads(run(*command, "--objective", f.name + ":objective", "--x", start, "--steps", str(STEPS), "--json"))
     text = {
         "dtype": "f64",
-        "params": [{"name": n, "shape": TENSORS[n], "data": v.ravel().tolist()} for n, v in init().items()],
-        "grads": [[g.ravel().tolist() for g in grads(step).values()] for step in range(STEPS)],
+        "params": [{"name": n, "shape": tensors(rule)[n], "data": v.ravel().tolist()} for n, v in init(rule).items()],
+        "grads": [[g.ravel().tolist() for g in grads(rule, step).values()] for step in range(STEPS)],
     }
     if "loss" in run(optc, "explain", "std/" + rule):
         text["loss"] = [loss(step) for step in range(STEPS)]
@@ -145,15 +158,23 @@ def pairs(got, want, step):
     assert len(x) == len(want["steps"][step])
     yield from zip(x, want["steps"][step])
     for name, values in want["states"][step].items():
-        mine = states[identifier(name)]
+        mine = states[want["names"][name]]
         assert len(mine) == len(values), name
         yield from zip(mine, values)
     if "eval" in want:
         yield from zip(points, want["eval"][step])
 
 
-def identifier(name):
-    return name.replace("[", "_").replace("]", "")
+def named(optc, rule, states):
+    """The host's name of each state: theirs and the interpreter's stand in one order for each extent."""
+    scope = {"model": "model", "group": "group"}
+    known = json.loads(run(optc, "explain", "--json", "std/" + rule))["states"]
+    names = {}
+    for place in ("tensor", "group", "model"):
+        theirs = [s["name"] for s in known if scope.get(s["extent"], "tensor") == place]
+        assert len(theirs) == len(states[place]), (rule, place, theirs, states[place])
+        names.update(zip(theirs, states[place]))
+    return names
 
 
 def error(got, want):
@@ -171,10 +192,10 @@ def error(got, want):
     return float(np.max(abs(got - want)[keep], initial=0) / max(np.max(abs(want)[keep], initial=0), 1e-300))
 
 
-def leaves(value, count):
+def leaves(value, rule):
     """A state: one array a tensor in our order, or one number for the group or the model."""
     if isinstance(value, dict):
-        return [value[n] for n in TENSORS]
+        return [value[n] for n in tensors(rule)]
     return [value]
 
 
@@ -184,30 +205,38 @@ def extra_arguments(rule, step):
 
 def run_optax(module, rule, want):
     tx = getattr(module, rule)()
-    x = jax.tree.map(jnp.asarray, init())
+    x = jax.tree.map(jnp.asarray, init(rule))
     state = tx.init(x)
     apply, update = jax.jit(tx.apply), jax.jit(tx.update)
     out = []
     for step in range(STEPS):
-        g, extra = grads(step), extra_arguments(rule, step)
+        g, extra = grads(rule, step), extra_arguments(rule, step)
+        old = x
         updates, other_state = update(g, state, x, **extra)
         other = optax.apply_updates(x, updates)
         x, state = apply(g, state, x, **extra)
         for a, b in zip(jax.tree.leaves((x, state)), jax.tree.leaves((other, other_state))):
-            assert a.dtype == b.dtype and np.allclose(a, b, rtol=1e-12, atol=1e-300, equal_nan=True), rule
-        points = [tx.eval_params(state, x)[n] for n in TENSORS] if "eval" in want else None
-        states = {n: leaves(v, len(TENSORS)) for n, v in state._asdict().items()}
-        out.append(([x[n] for n in TENSORS], states, points))
-    return out
+            largest = max(np.max(abs(c), initial=0) for c in (a, b, *jax.tree.leaves(old)) if c.dtype == a.dtype)
+            assert a.dtype == b.dtype and np.allclose(a, b, rtol=1e-12, atol=1e-15 * largest, equal_nan=True), rule
+        points = [tx.eval_params(state, x)[n] for n in tensors(rule)] if "eval" in want else None
+        states = {n: leaves(v, rule) for n, v in state._asdict().items()}
+        out.append(([x[n] for n in tensors(rule)], states, points))
+    fields = [n for n in state._fields if n not in ("count", "key")]
+    trees = [n for n in fields if isinstance(getattr(state, n), dict)]
+    single = [n for n in fields if n not in trees]
+    known = [s["extent"] for s in json.loads(run(OPTC, "explain", "--json", "std/" + rule))["states"] if s["extent"] in ("model", "group")]
+    order = {e: [n for n, k in zip(single, known, strict=True) if k == e] for e in ("model", "group")}
+    return out, {"tensor": trees, **order}
 
 
 def types_optax(module, rule):
     tx = getattr(module, rule)()
-    x = jax.tree.map(jnp.asarray, init(np.float32))
+    x = jax.tree.map(jnp.asarray, init(rule, np.float32))
     state = tx.init(x)
     kinds = jax.tree.map(lambda a: (a.dtype, a.shape), (x, state))
+    apply = jax.jit(tx.apply)
     for step in range(3):
-        x, state = jax.jit(tx.apply)(grads(step, np.float32), state, x, **extra_arguments(rule, step))
+        x, state = apply(grads(rule, step, np.float32), state, x, **extra_arguments(rule, step))
         assert jax.tree.map(lambda a: (a.dtype, a.shape), (x, state)) == kinds, rule
 
 
@@ -218,7 +247,8 @@ def class_of(module):
 
 def run_torch(module, rule, want):
     cls = class_of(module)
-    start = {"x": np.array(START)} if rule in OBJECTIVES else init()
+    hypers = list(inspect.signature(cls).parameters)
+    start = {"x": np.array(START)} if rule in OBJECTIVES else init(rule)
     params = {n: torch.nn.Parameter(torch.tensor(v)) for n, v in start.items()}
     optimizer = cls(params.items())
     out = []
@@ -236,7 +266,7 @@ def run_torch(module, rule, want):
                 value = torch_objective(rule, params["x"])
                 value.backward()
                 return value
-            for n, g in grads(step).items():
+            for n, g in grads(rule, step).items():
                 params[n].grad = torch.tensor(g)
             return loss(step)
 
@@ -250,15 +280,17 @@ def run_torch(module, rule, want):
                 states.setdefault(name, [value])
         points = [v.clone() for v in optimizer.eval_params()] if "eval" in want else None
         out.append(([p.detach().numpy().copy() for p in params.values()], states, points))
-    return out
+    group = [n for n in optimizer.param_groups[0] if n not in ("params", "param_names", *hypers)]
+    model = [n for n in optimizer.state["model"] if n not in ("t", "seed")]
+    return out, {"tensor": list(optimizer.state[p]), "group": group, "model": model}
 
 
 def types_torch(module, rule):
-    params = {n: torch.nn.Parameter(torch.tensor(v)) for n, v in init(np.float32).items()}
+    params = {n: torch.nn.Parameter(torch.tensor(v)) for n, v in init(rule, np.float32).items()}
     optimizer = class_of(module)(params.items())
     kinds = None
     for step in range(3):
-        for n, g in grads(step, np.float32).items():
+        for n, g in grads(rule, step, np.float32).items():
             params[n].grad = torch.tensor(g)
         optimizer.step(lambda: loss(step))
         now = [(n, type(v), getattr(v, "dtype", None), getattr(v, "shape", None)) for p in params.values() for n, v in optimizer.state[p].items()]
