@@ -156,17 +156,24 @@ func (b *block) base(v *ir.Value) string {
 // correction names what is made of one hyperparameter and the step count after the former: mostly a bias correction.
 func (b *block) correction(v *ir.Value) string {
 	hyper := -1
-	leaves := 0
-	for _, a := range ir.Reachable(v) {
-		if leaves++; leaves > 8 {
-			return "c"
-		}
+	seen := map[*ir.Value]bool{v: true}
+	for stack := []*ir.Value{v}; len(stack) > 0; {
+		a := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
 		switch {
+		case len(seen) > 8:
+			return "c"
 		case a.Kind == ir.Hyper && (hyper < 0 || hyper == a.Index):
 			hyper = a.Index
 		case a.Kind == ir.Number, a.Kind == ir.Apply, a.Kind == ir.Input && a.Name == "t":
 		default:
 			return "c"
+		}
+		for _, c := range a.Args {
+			if !seen[c] {
+				seen[c] = true
+				stack = append(stack, c)
+			}
 		}
 	}
 	if hyper < 0 {

@@ -29,8 +29,14 @@ var (
 	write  = flag.String("write", "", "folder for the modules of random rules and of testdata/catalog, with their texts")
 )
 
-// emit compiles a rule of a unit and prints its module.
+// emit compiles rules of a unit and prints their module.
 func emit(t *testing.T, host python.Host, u *check.Unit, source, base string, names ...string) (string, error) {
+	t.Helper()
+	data, err := python.Emit(host, request(t, u, source, base, names...))
+	return string(data), err
+}
+
+func request(t *testing.T, u *check.Unit, source, base string, names ...string) target.Request {
 	t.Helper()
 	req := target.Request{Base: base, Source: source, Version: "test"}
 	for _, n := range names {
@@ -40,8 +46,7 @@ func emit(t *testing.T, host python.Host, u *check.Unit, source, base string, na
 		}
 		req.Rules = append(req.Rules, r)
 	}
-	data, err := python.Emit(host, req)
-	return string(data), err
+	return req
 }
 
 func library(t *testing.T) *check.Unit {
@@ -135,6 +140,7 @@ const how = "; run testdata/python/check.py, whose first lines say how"
 func TestChecked(t *testing.T) {
 	u, all := library(t), readChecked(t)
 	for _, name := range u.Rules() {
+		req := request(t, u, "std/"+name, name, name)
 		for _, host := range python.Hosts {
 			key := name + " " + string(host)
 			c, ok := all[key]
@@ -143,7 +149,8 @@ func TestChecked(t *testing.T) {
 				t.Errorf("%s was never checked%s", key, how)
 				continue
 			}
-			text, err := emit(t, host, u, "std/"+name, name, name)
+			data, err := python.Emit(host, req)
+			text := string(data)
 			var refused *python.Refusal
 			switch {
 			case errors.As(err, &refused):
@@ -230,6 +237,15 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestStatesAtOnce: a state that becomes what another was is not what that has become.
+func TestStatesAtOnce(t *testing.T) {
+	text := "rule r { state now = 0\n state before = 0\n x <- x - before*g\n before <- now\n now <- norm(g per model) }"
+	got, err := emit(t, python.Torch, unit(t, text), "r.opt", "r", "r")
+	if want := `model.update({"t": t, "now": float(now), "before": model["now"]})`; err != nil || !strings.Contains(got, want) {
+		t.Errorf("%v: no %s in\n%s", err, want, got)
+	}
+}
+
 // TestDocstrings: no text of a rule leaves its docstring.
 func TestDocstrings(t *testing.T) {
 	text := "/// Ends \"\"\" here \\ and \\\nrule r { x <- x - g }"
@@ -260,8 +276,10 @@ func TestRandom(t *testing.T) {
 	refused := map[python.Host]int{}
 	for name, text := range texts {
 		u := unit(t, text)
+		req := request(t, u, name+".opt", name, u.Rules()...)
 		for _, host := range python.Hosts {
-			module, err := emit(t, host, u, name+".opt", name, u.Rules()...)
+			data, err := python.Emit(host, req)
+			module := string(data)
 			var no *python.Refusal
 			switch {
 			case errors.As(err, &no):

@@ -211,7 +211,7 @@ func (s Stability) line() Line {
 	const name = "stability on h*x^2/2"
 	switch {
 	case s.Jumps:
-		return Line{name, true, "every element moves by lr or not at all, so that it ends in steps to and fro and not at the minimum"}
+		return Line{name, true, "but for decays every element moves by lr or not at all, so that it ends in steps to and fro and not at the minimum"}
 	case !s.Known:
 		return Line{name, false, "no limit of lr is told: " + s.Why}
 	case s.Always:
