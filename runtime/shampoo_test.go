@@ -121,7 +121,7 @@ func testShampooInBlocks[T runtime.Float](t *testing.T) {
 				}
 			}
 		}
-		if n := testing.AllocsPerRun(20, step); n != 0 {
+		if n := runtime.SettledAllocs(step); n != 0 {
 			t.Errorf("%d workers: %g allocations a step", workers, n)
 		}
 	}

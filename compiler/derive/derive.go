@@ -48,7 +48,7 @@ type deriver struct {
 }
 
 // maxVisits bounds the values that all derivations together look at.
-const maxVisits = 20_000_000
+const maxVisits = 6_000_000
 
 // failure is what the derivation in hand panics with; derived reports it.
 type failure struct{ message, hint string }
@@ -79,8 +79,11 @@ func (d *deriver) derived(v *ir.Value, args []*ir.Value) (closed *ir.Value) {
 	case ir.Gradient:
 		closed = d.gradient(args[0], variable, operand(args, 2))
 	case ir.Tangent:
+		noMatrix(variable)
 		closed = d.tangentOf(args[0], variable)
 	case ir.Hypergrad:
+		variable = args[0]
+		noMatrix(args[0])
 		return d.sumTo(args[1], args[1].Extent, args[0].Extent, operand(args, 2))
 	case ir.Prox:
 		closed = d.prox(args[0], variable, args[2], v.Extent)
@@ -90,6 +93,13 @@ func (d *deriver) derived(v *ir.Value, args []*ir.Value) (closed *ir.Value) {
 		panic("derive: no derivation " + v.Name)
 	}
 	return d.pool.Spread(d.put(closed, variable, variable.Args[0]), v.Extent)
+}
+
+// noMatrix refuses the hypergradient in a matrix: it would have a value for each pair of its entries and the parameter's.
+func noMatrix(v *ir.Value) {
+	if v.Extent.IsMatrix() {
+		fail("reduce it, or say it per row or col", "there is no hypergradient in a value per %s", v.Extent)
+	}
 }
 
 func operand(args []*ir.Value, i int) *ir.Value {
@@ -108,5 +118,6 @@ func (d *deriver) put(v, variable, by *ir.Value) *ir.Value {
 		}
 		return d.pool.Copy(n, args)
 	}
+	r.Replace(variable, by)
 	return r.Value(v)
 }

@@ -111,13 +111,39 @@ func (w *walk) station(n, c *ir.Value) {
 			}
 			continue // an order statistic's rank
 		}
+		if ir.Join(n.Extent, a.Extent) == ir.Clash && n.Kind == ir.Reduce {
+			w.carry(a, w.alongMatrix(n, a, names["d"]))
+			continue
+		}
 		texts := strings.Split(n.Op.Grad[i], " | ")
-		t := w.pool.BuildPer(ir.ParseFormula(texts[min(form, len(texts)-1)]), n.Extent, n.Guard(), names)
+		guard := n.Guard()
+		if n.Op.Kind == op.Order { // whose formulas count, which the guard of the whole does for them
+			guard = nil
+		}
+		t := w.pool.BuildPer(ir.ParseFormula(texts[min(form, len(texts)-1)]), n.Extent, guard, names)
 		if g := n.Guard(); g != nil && g != w.guard { // else nothing is computed, and nobody may read what stands there
 			t = w.pool.Call("where", g, t, w.pool.Number(0))
 		}
 		w.carry(a, w.pool.Spread(t, a.Extent))
 	}
+}
+
+// alongMatrix is the cotangent d of a matrix's sum per row or col, along the axis that was summed over.
+func (w *walk) alongMatrix(n, a, d *ir.Value) *ir.Value {
+	if n.Op.Name != "sum" {
+		fail("", "%s per %s of a value per %s has no derivative that goes together with it", strings.TrimPrefix(n.Op.Name, "reduce_"), n.Per, a.Extent)
+	}
+	outer := op.Must("outer")
+	for _, other := range []ir.Extent{ir.Row, ir.Col} {
+		ones := w.pool.Spread(w.pool.Number(1), other)
+		for _, pair := range [][]*ir.Value{{d, ones}, {ones, d}} {
+			first := pair[0].Extent == a.Extent.FirstAxis() && (a.Extent.FirstAxis() == n.Extent) == (pair[0] == d)
+			if _, e := ir.ArrayForm(outer, []ir.Extent{pair[0].Extent, pair[1].Extent}); e == a.Extent && first {
+				return w.pool.Array(outer, ir.Const, nil, pair...)
+			}
+		}
+	}
+	panic("derive: no way along a matrix")
 }
 
 // what names an operand for people.

@@ -1,6 +1,10 @@
 package derive
 
-import "github.com/optc-lang/optc/compiler/ir"
+import (
+	"math"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
 
 // mirror is the step of mirror descent (Nemirovski and Yudin 1983; Beck and Teboulle 2003):
 //
@@ -39,7 +43,22 @@ func (d *deriver) mirrorEven(p, u, v *ir.Value) *ir.Value {
 
 func (s *splitter) step(pc piece, u, v *ir.Value) *ir.Value {
 	slope := s.increasingSlope(pc)
-	return s.target(pc, slope, s.sub(slope, v), v)
+	return s.inside(pc, s.target(pc, slope, s.sub(slope, v), v))
+}
+
+// inside is a step where it stays in the domain, and NaN where no u has the slope that it goes to.
+func (s *splitter) inside(pc piece, at *ir.Value) *ir.Value {
+	known := s.signs(pc)
+	for _, a := range pc.assumed {
+		arg := s.put(a.arg, s.u, at)
+		switch is := s.signIs(arg, known); {
+		case a.side == above && is != positive:
+			at = s.Call("where", s.Call("gt", arg, s.Number(0)), at, s.Number(math.NaN()))
+		case a.side == below && is != negative:
+			at = s.Call("where", s.Call("lt", arg, s.Number(0)), at, s.Number(math.NaN()))
+		}
+	}
+	return at
 }
 
 // known signs of a piece.

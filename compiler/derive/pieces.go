@@ -73,6 +73,9 @@ func (s *splitter) start() []assumption {
 }
 
 func (s *splitter) branch(p *ir.Value, assumed []assumption) {
+	if len(assumed) > maxPieces {
+		fail("write it with fewer conditions", "the function has more than %d conditions within one another", maxPieces)
+	}
 	kinks := s.kinks(p, assumed)
 	if len(kinks) == 0 {
 		if s.pieces = append(s.pieces, piece{p, assumed}); len(s.pieces) > maxPieces {
@@ -285,6 +288,7 @@ func (s *splitter) put(v, variable, by *ir.Value) *ir.Value {
 		}
 		return s.copy(n, args)
 	}}
+	r.Replace(variable, by)
 	return r.Value(v)
 }
 

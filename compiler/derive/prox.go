@@ -54,6 +54,7 @@ func (x *proxer) minimum(v *ir.Value) *ir.Value {
 			continue
 		}
 		x.somewhere = true
+		x.hasLeast(pc)
 		roots := x.stationary(pc)
 		x.convex = x.convex && x.bends(pc.smooth, x.signs(pc), positive)
 		for _, at := range roots {

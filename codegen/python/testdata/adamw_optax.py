@@ -37,10 +37,10 @@ def adamw(lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
     Returns:
         An optax.GradientTransformation. The updates are new - old parameters: applying them
         gives the new ones exactly where no element grows or shrinks more than twofold in a
-        step, and rounds once more elsewhere; its apply(grads, state, params) gives (new
-        parameters, state) without that. All hyperparameters are those of one group:
-        optax.partition makes more. Numbers coarser than a row are float64 under jax_enable_x64
-        alone.
+        step, and elsewhere up to a unit in the last place of the larger of the two; its
+        apply(grads, state, params) gives (new parameters, state) without that. All
+        hyperparameters are those of one group: optax.partition makes more. Numbers coarser than
+        a row are float64 under jax_enable_x64 alone.
     """
     if isinstance(lr, (int, float)) and not 0 < lr < math.inf:
         raise ValueError(f"lr = {lr} is outside (0, inf)")
