@@ -32,7 +32,10 @@ func (f *frame) rootsOf() (tensor, group, model []*ir.Value, x *ir.Value, states
 func (f *frame) optax() string {
 	f.use("map")
 	w := &writer{}
-	class := ir.GoName(f.p.Name)
+	class := className(f.p.Name)
+	if class == identifier(f.p.Name) { // the function has the name
+		class += "Transformation"
+	}
 	w.line("class %sState(NamedTuple):", class)
 	w.in(func() {
 		w.line(`"""What %s keeps between steps."""`, identifier(f.p.Name))

@@ -105,7 +105,7 @@ func moduleDoc(host Host, rules []*compiler.Rule) string {
 	for _, r := range rules {
 		name := identifier(r.Name)
 		if host == Torch {
-			name = ir.GoName(r.Name)
+			name = className(r.Name)
 		}
 		names = append(names, name)
 	}
@@ -179,16 +179,19 @@ var keywords = strings.Fields("False None True and as assert async await break c
 
 // identifier is a Python name for a name of the rule language: an index becomes a number, a keyword gets an underscore.
 func identifier(name string) string {
-	s := strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' {
-			return r
+	var b strings.Builder
+	for _, r := range name {
+		switch {
+		case r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)), 'Α' <= r && r <= 'ω' && unicode.IsLetter(r):
+			b.WriteRune(r)
+		case r == ']':
+		case unicode.IsLetter(r) || unicode.IsDigit(r): // Python takes some of them for others, such as the micro sign for a mu
+			fmt.Fprintf(&b, "u%04X", r)
+		default:
+			b.WriteByte('_')
 		}
-		if r == ']' {
-			return -1
-		}
-		return '_'
-	}, name)
-	s = strings.TrimLeft(s, "_")
+	}
+	s := strings.TrimLeft(b.String(), "_")
 	if s == "" || unicode.IsDigit([]rune(s)[0]) {
 		s = "s" + s
 	}
@@ -197,6 +200,9 @@ func identifier(name string) string {
 	}
 	return s
 }
+
+// className is a Python class for a rule.
+func className(rule string) string { return identifier(ir.GoName(rule)) }
 
 // writer prints lines at an indentation.
 type writer struct {

@@ -11,7 +11,7 @@ import (
 // torch prints the optimizer's class.
 func (f *frame) torch() string {
 	w := &writer{}
-	w.line("class %s(torch.optim.Optimizer):", ir.GoName(f.p.Name))
+	w.line("class %s(torch.optim.Optimizer):", className(f.p.Name))
 	w.in(func() {
 		w.docstring(f.torchDoc())
 		w.line("")
@@ -193,7 +193,7 @@ func (f *frame) torchGather(w *writer, pl *plan) {
 		w.in(func() { w.line("return loss") })
 		w.line("if any(p.grad.is_sparse for p in tensors):")
 		w.in(func() {
-			w.line("raise RuntimeError(%s)", pythonString(ir.GoName(f.p.Name)+" does not support sparse gradients"))
+			w.line("raise RuntimeError(%s)", pythonString(className(f.p.Name)+" does not support sparse gradients"))
 		})
 		if f.probes {
 			w.line("grads = {p: p.grad.clone() for p in tensors}")
@@ -212,7 +212,7 @@ func (f *frame) torchGather(w *writer, pl *plan) {
 func (f *frame) torchNames(w *writer) {
 	w.line(`if any("param_names" not in group for group in self.param_groups):`)
 	w.in(func() {
-		w.line("raise ValueError(%s)", pythonString(ir.GoName(f.p.Name)+" tells parameters apart by name: make it of model.named_parameters()"))
+		w.line("raise ValueError(%s)", pythonString(className(f.p.Name)+" tells parameters apart by name: make it of model.named_parameters()"))
 	})
 	w.line(`names = {p: n for group in self.param_groups for p, n in zip(group["params"], group["param_names"])}`)
 }
@@ -473,7 +473,7 @@ func (t *torchLoops) tensor(w *writer, level int, s *section, b *block) {
 		w.in(func() { w.line("continue") })
 		w.line("if p.grad.is_sparse:")
 		w.in(func() {
-			w.line("raise RuntimeError(%s)", pythonString(ir.GoName(f.p.Name)+" does not support sparse gradients"))
+			w.line("raise RuntimeError(%s)", pythonString(className(f.p.Name)+" does not support sparse gradients"))
 		})
 	}
 	if t.keepsState() && (last || t.loads(s)) {
