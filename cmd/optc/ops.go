@@ -251,7 +251,9 @@ var argNames = [...]string{"a", "b", "c"}
 func operators() []*op.Op {
 	var all []*op.Op
 	for i := range op.Table {
-		if o := &op.Table[i]; o.Name != "real" && o.Kind != op.Size {
+		o := &op.Table[i]
+		hidden := o.Internal && o.Infix == "" && o.Name != "transpose" && !strings.HasPrefix(o.Name, "reduce_")
+		if !hidden {
 			all = append(all, o)
 		}
 	}

@@ -3,6 +3,7 @@ package derive
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/ir"
 )
@@ -65,10 +66,19 @@ func (a *adjointer) program() *ir.Program {
 	return q
 }
 
+// plainNames are the names of the states, those of an array's elements with their numbers in the name.
+func plainNames(p *ir.Program) []string {
+	names := p.StateNames()
+	for i, n := range names {
+		names[i] = strings.NewReplacer("[", "_", "]", "").Replace(n)
+	}
+	return names
+}
+
 // outputs are the values whose cotangents a step computes, each with the state that keeps it.
 func (a *adjointer) outputs(q *ir.Program) {
 	p := a.p
-	short := p.StateNames()
+	short := plainNames(p)
 	seeds := []seed{{p.X, a.cotangentOf(0, ir.Elem)}}
 	a.wrt = []*ir.Value{p.Pool.Input("x")}
 	for i, s := range p.States {
@@ -106,7 +116,7 @@ func (a *adjointer) inputs(q *ir.Program) {
 	q.Givens = append(q.Givens, p.Givens...)
 	x, t := given("x", "x", ir.Elem), given("t", "t", ir.Model)
 	states := map[int]int{}
-	for i, n := range p.StateNames() {
+	for i, n := range plainNames(p) {
 		states[i] = given(n, p.States[i].Name, p.States[i].Extent)
 		q.Givens[states[i]].Doc = "State " + p.States[i].Name + " of the rule before the step."
 	}

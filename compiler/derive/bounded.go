@@ -1,6 +1,10 @@
 package derive
 
-import "github.com/optc-lang/optc/compiler/ir"
+import (
+	"fmt"
+
+	"github.com/optc-lang/optc/compiler/ir"
+)
 
 // hasLeast refuses a piece along which the cost falls without end: a polynomial that goes to minus infinity, faster than the
 // square grows, where the piece does.
@@ -12,6 +16,10 @@ func (x *proxer) hasLeast(pc piece) {
 	lead := x.mul(x.step, q.num[q.num.degree()])
 	if q.num.degree() == 2 {
 		lead = x.add(x.Number(0.5), lead)
+	}
+	if least, ok := x.atDefaults(lead); ok && least < 0 && q.num.degree() == 2 && !x.endsTowards(pc, above) {
+		x.failures = append(x.failures, Failure{Var: x.u.Index, Warning: true,
+			Message: fmt.Sprintf("at the default hyperparameters %s falls faster than the square grows: there the proximal operator has no value", x.text(pc.smooth))})
 	}
 	rising, falling := x.signIs(lead, nil), x.signIs(lead, nil)
 	if q.num.degree()%2 == 1 {

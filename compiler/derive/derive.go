@@ -45,6 +45,7 @@ type deriver struct {
 	failures    []Failure
 	derivations []ir.Derivation
 	visited     int
+	current     *ir.Value // the variable that is derived in
 }
 
 // maxVisits bounds the values that all derivations together look at.
@@ -65,6 +66,7 @@ func (d *deriver) visit(n int) {
 // variable still stands in them.
 func (d *deriver) derived(v *ir.Value, args []*ir.Value) (closed *ir.Value) {
 	variable := args[1]
+	d.current = variable
 	defer func() {
 		switch f := recover().(type) {
 		case nil:

@@ -175,20 +175,37 @@ func (d *deriver) sumTo(c *ir.Value, from, to ir.Extent, guard *ir.Value) *ir.Va
 	return pool.Reduce(sum, pool.Spread(c, from), to, nil)
 }
 
-// tangentOf is the derivative of each value of y in v, when v is the same for all of them or has one for each. Through
-// stations, the transposed product is linear in the cotangent: its derivative is the product itself.
-func (d *deriver) tangentOf(y, v *ir.Value) *ir.Value {
-	order := ir.Above(func(n *ir.Value) bool { return n == v || !elementwise(n) }, y)
-	depends := map[*ir.Value]bool{v: true}
-	through := false
-	for _, n := range ir.Above(func(n *ir.Value) bool { return n == v }, y) {
-		depends[n] = n == v || slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return depends[a] })
-		through = through || depends[n] && !elementwise(n) && n != v
+// tangentOf is the derivative of each value of y in a variable, when that is the same for all of them or has one for each:
+// in what y reads of it, whatever it was given before. Through stations, the transposed product is linear in the cotangent:
+// its derivative is the product itself.
+func (d *deriver) tangentOf(y, variable *ir.Value) *ir.Value {
+	isLeaf := func(n *ir.Value) bool { return n.Kind == ir.Var && n.Index == variable.Index }
+	var leaves []*ir.Value
+	depends, through := map[*ir.Value]bool{}, false
+	order := ir.Above(isLeaf, y)
+	d.visit(len(order))
+	for _, n := range order {
+		if depends[n] = isLeaf(n); depends[n] {
+			leaves = append(leaves, n)
+			continue
+		}
+		depends[n] = slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return depends[a] })
+		through = through || depends[n] && !elementwise(n)
+	}
+	if len(leaves) == 0 {
+		fail("use it in what x is given", "x does not depend on the value, so that its hypergradient is 0")
 	}
 	if !through {
-		return orZero(d.pool, d.tangents(order, v)[y])
+		return orZero(d.pool, d.tangents(order, leaves...)[y])
 	}
 	c := d.pool.Var(d.pool.Spread(d.pool.Number(0), y.Extent), -1)
-	back := d.cotangents([]seed{{y, c}}, []*ir.Value{v}, nil)[0]
+	var back *ir.Value
+	for _, b := range d.cotangents([]seed{{y, c}}, leaves, nil) {
+		if back == nil {
+			back = b
+		} else {
+			back = d.pool.Call("add", back, b)
+		}
+	}
 	return d.put(d.gradient(back, c, nil), c, c.Args[0])
 }

@@ -19,6 +19,9 @@ import (
 func (d *deriver) prox(p, u, step *ir.Value, e ir.Extent) *ir.Value {
 	p = d.expand(p, u)
 	v := u.Args[0]
+	if d.signIs(step, nil)&positive == 0 {
+		fail("as in `step = lr`", "the step of a proximal operator is positive, and %s is not", d.p.Text(step, nil))
+	}
 	if even, _ := d.parity(p, u); even {
 		x := &proxer{splitter: d.split(p, u, positive|zero), p: p, step: step, v: d.pool.Call("abs", v), even: true}
 		x.knots = append([]knot{{at: d.pool.Number(0), in: p}}, x.knots...)
@@ -510,7 +513,11 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 	if last != nil {
 		high = x.Call("min", high, last)
 	}
+	smallest := low
 	at := x.increasing(of, func(u *ir.Value) *ir.Value { return x.add(x.Number(1), x.mul(x.step, x.put(bend, x.u, u))) }, low, high)
+	if first != nil { // a zero below the smallest number is the end itself
+		at = x.Call("where", x.Call("ge", of(smallest), x.Number(0)), first, at)
+	}
 	return []*ir.Value{at}
 }
 

@@ -106,8 +106,12 @@ func (d *deriver) signOf(n *ir.Value, at func(i int) sign) sign {
 		}
 	case ir.Size:
 		return positive
-	case ir.Spread, ir.Var:
+	case ir.Spread:
 		return at(0)
+	case ir.Var:
+		if d.current == nil || n.Index != d.current.Index { // else it stands for any value
+			return at(0)
+		}
 	case ir.Apply:
 		return d.applySign(n, at)
 	}

@@ -1,17 +1,23 @@
 package derive
 
 import (
+	"slices"
+
 	"github.com/optc-lang/optc/compiler/ir"
 )
 
-// tangents are the derivatives of elementwise expressions in one leaf, each value standing for itself: those of order,
-// operands first. What is no operation on elements, and the leaf's own operands, count as constants. Absent: zero.
-func (d *deriver) tangents(order []*ir.Value, leaf *ir.Value) map[*ir.Value]*ir.Value {
+// tangents are the derivatives of elementwise expressions in one variable, which the leaves are, each value standing for
+// itself: those of order, operands first. What is no operation on elements, and the leaves' own operands, count as
+// constants. Absent: zero.
+func (d *deriver) tangents(order []*ir.Value, leaves ...*ir.Value) map[*ir.Value]*ir.Value {
 	d.visit(len(order))
-	of := map[*ir.Value]*ir.Value{leaf: d.pool.Number(1)}
+	of := map[*ir.Value]*ir.Value{}
+	for _, l := range leaves {
+		of[l] = d.pool.Number(1)
+	}
 	for _, n := range order {
 		switch {
-		case n == leaf:
+		case slices.Contains(leaves, n):
 		case n.Kind == ir.Spread || n.Kind == ir.Var:
 			if t := of[n.Args[0]]; t != nil {
 				of[n] = t
