@@ -7,15 +7,17 @@ import (
 	"github.com/optc-lang/optc/compiler/ir"
 )
 
-// Bound is the largest step for any gradients whatever, with the hyperparameters at their defaults.
+// Bound is the largest step for any gradients whatever. It holds for all values of the hyperparameters but of those in At.
 type Bound struct {
 	Element float64 // of each element, over lr if the rule has one; +Inf: none is proved
 	Norm    float64 // of each tensor's norm
 	Trust   float64 // of each tensor's norm over the norm of its x
 	PerLR   bool    // Element and Norm are multiplied by lr
 	Formula string  // of Element, if one is found
+	Where   string  // the condition that Formula is for
 	But     []Leaf  // decays that are left out
 	Zeros   bool    // but where a norm is zero
+	At      []Value // hyperparameters that are taken at their defaults
 }
 
 // A quantity is bounded by a number times a power of another one, which may be unknown: |v| <= C*|base|^p. So a quotient of
@@ -44,7 +46,7 @@ type bounder struct {
 	p      *ir.Program
 	order  []*ir.Value
 	zero   map[*ir.Value]bool
-	hypers []float64
+	hypers []span
 	t      span
 	zeros  bool               // a norm is taken not to be zero
 	keep   map[*ir.Value]bool // values that others are compared with
@@ -63,27 +65,28 @@ const lastBlock = 1e6
 // bound finds the bounds of the step; decays are left out if they stand against one.
 func (a *asker) bound(decays []Decay, lr Scaling) Bound {
 	a.perLR = lr.Proved && same(lr.Degree, 1)
-	out := a.boundAt(nil, nil)
+	out := a.boundAt(nil, a.atDefaults())
 	if math.IsInf(out.Element, 1) || math.IsInf(out.Norm, 1) && len(decays) > 0 {
 		var but []Leaf
 		for _, d := range decays {
 			but = append(but, d.leaf)
 		}
-		if b := a.boundAt(but, nil); b.Element < out.Element || b.Norm < out.Norm || b.Trust < out.Trust {
+		if b := a.boundAt(but, a.atDefaults()); b.Element < out.Element || b.Norm < out.Norm || b.Trust < out.Trust {
 			out, b.But = b, but
 			out.But = but
 		}
 	}
-	if !math.IsInf(out.Element, 1) {
-		out.Formula = a.formula(out)
+	if !out.found() {
+		return out
 	}
-	return out
+	return a.conditioned(out)
 }
 
 // maxBounded is the largest rule that bounds are looked for.
 const maxBounded = 400
 
-func (a *asker) boundAt(but []Leaf, hypers []float64) Bound {
+// boundAt is the bound for hyperparameters that are each in an interval; lr is a number if the bound is times lr.
+func (a *asker) boundAt(but []Leaf, hypers []span) Bound {
 	out := Bound{Element: math.Inf(1), Norm: math.Inf(1), Trust: math.Inf(1), But: but, PerLR: a.perLR}
 	if len(a.order) > maxBounded {
 		return out
@@ -91,11 +94,6 @@ func (a *asker) boundAt(but []Leaf, hypers []float64) Bound {
 	b := &bounder{p: a.p, order: a.order, zero: map[*ir.Value]bool{}, hypers: hypers, states: make([]facts, len(a.p.States))}
 	for _, l := range but {
 		b.zero[l.value] = true
-	}
-	if hypers == nil {
-		for _, h := range a.p.Hypers {
-			b.hypers = append(b.hypers, h.Default)
-		}
 	}
 	for i, s := range a.p.States {
 		b.states[i] = facts{num: &span{s.Init, s.Init}, sign: s.Init >= 0, up: limits{key{}: math.Abs(s.Init)}, norm: limits{}}
@@ -133,7 +131,7 @@ func (a *asker) boundAt(but []Leaf, hypers []float64) Bound {
 	}
 	unit := 1.0
 	if a.perLR {
-		unit = b.hypers[a.lr]
+		unit = b.hypers[a.lr].lo
 	}
 	if c, ok := most.up[key{}]; ok {
 		out.Element = c / unit
@@ -261,7 +259,8 @@ func (b *bounder) number(v *ir.Value) *span {
 	case ir.Number:
 		return &span{v.Num, v.Num}
 	case ir.Hyper:
-		return &span{b.hypers[v.Index], b.hypers[v.Index]}
+		h := b.hypers[v.Index]
+		return &h
 	case ir.Input:
 		if v.Name == "t" {
 			return &span{b.t.lo, b.t.hi}

@@ -45,7 +45,7 @@ func Of(p *ir.Program, decide func(v *ir.Value) (is, known bool)) *Report {
 	r.Decays = a.decays()
 	r.Bound = a.bound(r.Decays, r.LR)
 	if r.LossScale.Proved && same(r.LossScale.Degree, 0) {
-		r.Stability = Stability{Why: "near the minimum the size of a step does not follow the gradient's", Jumps: a.jumps(r.Decays)}
+		r.Stability = a.jumping(r.Decays)
 	} else {
 		r.Stability = a.stability()
 	}

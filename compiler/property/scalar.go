@@ -2,6 +2,7 @@ package property
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
 )
@@ -164,11 +165,15 @@ func eval(values []*ir.Value, n numbers) ([]float64, error) {
 }
 
 // late is a line after many steps: what decays with t is gone, and conditions on t are what they stay. Conditions on
-// hyperparameters alone are those of generic values (generic), or those of the defaults, which by tells.
+// hyperparameters alone are those of the defaults, but that a generic line has no hyperparameter equal to a number. What
+// compares lr or h stays.
 type late struct {
 	*line
 	defaults []float64
-	byValue  bool // a condition was decided by the defaults
+	lr       int
+	generic  bool
+	unequal  []string // what a generic line has decided so
+	byValue  bool     // a condition was decided by the defaults
 }
 
 // lateSteps are the steps that stand for all later ones.
@@ -180,8 +185,8 @@ var lateSteps = func() []float64 {
 	return out
 }()
 
-func newLate(l *line) *late {
-	out := &late{line: &line{p: l.p, h: l.h, missing: l.missing}}
+func newLate(l *line, lr int, generic bool) *late {
+	out := &late{line: &line{p: l.p, h: l.h, missing: l.missing}, lr: lr, generic: generic}
 	for _, h := range l.p.Hypers {
 		out.defaults = append(out.defaults, h.Default)
 	}
@@ -215,6 +220,9 @@ func (l *late) later(n *ir.Value) *ir.Value {
 		switch v.Kind {
 		case ir.Number, ir.Apply, ir.Spread:
 		case ir.Hyper:
+			if n.Mask && (v.Index == l.lr || v == l.h) {
+				return n
+			}
 			hypers = true
 		case ir.Input:
 			if v.Name != "t" {
@@ -230,8 +238,13 @@ func (l *late) later(n *ir.Value) *ir.Value {
 		return pool.Number(0)
 	case n.Op.Name == "pow":
 		return n
-	case hypers && !steps && (n.Op.Name == "eq" || n.Op.Name == "ne"):
-		return pool.Bool(n.Op.Name == "ne")
+	case l.generic && (n.Op.Name == "eq" || n.Op.Name == "ne"):
+		if text := l.comparison(n.Args); text != "" {
+			if !slices.Contains(l.unequal, text) {
+				l.unequal = append(l.unequal, text)
+			}
+			return pool.Bool(n.Op.Name == "ne")
+		}
 	}
 	first := -1.0
 	for _, t := range lateSteps {
@@ -245,6 +258,16 @@ func (l *late) later(n *ir.Value) *ir.Value {
 	}
 	l.byValue = l.byValue || hypers
 	return pool.Bool(first != 0)
+}
+
+// comparison says that a hyperparameter is not a number, if one is compared with the other.
+func (l *late) comparison(args []*ir.Value) string {
+	for i, v := range args {
+		if w := spreadOf(args[1-i]); spreadOf(v).Kind == ir.Hyper && w.Kind == ir.Number {
+			return l.p.Hypers[spreadOf(v).Index].Name + " is not " + ir.FormatNumber(w.Num)
+		}
+	}
+	return ""
 }
 
 // below reports whether a number or hyperparameter is from 0 to less than most.

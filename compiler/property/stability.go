@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/optc-lang/optc/compiler/derive"
 	"github.com/optc-lang/optc/compiler/ir"
@@ -14,10 +15,14 @@ import (
 type Stability struct {
 	Known   bool
 	Formula string  // of the largest lr, if there is a closed form
+	Where   string  // the condition that Formula is for
 	At      float64 // lr*h at the defaults of the other hyperparameters, or with PerH false lr for h = 1
 	PerH    bool
-	Always  bool // every lr is stable
-	Jumps   bool // every element moves by lr exactly, or not at all
+	Always  bool    // every lr is stable
+	Near    bool    // in a neighbourhood of x = 0 alone
+	Set     []Value // of Always: hyperparameters that are taken at their defaults
+	Jumps   bool    // every element moves by lr exactly, or not at all
+	But     []Leaf  // of Jumps: decays that are left out
 	Why     string
 
 	limit func(hypers []float64) (float64, bool) // largest lr for the hyperparameters and h
@@ -60,6 +65,18 @@ func (a *asker) jumps(decays []Decay) bool {
 	return signs == 1 && rates == 1
 }
 
+// jumping is the stability of a rule that does not slow down near the minimum.
+func (a *asker) jumping(decays []Decay) Stability {
+	s := Stability{Why: "near the minimum the size of a step does not follow the gradient's", Jumps: a.jumps(nil)}
+	if !s.Jumps && a.jumps(decays) {
+		s.Jumps = true
+		for _, d := range decays {
+			s.But = append(s.But, d.leaf)
+		}
+	}
+	return s
+}
+
 // maxLine bounds the states that a derivative is taken of.
 const maxLine = 16
 
@@ -71,10 +88,65 @@ func (a *asker) stability() Stability {
 	if start.missing != "" {
 		return Stability{Why: "one number has no " + start.missing}
 	}
-	l := newLate(start)
-	used := l.used()
+	rest, ok := start.rest(start.defaults())
+	if !ok {
+		return Stability{Why: "its states do not come to rest at x = 0"}
+	}
+	if !start.restsAlways(rest, a.lr) {
+		return Stability{Why: "where its states rest depends on lr or h"}
+	}
+	l := newLate(start, a.lr, false)
+	j, used, why := a.linear(l, rest)
+	if why != "" {
+		return Stability{Why: why}
+	}
+	s := j.answer(l, used)
+	if s.Known && !s.Always {
+		a.closedLimit(&s, start, rest)
+	}
+	return s
+}
+
+// closedLimit adds the closed form. It is that of generic hyperparameters: where one that is equal to some number is treated
+// in another way, s.Where excludes it.
+func (a *asker) closedLimit(s *Stability, start *line, rest []float64) {
+	l := newLate(start, a.lr, true)
+	j, _, why := a.linear(l, rest)
+	if why != "" {
+		return
+	}
+	if s.Formula = j.formula(l); s.Formula != "" {
+		s.Where = list(append(l.unequal, j.ends(l, s.Formula)...))
+	}
+}
+
+// ends excludes the ends of intervals at which no small lr attracts, so that the closed form does not hold there.
+func (j *jacobian) ends(l *late, formula string) []string {
+	var out []string
+	for i, h := range l.p.Hypers {
+		if i == j.lr || i == j.h || !strings.Contains(formula, h.Name) {
+			continue
+		}
+		for _, v := range []float64{h.Lo, h.Hi} {
+			hypers := slices.Clone(j.defaults)
+			if hypers[i] = v; math.IsInf(v, 0) || math.Abs(v) > 1e100 || !h.Admits(v) {
+				continue
+			}
+			if _, found := j.limit(hypers); !found {
+				if text := h.Name + " is not " + ir.FormatNumber(v); !slices.Contains(l.unequal, text) {
+					out = append(out, text)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// linear is the derivative of a step at rest, and the states that it is of; or why there is none.
+func (a *asker) linear(l *late, rest []float64) (j *jacobian, used []int, why string) {
+	used = l.used()
 	if len(used) > maxLine {
-		return Stability{Why: "it keeps too many states"}
+		return nil, nil, "it keeps too many states"
 	}
 	values, wrt := []*ir.Value{l.x}, []*ir.Value{l.p.Pool.Input("x")}
 	for _, i := range used {
@@ -82,23 +154,40 @@ func (a *asker) stability() Stability {
 	}
 	entries, err := derive.Jacobian(l.p, values, wrt)
 	if err != nil {
-		return Stability{Why: err.Error()}
+		return nil, nil, err.Error()
 	}
 	flat := slices.Concat(entries...)
 	for _, v := range ir.Reachable(append(flat, values...)...) {
 		if v.Kind == ir.Input && v.Name == "t" {
-			return Stability{Why: "the step goes on changing with t"}
+			return nil, nil, "the step goes on changing with t"
 		}
 	}
-	rest, ok := start.rest()
-	if !ok {
-		return Stability{Why: "its states do not come to rest at x = 0"}
+	j = &jacobian{n: len(values), entries: flat, rest: rest, lr: a.lr, h: len(a.p.Hypers), defaults: l.defaults}
+	return j, used, j.broken(values, used)
+}
+
+func (l *line) defaults() []float64 {
+	var out []float64
+	for _, h := range l.p.Hypers {
+		out = append(out, h.Default)
 	}
-	j := &jacobian{n: len(values), entries: flat, rest: rest, lr: a.lr, h: len(a.p.Hypers), defaults: l.defaults}
-	if why := j.broken(values, used); why != "" {
-		return Stability{Why: why}
+	return out
+}
+
+// restsAlways reports whether states come to the same rest for other values of lr and h.
+func (l *line) restsAlways(rest []float64, lr int) bool {
+	for _, factor := range []float64{1e-3, 0.37, 19} {
+		for _, i := range []int{lr, len(l.p.Hypers) - 1} {
+			hypers := l.defaults()
+			if hypers[i] *= factor; !l.p.Hypers[i].Admits(hypers[i]) {
+				continue
+			}
+			if other, ok := l.rest(hypers); !ok || !slices.Equal(other, rest) {
+				return false
+			}
+		}
 	}
-	return j.answer(l, used)
+	return true
 }
 
 // used are the states that x depends on, directly or through others.
@@ -125,11 +214,8 @@ func (l *line) used() []int {
 }
 
 // rest is what the states come to at x = 0.
-func (l *line) rest() (states []float64, ok bool) {
-	n := numbers{}
-	for _, h := range l.p.Hypers {
-		n.hypers = append(n.hypers, h.Default)
-	}
+func (l *line) rest(hypers []float64) (states []float64, ok bool) {
+	n := numbers{hypers: hypers}
 	for _, s := range l.p.States {
 		n.states = append(n.states, s.Init)
 	}
@@ -314,13 +400,13 @@ func (j *jacobian) limit(hypers []float64) (lr float64, found bool) {
 }
 
 func (j *jacobian) answer(l *late, used []int) Stability {
-	s := Stability{limit: j.limit}
+	s := Stability{limit: j.limit, Near: j.local()}
 	one, ok := j.limit(j.defaults)
 	if !ok {
-		return Stability{Why: "no lr makes x = 0 attract"}
+		return Stability{Why: "the derivative of the step at x = 0 does not tell whether a small lr attracts"}
 	}
 	if math.IsInf(one, 1) {
-		s.Known, s.Always = true, true
+		s.Known, s.Always, s.Set = true, true, j.setAt(l, used)
 		return s
 	}
 	s.Known, s.At = true, one
@@ -329,8 +415,30 @@ func (j *jacobian) answer(l *late, used []int) Stability {
 	if other, ok := j.limit(ten); ok && math.Abs(other*10/one-1) < 1e-6 {
 		s.PerH = true
 	}
-	s.Formula = j.formula(l)
 	return s
+}
+
+// local reports whether the derivative is another one away from rest, so that it tells of a neighbourhood alone.
+func (j *jacobian) local() bool {
+	return slices.ContainsFunc(ir.Reachable(j.entries...), func(v *ir.Value) bool {
+		return v.Kind == ir.Load || v.Kind == ir.Input && v.Name == "x"
+	})
+}
+
+// setAt are the hyperparameters but lr and h that a step reads, or that conditions were decided by.
+func (j *jacobian) setAt(l *late, used []int) []Value {
+	values := []*ir.Value{l.x}
+	for _, i := range used {
+		values = append(values, l.states[i])
+	}
+	var out []Value
+	read := ir.Reachable(values...)
+	for i, h := range l.p.Hypers {
+		if i != j.lr && i != j.h && (l.byValue || slices.Contains(read, l.p.Pool.Hyper(i))) {
+			out = append(out, Value{Name: h.Name, Default: h.Default})
+		}
+	}
+	return out
 }
 
 // formula is the limit in closed form: of one or two quantities, by the conditions of Jury on trace and determinant.
@@ -418,7 +526,8 @@ func (j *jacobian) holds(decls []ir.HyperDecl, num, den poly) bool {
 		}
 		values := j.values(decls, hypers)
 		want, found := j.limit(hypers)
-		if got := num.at(values) / den.at(values); found && !(math.Abs(got/want-1) < 1e-6) {
+		got := num.at(values) / den.at(values)
+		if found && !(math.Abs(got/want-1) < 1e-6) || !found && got > 1e-6 {
 			return false
 		}
 	}

@@ -157,7 +157,7 @@ func (s *subject) decayCell() string {
 func (s *subject) boundCell() string {
 	b := s.report.Bound
 	var out []string
-	add := func(v float64, formula, of string) {
+	add := func(v float64, formula, where, at, of string) {
 		if math.IsInf(v, 1) {
 			return
 		}
@@ -170,16 +170,19 @@ func (s *subject) boundCell() string {
 			if b.PerLR {
 				text += " lr"
 			}
+			if where != "" {
+				text += " where " + where
+			}
 		}
-		out = append(out, of+text)
+		out = append(out, of+text+at)
 	}
-	add(b.Element, b.Formula, "")
-	add(b.Norm, "", "norm: ")
-	add(b.Trust, "", "norm over norm(x): ")
+	add(b.Element, b.Formula, b.Where, b.AtDefaults(true), "")
+	add(b.Norm, "", "", b.AtDefaults(false), "norm: ")
+	add(b.Trust, "", "", b.AtDefaults(false), "norm over norm(x): ")
 	if out == nil {
 		return "not proved"
 	}
-	return strings.Join(out, "; ") + property.But(b.But, b.Zeros)
+	return strings.Join(out, "; ") + b.Except()
 }
 
 // reached is the share of the bound that the worst run reaches.
@@ -200,19 +203,25 @@ func (s *subject) reached(t *testing.T) string {
 
 func (s *subject) stabilityCell(t *testing.T) string {
 	v, st := s.stability(t), s.report.Stability
+	near := ""
+	if st.Near {
+		near = " near x = 0"
+	}
 	switch {
 	case st.Jumps:
-		return "steps of lr"
+		return "steps of lr" + property.But(st.But, false)
 	case v != holds:
 		return "-"
 	case st.Always:
-		return "inf"
+		return "inf" + near
+	case st.Where != "":
+		return st.Formula + " where " + st.Where + near
 	case st.Formula != "":
-		return st.Formula
+		return st.Formula + near
 	case st.PerH:
-		return property.Round(st.At) + "/h"
+		return property.Round(st.At) + "/h" + near
 	}
-	return property.Round(st.At) + " for h = 1"
+	return property.Round(st.At) + " for h = 1" + near
 }
 
 // fromText is a rule of one kind of tensors, called r.

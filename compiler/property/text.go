@@ -186,36 +186,72 @@ func (r *Report) boundLine() Line {
 		case formula == "1" && unit != "":
 			return unit[1:]
 		case formula != "" && Figure(v) != formula:
-			return formula + by + " (" + Figure(v) + unit + " at the defaults)"
+			return formula + by + b.where() + " (" + Figure(v) + unit + " at the defaults)"
 		}
 		return Figure(v) + by
 	}
-	but := But(b.But, b.Zeros)
 	var parts []string
 	if !math.IsInf(b.Element, 1) {
-		parts = append(parts, "of each element at most "+amount(b.Element, b.Formula))
+		parts = append(parts, "of each element at most "+amount(b.Element, b.Formula)+b.AtDefaults(true))
 	}
 	if !math.IsInf(b.Norm, 1) {
-		parts = append(parts, "of each tensor in the norm at most "+amount(b.Norm, ""))
+		parts = append(parts, "of each tensor in the norm at most "+amount(b.Norm, "")+b.AtDefaults(false))
 	}
 	if !math.IsInf(b.Trust, 1) {
-		parts = append(parts, "of each tensor in the norm at most "+strings.TrimPrefix(amount(b.Trust, ""), "1*")+"*norm(x)")
+		parts = append(parts, "of each tensor in the norm at most "+strings.TrimPrefix(amount(b.Trust, ""), "1*")+"*norm(x)"+b.AtDefaults(false))
 	}
 	if parts == nil {
 		return unproved(name, "no bound is found")
 	}
-	return Line{name, true, strings.Join(parts, "; ") + " whatever the gradients" + but}
+	return Line{name, true, strings.Join(parts, "; ") + " whatever the gradients" + b.Except()}
+}
+
+func (b Bound) where() string {
+	if b.Where == "" {
+		return ""
+	}
+	return " where " + b.Where
+}
+
+// AtDefaults names the hyperparameters that a number, or the closed form, is taken at the defaults of. Those that are 0 by
+// default are among what Except names.
+func (b Bound) AtDefaults(closed bool) string {
+	var names []string
+	for _, v := range b.At {
+		if v.Default != 0 && !(closed && v.InFormula) {
+			names = append(names, v.Name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return " at the default of " + names[0]
+	}
+	return " at the defaults of " + list(names)
+}
+
+// Except says under which conditions a bound holds.
+func (b Bound) Except() string {
+	but := append([]Leaf(nil), b.But...)
+	for _, v := range b.At {
+		if v.Default == 0 {
+			but = append(but, Leaf{Name: v.Name})
+		}
+	}
+	return But(but, b.Zeros)
 }
 
 func (s Stability) line() Line {
 	const name = "stability on h*x^2/2"
 	switch {
 	case s.Jumps:
-		return Line{name, true, "but for decays every element moves by lr or not at all, so that it ends in steps to and fro and not at the minimum"}
+		return Line{name, true, "every element moves by lr or not at all" + But(s.But, false) +
+			", so that it reaches the minimum only from a multiple of lr away"}
 	case !s.Known:
 		return Line{name, false, "no limit of lr is told: " + s.Why}
 	case s.Always:
-		return Line{name, true, "every lr attracts"}
+		return Line{name, true, "every lr attracts" + s.near() + settings(s.Set)}
 	}
 	limit := "lr < " + s.Formula
 	at := "lr*h < " + Round(s.At)
@@ -223,9 +259,32 @@ func (s Stability) line() Line {
 		at = "lr < " + Round(s.At) + " for h = 1"
 	}
 	if s.Formula == "" {
-		return Line{name, true, at + " at the defaults"}
+		return Line{name, true, at + s.near() + " at the defaults"}
 	}
-	return Line{name, true, limit + " (" + at + " at the defaults)"}
+	if s.Where != "" {
+		limit += " where " + s.Where
+	}
+	return Line{name, true, limit + s.near() + " (" + at + " at the defaults)"}
+}
+
+// near restricts what a derivative tells to where it holds.
+func (s Stability) near() string {
+	if s.Near {
+		return " near x = 0"
+	}
+	return ""
+}
+
+// settings says which values hyperparameters have.
+func settings(at []Value) string {
+	var out []string
+	for _, v := range at {
+		out = append(out, v.Name+" = "+ir.FormatNumber(v.Default))
+	}
+	if out == nil {
+		return ""
+	}
+	return " with " + list(out)
 }
 
 // Round is a number to six digits.
