@@ -43,10 +43,10 @@ func (d *deriver) mirrorEven(p, u, v *ir.Value) *ir.Value {
 
 func (s *splitter) step(pc piece, u, v *ir.Value) *ir.Value {
 	slope := s.increasingSlope(pc)
-	return s.inside(pc, s.target(pc, slope, s.sub(slope, v), v))
+	return s.target(pc, slope, s.sub(slope, v), v)
 }
 
-// inside is a step where it stays in the domain, and NaN where no u has the slope that it goes to.
+// inside is a step by an inverse where it stays in the domain, and NaN where no u has the slope that it goes to.
 func (s *splitter) inside(pc piece, at *ir.Value) *ir.Value {
 	known := s.signs(pc)
 	for _, a := range pc.assumed {
@@ -96,6 +96,7 @@ func (s *splitter) target(pc piece, slope, y, v *ir.Value) *ir.Value {
 	at := s.invert(slope, y)
 	if at != nil {
 		record.Cases = []ir.Case{{Formula: "u = " + s.p.Text(at, inX)}}
+		at = s.inside(pc, at)
 	} else {
 		record.Head += ", by Newton's method"
 		at = s.newton(pc, slope, y)

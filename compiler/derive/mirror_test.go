@@ -17,6 +17,13 @@ fn mixed_(u) = u*log(u) - u + u^2/2
 fn cosh_(u) = cosh(u)
 `
 
+func positiveOr(x, other float64) float64 {
+	if x > 0 {
+		return x
+	}
+	return other
+}
+
 // TestMirror holds the derived step to its equation p'(u) = p'(x) - v, and to the closed forms of the literature.
 func TestMirror(t *testing.T) {
 	positive := []float64{0.01, 0.3, 1, 2.5, 7}
@@ -28,7 +35,7 @@ func TestMirror(t *testing.T) {
 	}{
 		{"entropy_", "", positive, func(x, v float64) float64 { return x * math.Exp(-v) }},
 		{"euclid_", "", all, func(x, v float64) float64 { return x - v }},
-		{"burg_", "", positive, func(x, v float64) float64 { return 1 / (1/x + v) }},
+		{"burg_", "", positive, func(x, v float64) float64 { return positiveOr(1/(1/x+v), math.NaN()) }},
 		{"power_", "3", all, nil}, {"power_", "1.5", all, nil},
 		{"mixed_", "", positive, nil}, {"cosh_", "", all, func(x, v float64) float64 { return math.Asinh(math.Sinh(x) - v) }},
 		{"fermi_", "", []float64{0.1, 0.5, 0.9}, func(x, v float64) float64 { return 1 / (1 + (1-x)/x*math.Exp(v)) }},
@@ -42,7 +49,11 @@ func TestMirror(t *testing.T) {
 			at, before := apply(t, maps_, slope, got), apply(t, maps_, slope, c.x)
 			for i, x := range c.x {
 				if c.closed != nil {
-					if want := c.closed(x, v); !(math.Abs(got[i]-want) <= 1e-12*(1+math.Abs(want))) {
+					want := c.closed(x, v)
+					if want != want && got[i] != got[i] { // no point has the slope
+						continue
+					}
+					if !(math.Abs(got[i]-want) <= 1e-12*(1+math.Abs(want))) {
 						t.Errorf("%s at %v by %v is %v, want %v", name, x, v, got[i], want)
 					}
 				}

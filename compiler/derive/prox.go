@@ -513,10 +513,10 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 	if last != nil {
 		high = x.Call("min", high, last)
 	}
-	smallest := low
 	at := x.increasing(of, func(u *ir.Value) *ir.Value { return x.add(x.Number(1), x.mul(x.step, x.put(bend, x.u, u))) }, low, high)
 	if first != nil { // a zero below the smallest number is the end itself
-		at = x.Call("where", x.Call("ge", of(smallest), x.Number(0)), first, at)
+		edge := x.add(first, x.Number(math.SmallestNonzeroFloat32))
+		at = x.Call("where", x.Call("ge", of(edge), x.Number(0)), first, at)
 	}
 	return []*ir.Value{at}
 }
