@@ -15,8 +15,12 @@ import (
 // that the step writes and does not read.
 func Adjoint(p *ir.Program) (adjoint *ir.Program, err error) {
 	defer func() {
-		if f, failed := recover().(failure); failed {
+		switch f := recover().(type) {
+		case nil:
+		case failure:
 			adjoint, err = nil, errors.New(f.message)
+		default: // a defect of the compiler
+			panic(f)
 		}
 	}()
 	if err := differentiable(p); err != nil {

@@ -61,7 +61,7 @@ func (s *splitter) inside(pc piece, at *ir.Value) *ir.Value {
 	return at
 }
 
-// known signs of a piece.
+// signs are what is known of the signs of values in a piece.
 func (s *splitter) signs(pc piece) map[*ir.Value]sign {
 	known := map[*ir.Value]sign{s.u: s.where}
 	for _, a := range pc.assumed {

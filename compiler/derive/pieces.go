@@ -130,15 +130,6 @@ func (s *splitter) kinks(p *ir.Value, assumed []assumption) []kink {
 
 // known is the side that a kink's argument is on under what was assumed, or on if that is not known.
 func (s *splitter) known(k kink, assumed []assumption) side {
-	signs := map[*ir.Value]sign{s.u: s.where}
-	for _, a := range assumed {
-		switch {
-		case a.side == above:
-			signs[a.arg] = positive
-		case a.side == below:
-			signs[a.arg] = negative
-		}
-	}
 	if lo, hi, ok := s.rangeOf(k.arg, assumed); ok {
 		switch {
 		case lo >= 0:
@@ -147,7 +138,7 @@ func (s *splitter) known(k kink, assumed []assumption) side {
 			return below
 		}
 	}
-	switch s.signIs(k.arg, signs) {
+	switch s.signIs(k.arg, s.signs(piece{assumed: assumed})) {
 	case positive, positive | zero:
 		return above
 	case negative, negative | zero:

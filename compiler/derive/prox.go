@@ -475,18 +475,7 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 	if at, ok := x.throughRoot(pc); ok {
 		return at
 	}
-	known := map[*ir.Value]sign{x.u: x.where}
-	for _, a := range pc.assumed {
-		switch {
-		case a.side == above:
-			known[a.arg] = positive
-		case a.side == below:
-			known[a.arg] = negative
-		}
-		if a.end && a.arg == x.u {
-			known[x.u] = positive
-		}
-	}
+	known := x.signs(pc)
 	slope := x.simpler(x.slope(pc.smooth, x.u), x.u)
 	bend := x.simpler(x.slope(slope, x.u), x.u)
 	if !x.bends(pc.smooth, known, positive) || x.signIs(x.step, nil)&negative != 0 {
