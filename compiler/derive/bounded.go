@@ -17,7 +17,7 @@ func (x *proxer) hasLeast(pc piece) {
 	if q.num.degree() == 2 {
 		lead = x.add(x.Number(0.5), lead)
 	}
-	if least, ok := x.atDefaults(lead); ok && least < 0 && q.num.degree() == 2 && !x.endsTowards(pc, above) {
+	if least, ok := x.atDefaults(lead); ok && least < 0 && q.num.degree() == 2 && x.open(pc) {
 		x.failures = append(x.failures, Failure{Var: x.u.Index, Warning: true,
 			Message: fmt.Sprintf("at the default hyperparameters %s falls faster than the square grows: there the proximal operator has no value", x.text(pc.smooth))})
 	}
@@ -28,6 +28,11 @@ func (x *proxer) hasLeast(pc piece) {
 	if rising == negative && !x.endsTowards(pc, above) || falling == negative && x.where&negative != 0 && !x.endsTowards(pc, below) {
 		fail("bound it, as with `where(abs(u) <= c, ..., inf)`", "the proximal operator has no value: %s falls faster than the square grows", x.text(pc.smooth))
 	}
+}
+
+// open reports whether a piece is known to go on without end towards some side.
+func (x *proxer) open(pc piece) bool {
+	return !x.endsTowards(pc, above) || x.where&negative != 0 && !x.endsTowards(pc, below)
 }
 
 // endsTowards reports whether a piece ends towards one side, or may: what was assumed of anything but a line may bound it.

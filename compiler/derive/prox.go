@@ -402,7 +402,7 @@ func (x *proxer) stationary(pc piece) []*ir.Value {
 		return x.transcendental(pc)
 	}
 	if len(slope.den) == 1 {
-		x.warnMany(slope.num)
+		x.warnMany(pc, slope.num)
 	}
 	return x.zeros(pc, x.condition(slope, x.variable()))
 }
@@ -444,8 +444,8 @@ func (x *proxer) zeros(pc piece, c poly) []*ir.Value {
 
 // warnMany warns when, at the default hyperparameters, a piece bends down more than the square bends up: then there is a v
 // with two minima, and a jump between them.
-func (x *proxer) warnMany(slope poly) {
-	if slope.degree() != 1 {
+func (x *proxer) warnMany(pc piece, slope poly) {
+	if slope.degree() != 1 || x.open(pc) { // hasLeast speaks of what is open
 		return
 	}
 	bend := x.add(x.Number(1), x.mul(x.step, slope[1]))
