@@ -24,7 +24,10 @@ type engine struct {
 	isa  goasm.ISA
 }
 
-var archs = []arch{{"amd64", []engine{{"AVX2", goasm.AVX2}, {"AVX512", goasm.AVX512}}}}
+var archs = []arch{
+	{"amd64", []engine{{"AVX2", goasm.AVX2}, {"AVX512", goasm.AVX512}}},
+	{"arm64", []engine{{"NEON", goasm.NEON}}},
+}
 
 // Hosts are the targets beside Go: libraries of Python, one module a rule file.
 var Hosts = python.Hosts
@@ -100,14 +103,17 @@ func table(req target.Request, build string, kernels []gosrc.AsmKernel, engines 
 	fmt.Fprintf(&b, "\npackage %s\n\nimport optrt %q\n", req.Package, "github.com/optc-lang/optc/runtime")
 	for _, k := range kernels {
 		b.WriteString("\n")
-		entries := "optrt.Go: " + k.Symbol
+		var entries []string
+		if !k.Direct {
+			entries = append(entries, "optrt.Go: "+k.Symbol)
+		}
 		for _, e := range engines {
 			if goasm.Supports(e.isa, k.Kernel) {
 				fmt.Fprintf(&b, "//go:noescape\nfunc %s%s(a *optrt.Args)\n\n", k.Symbol, e.name)
-				entries += fmt.Sprintf(", optrt.%s: %s%s", e.name, k.Symbol, e.name)
+				entries = append(entries, fmt.Sprintf("optrt.%s: %s%s", e.name, k.Symbol, e.name))
 			}
 		}
-		fmt.Fprintf(&b, "var %sKernels = [optrt.NumEngines]optrt.Kernel{%s}\n", k.Symbol, entries)
+		fmt.Fprintf(&b, "var %sKernels = [optrt.NumEngines]optrt.Kernel{%s}\n", k.Symbol, strings.Join(entries, ", "))
 	}
 	return format.Source(b.Bytes())
 }

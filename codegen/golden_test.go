@@ -93,12 +93,12 @@ func journey(t *testing.T, c agree.Rule) string {
 		case f.Name == r.Name+"_opt.go":
 			add("gosrc", f.Data)
 		case strings.HasSuffix(f.Name, ".s") && slices.Contains(assembly, r.Name):
-			add("goasm", f.Data)
+			add("goasm"+strings.TrimSuffix(strings.TrimPrefix(f.Name, r.Name+"_opt"), ".s"), f.Data)
 		}
 	}
 	want := 4
 	if slices.Contains(assembly, r.Name) {
-		want++
+		want += 2 // architectures
 	}
 	if len(a.Files) != want {
 		t.Fatalf("the journey has %d stages, not %d", len(a.Files), want)

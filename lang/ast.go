@@ -83,7 +83,7 @@ type Range struct {
 	Integers       bool // written first..last
 }
 
-// Stmt is a statement: *Hyper, *Option, *Bind, *Given, *Probe, *Assign, *When, *Repeat, *Until, *Eval or *Return.
+// Stmt is a statement: *Hyper, *Option, *Bind, *Given, *Probe, *Assign, *When, *Repeat, *Until, *Eval, *Clear or *Return.
 type Stmt interface {
 	Where() Span
 	stmt()
@@ -176,6 +176,11 @@ type (
 		Span
 		Value Expr `parser:"'eval' @@"`
 	}
+	// Clear sets the array of an input, which is the gradient's, to zero when the step ends.
+	Clear struct {
+		Span
+		Name Ident `parser:"'clear' @@"`
+	}
 	// Return gives a fn's value.
 	Return struct {
 		Span
@@ -263,6 +268,7 @@ func (*When) stmt()   {}
 func (*Repeat) stmt() {}
 func (*Until) stmt()  {}
 func (*Eval) stmt()   {}
+func (*Clear) stmt()  {}
 func (*Return) stmt() {}
 
 func (*Number) expr()    {}

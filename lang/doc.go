@@ -27,7 +27,7 @@
 // of which the longest that matches is taken: a<-b is an assignment, a < -b a comparison.
 // The reserved words are
 //
-//	import fn rule hyper option state let when else repeat until probe given eval return
+//	import fn rule hyper option state let when else repeat until probe given eval clear return
 //	and or not in per at as one of
 //
 // The words grad, loss, hvp and load, the storages bf16, f16, q8 and sr, and the names of extents
@@ -44,7 +44,7 @@
 //	names     = NAME { "," NAME } .
 //	block     = "{" { stmt END | END } [ stmt ] "}" .
 //
-//	stmt      = hyper | option | bind | given | probe | assign | when | repeat | until | eval | return .
+//	stmt      = hyper | option | bind | given | probe | assign | when | repeat | until | eval | clear | return .
 //	hyper     = "hyper" NAME "=" expr [ "in" range ] .
 //	option    = "option" NAME "=" ( "one" "of" "(" names ")" | ( "rule" | "fn" ) expr | expr [ "in" range ] ) .
 //	bind      = ( "state" | "let" ) NAME [ "[" expr "]" ] [ "per" extent ] [ "as" storage ] "=" expr .
@@ -55,6 +55,7 @@
 //	repeat    = "repeat" ( expr | NAME "in" expr ".." expr ) block .
 //	until     = "until" expr .
 //	eval      = "eval" expr .
+//	clear     = "clear" NAME .
 //	return    = "return" expr .                                  (in a fn only)
 //
 //	extent    = NAME | "[" NAME "," NAME "]" .

@@ -356,6 +356,8 @@ func simple(t *text, s Stmt) {
 		t.clause("until ", s.Cond)
 	case *Eval:
 		t.clause("eval ", s.Value)
+	case *Clear:
+		t.put("clear " + s.Name.Name)
 	case *Return:
 		t.clause("return ", s.Value)
 	}

@@ -52,6 +52,7 @@ var (
 	repeatHead = newProduction[Repeat]()
 	untilHead  = newProduction[Until]()
 	evalHead   = newProduction[Eval]()
+	clearHead  = newProduction[Clear]()
 	returnHead = newProduction[Return]()
 )
 

@@ -309,6 +309,9 @@ func (p *parser) stmtHead(t *lexer.Token, doc string) (Stmt, error) {
 	case "eval":
 		s, err := evalHead.read(p.lex)
 		return s, err
+	case "clear":
+		s, err := clearHead.read(p.lex)
+		return s, err
 	case "return":
 		if p.inRule {
 			return nil, &problem{spanOf(t), "`return` stands in a rule", "a rule gives its result with `x <- ...`; `return` belongs to a fn"}
@@ -431,7 +434,7 @@ var aliases = map[string]string{
 	"def": "fn", "func": "fn", "function": "fn", "fun": "fn",
 }
 
-var stmtWords = []string{"hyper", "option", "state", "let", "when", "repeat", "until", "probe", "given", "eval", "return"}
+var stmtWords = []string{"hyper", "option", "state", "let", "when", "repeat", "until", "probe", "given", "eval", "clear", "return"}
 
 // assign reads NAME <- VALUE, or says what else the line might have meant.
 func (p *parser) assign(t *lexer.Token) (Stmt, error) {

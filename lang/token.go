@@ -41,7 +41,7 @@ var reserved = map[string]wordPlace{
 	"import": beginsDecl, "fn": beginsDecl, "rule": beginsDecl,
 	"hyper": beginsStmt, "option": beginsStmt, "state": beginsStmt, "let": beginsStmt,
 	"when": beginsStmt, "repeat": beginsStmt, "until": beginsStmt, "probe": beginsStmt,
-	"given": beginsStmt, "eval": beginsStmt, "return": beginsStmt,
+	"given": beginsStmt, "eval": beginsStmt, "clear": beginsStmt, "return": beginsStmt,
 	"else": inside, "and": inside, "or": inside, "not": inside, "in": inside,
 	"per": inside, "at": inside, "as": inside, "one": inside, "of": inside,
 }

@@ -302,17 +302,17 @@ func (o *Optimizer[T]) byTensor(e Extent, arrays int) bool {
 }
 
 // checkArrays checks the number and the lengths of arrays that the user gives.
-func (o *Optimizer[T]) checkArrays(g Given, arrays [][]T) error {
+func (o *Optimizer[T]) checkArrays(what string, g Given, arrays [][]T) error {
 	byTensor := o.byTensor(g.Extent, len(arrays))
 	switch {
 	case o.grid == nil && len(arrays) != len(o.x) || o.grid != nil && g.Extent == PerElem && len(arrays) != len(o.users):
-		return fmt.Errorf("%s: the input %s has %d arrays, there are %d parameters", o.rule.Name, g.Name, len(arrays), len(o.users))
+		return fmt.Errorf("%s: %s %s has %d arrays, there are %d parameters", o.rule.Name, what, g.Name, len(arrays), len(o.users))
 	case !byTensor && g.Extent > PerElem:
-		return fmt.Errorf("%s: the input %s has %d arrays: give one matrix for each of the %d tensors that Blocks(%d) makes of the parameters",
-			o.rule.Name, g.Name, len(arrays), len(o.x), o.grid.n)
+		return fmt.Errorf("%s: %s %s has %d arrays: give one matrix for each of the %d tensors that Blocks(%d) makes of the parameters",
+			o.rule.Name, what, g.Name, len(arrays), len(o.x), o.grid.n)
 	case !byTensor && len(arrays) != len(o.users):
-		return fmt.Errorf("%s: the input %s has %d arrays, there are %d parameters, which Blocks(%d) makes %d tensors of: give one array for each of either",
-			o.rule.Name, g.Name, len(arrays), len(o.users), o.grid.n, len(o.x))
+		return fmt.Errorf("%s: %s %s has %d arrays, there are %d parameters, which Blocks(%d) makes %d tensors of: give one array for each of either",
+			o.rule.Name, what, g.Name, len(arrays), len(o.users), o.grid.n, len(o.x))
 	}
 	for i, u := range arrays {
 		name, n := "", 0
@@ -322,9 +322,9 @@ func (o *Optimizer[T]) checkArrays(g Given, arrays [][]T) error {
 			name, n = o.users[i].Name, o.wholeLength(g.Extent, i)
 		}
 		if len(u) != n {
-			return fmt.Errorf("%s: the input %s of %q has %d values, %d are needed", o.rule.Name, g.Name, name, len(u), n)
+			return fmt.Errorf("%s: %s %s of %q has %d values, %d are needed", o.rule.Name, what, g.Name, name, len(u), n)
 		}
-		if other, found := o.overlaps(u); found {
+		if other, found := o.overlaps(u); found && what == anInput { // a state is copied
 			return fmt.Errorf("%s: the input %s of %q overlaps param %q in memory: each needs a slice of its own", o.rule.Name, g.Name, name, other)
 		}
 	}

@@ -404,6 +404,24 @@ func (r *Rule) checkPass(p *Pass) error {
 			return fmt.Errorf("collect %v", c)
 		}
 	}
+	return r.checkRows(p)
+}
+
+// checkRows checks what a pass by rows has besides.
+func (r *Rule) checkRows(p *Pass) error {
+	if p.ByRows && len(p.Reductions) > 0 || !p.ByRows && len(p.RowScalars)+len(p.RowReductions) > 0 || len(p.RowScalars) > MaxStreams {
+		return fmt.Errorf("%d reductions of a tensor, %d and %d scalars and reductions of a row", len(p.Reductions), len(p.RowScalars), len(p.RowReductions))
+	}
+	for _, place := range p.RowScalars {
+		if place.Extent != p.Domain.firstAxis() || r.checkPlaces(place) != nil {
+			return fmt.Errorf("scalar per row %v", place)
+		}
+	}
+	for _, c := range p.RowReductions {
+		if p.Domain < PerElem || c.To.Extent != p.Domain.firstAxis() || c.To.Kind != StreamScratch || r.checkPlaces(c.To) != nil {
+			return fmt.Errorf("reduction per row %v", c)
+		}
+	}
 	return nil
 }
 

@@ -14,13 +14,10 @@ const (
 	saveZMM = saveYMM | 1<<5 | 1<<6 | 1<<7
 )
 
-func cpuAVX2() bool {
-	return cpuRuns(saveYMM, 1<<5)
-}
-
-func cpuAVX512() bool {
+func cpuEngines() [NumEngines]bool {
 	const f, dq, bw, vl = 1 << 16, 1 << 17, 1 << 30, 1 << 31
-	return cpuAVX2() && cpuRuns(saveZMM, f|dq|bw|vl)
+	avx2 := cpuRuns(saveYMM, 1<<5)
+	return [NumEngines]bool{Go: true, AVX2: avx2, AVX512: avx2 && cpuRuns(saveZMM, f|dq|bw|vl)}
 }
 
 // cpuRuns tells whether the operating system saves the register files and leaf 7 has all features (bits of EBX).

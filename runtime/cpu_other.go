@@ -1,6 +1,5 @@
-//go:build !amd64 || purego
+//go:build (!amd64 && !arm64) || purego
 
 package runtime
 
-func cpuAVX2() bool   { return false }
-func cpuAVX512() bool { return false }
+func cpuEngines() [NumEngines]bool { return [NumEngines]bool{Go: true} }

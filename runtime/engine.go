@@ -5,10 +5,10 @@ import (
 	"os"
 )
 
-// EngineVariable is the environment variable that forces an engine: go, avx2 or avx512. Empty is as good as unset.
+// EngineVariable is the environment variable that forces an engine: go, avx2, avx512 or neon. Empty is as good as unset.
 const EngineVariable = "OPTRT_ENGINE"
 
-var engineNames = [NumEngines]string{Go: "go", AVX2: "avx2", AVX512: "avx512"}
+var engineNames = [NumEngines]string{Go: "go", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
 
 // String is the engine's name as [ParseEngine] reads it.
 func (e Engine) String() string {
@@ -18,14 +18,14 @@ func (e Engine) String() string {
 	return fmt.Sprintf("engine(%d)", uint8(e))
 }
 
-// ParseEngine is the engine of that name: go, avx2 or avx512.
+// ParseEngine is the engine of that name: go, avx2, avx512 or neon.
 func ParseEngine(name string) (Engine, error) {
 	for e, n := range engineNames {
 		if n == name {
 			return Engine(e), nil
 		}
 	}
-	return Go, fmt.Errorf("unknown engine %q: go, avx2 and avx512 are known", name)
+	return Go, fmt.Errorf("unknown engine %q: go, avx2, avx512 and neon are known", name)
 }
 
 // Has tells whether this CPU and operating system can run an engine's kernels. [Go] runs everywhere.
@@ -33,7 +33,7 @@ func Has(e Engine) bool {
 	return int(e) < len(cpuHas) && cpuHas[e]
 }
 
-var cpuHas = [NumEngines]bool{Go: true, AVX2: cpuAVX2(), AVX512: cpuAVX512()}
+var cpuHas = cpuEngines()
 
 // limitEngine is the fastest engine that an optimizer may use: what the environment forces, else what the program
 // asks for, else the fastest of this CPU.
@@ -76,7 +76,7 @@ func fastest() Engine {
 
 // pick is the fastest kernel of a pass up to an engine, and whose it is. Every pass has one for [Go].
 func (p *Pass) pick(limit Engine) (Kernel, Engine) {
-	for p.Kernels[limit] == nil {
+	for p.Kernels[limit] == nil || !Has(limit) {
 		limit--
 	}
 	return p.Kernels[limit], limit

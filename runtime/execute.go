@@ -16,11 +16,13 @@ const chunkCost = 256
 // stage is a Stage with what is known once the optimizer is built.
 type stage[T Float] struct {
 	*Stage
-	kernel   Kernel  // of Pass
-	spread   Extent  // of Pass: the finest of its scalars
-	cuts     *cuts   // of Pass
-	windowed bool    // of Pass: some stream is made piece by piece
-	lines    [][]int // of Pass: where in the machine's lines those of each collect and tensor begin
+	kernel   Kernel    // of Pass
+	direct   Kernel    // of Pass; nil if there is none as fast
+	spread   Extent    // of Pass: the finest of its scalars
+	cuts     *cuts     // of Pass
+	windowed bool      // of Pass: some stream is made piece by piece
+	collects []Collect // of Pass: RowReductions and Collects
+	lines    [][]int   // of Pass: where in the machine's lines those of each of these and tensor begin
 	run      *arrayRunner[T]
 }
 
@@ -61,6 +63,7 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 func (o *Optimizer[T]) setPass(s *stage[T], limit Engine) {
 	var e Engine
 	s.kernel, e = s.Pass.pick(limit)
+	s.direct = s.Pass.Direct[e]
 	o.engine = max(o.engine, e)
 	for _, scalar := range s.Pass.Scalars {
 		s.spread = max(s.spread, scalar.Extent)
@@ -68,6 +71,7 @@ func (o *Optimizer[T]) setPass(s *stage[T], limit Engine) {
 	for _, stream := range s.Pass.Streams {
 		s.windowed = s.windowed || o.isWindowed(s.Pass, stream)
 	}
+	s.collects = append(append(s.collects, s.Pass.RowReductions...), s.Pass.Collects...)
 	s.cuts = o.cutsFor(s.Pass.Domain, s.Class)
 }
 
@@ -85,6 +89,7 @@ type machine[T Float] struct {
 	// Of the stage that runs.
 	current *stage[T]
 	arrays  [MaxStreams][][]T // by stream and parameter
+	perRow  [MaxStreams][][]T // by scalar per row and parameter
 }
 
 // cuts is how the arrays of a domain and a class are cut for passes.
@@ -195,6 +200,7 @@ func (o *Optimizer[T]) execute(stages []stage[T], in *inputs[T]) error {
 // forget lets go of the step's inputs.
 func (o *Optimizer[T]) forget() {
 	clear(o.arrays[:])
+	clear(o.perRow[:])
 	o.args.forget()
 }
 
@@ -222,6 +228,9 @@ func (o *Optimizer[T]) pass(s *stage[T], in *inputs[T]) {
 	for i, stream := range s.Pass.Streams {
 		o.arrays[i] = o.place(stream.Place, in)
 	}
+	for i, place := range s.Pass.RowScalars {
+		o.perRow[i] = o.place(place, in)
+	}
 	o.splat(s)
 	o.startLines(s)
 	o.job.do(len(s.cuts.items)-1, o.workers, o.args)
@@ -247,15 +256,29 @@ func (o *Optimizer[T]) runItem(a *Args, item int) {
 		if reductions > 0 {
 			a.Part = unsafe.Pointer(&o.partials[c.block*reductions])
 		}
+		if s.direct != nil {
+			c = o.runDirect(s, a, c)
+		}
 		if s.windowed {
 			o.windows(s, a, c)
 			continue
 		}
-		for i := range s.Pass.Streams {
-			a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
+		for i, stream := range s.Pass.Streams {
+			if stream.Extent == s.Pass.Domain {
+				a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
+			}
 		}
-		s.kernel(a)
+		o.call(s, a, c.param, c.from)
 	}
+}
+
+// call runs the current pass over the args.N elements from an index on, whose streams stand in a.Ptr.
+func (o *Optimizer[T]) call(s *stage[T], a *Args, param, at int) {
+	if s.Pass.ByRows {
+		o.rows(s, a, param, at)
+		return
+	}
+	s.kernel(a)
 }
 
 // sets is how many sets of scalars a pass needs whose finest scalar has an extent.

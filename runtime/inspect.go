@@ -17,11 +17,7 @@ func (o *Optimizer[T]) StateValue(name string) (GivenValue[T], error) {
 	defer o.leave()
 	i := slices.IndexFunc(o.rule.States, func(s State) bool { return s.Name == name })
 	if i < 0 {
-		var known []string
-		for _, s := range o.rule.States {
-			known = append(known, s.Name)
-		}
-		return GivenValue[T]{}, fmt.Errorf("%s: there is no state %q; the states are %s", o.rule.Name, name, strings.Join(known, ", "))
+		return GivenValue[T]{}, o.noState(name)
 	}
 	s := o.rule.States[i]
 	switch {
@@ -44,6 +40,17 @@ func (o *Optimizer[T]) StateValue(name string) (GivenValue[T], error) {
 	return v, nil
 }
 
+func (o *Optimizer[T]) noState(name string) error {
+	if len(o.rule.States) == 0 {
+		return fmt.Errorf("%s: there is no state %q: the rule has none", o.rule.Name, name)
+	}
+	var known []string
+	for _, s := range o.rule.States {
+		known = append(known, s.Name)
+	}
+	return fmt.Errorf("%s: there is no state %q; the states are %s", o.rule.Name, name, strings.Join(known, ", "))
+}
+
 // stateArray is a copy of state i of a parameter.
 func (o *Optimizer[T]) stateArray(i, param int) []T {
 	n := o.length(o.rule.States[i].Extent, param)
@@ -56,8 +63,10 @@ func (o *Optimizer[T]) stateArray(i, param int) []T {
 	return slices.Clone(o.states[i][param])
 }
 
-// SetStateValue makes v, in the form of StateValue, what the optimizer keeps under a name; v is copied. An unknown name and a wrong number or length
-// of values are errors, after which nothing has changed.
+// SetStateValue makes v, in the form of StateValue, what the optimizer keeps under a name; v is copied. The number of the step
+// is not set: to take up a training where another left it, use [Optimizer.LoadState]. Errors, after which nothing has
+// changed: an unknown name, a wrong number or length of values, a state in a storage format, and before the first step one
+// that this step computes and does not read, as a momentum that begins with the first gradient.
 func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
 	if err := o.enter(); err != nil {
 		return err
@@ -65,13 +74,17 @@ func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
 	defer o.leave()
 	i := slices.IndexFunc(o.rule.States, func(s State) bool { return s.Name == name })
 	if i < 0 {
-		return fmt.Errorf("%s: there is no state %q", o.rule.Name, name)
+		return o.noState(name)
 	}
 	s := o.rule.States[i]
 	if s.Format != "" {
 		return fmt.Errorf("%s: state %s is kept as %s: it is set by LoadState alone", o.rule.Name, name, s.Format)
 	}
-	if err := o.checkGiven(Given{Name: name, Extent: s.Extent}, v); err != nil {
+	if s.FromFirst && o.steps.Load() == 0 {
+		return fmt.Errorf("%s: the first step computes state %s and would overwrite what is set before it: set it after that step, or take up a training by LoadState",
+			o.rule.Name, name)
+	}
+	if err := o.checkGiven(aState, Given{Name: name, Extent: s.Extent}, v); err != nil {
 		return err
 	}
 	switch {

@@ -174,8 +174,8 @@ func TestStateValueErrors(t *testing.T) {
 	before := save(t, o)
 	_, err := o.StateValue("m")
 	wantError(t, err, `states: there is no state "m"; the states are step0, step1, step2, array0, array1`)
-	wantError(t, o.SetStateValue("m", GivenValue[float32]{}), `states: there is no state "m"`)
-	wantError(t, o.SetStateValue("", GivenValue[float32]{}), `states: there is no state ""`)
+	wantError(t, o.SetStateValue("m", GivenValue[float32]{}), `states: there is no state "m"; the states are step0, step1`)
+	wantError(t, o.SetStateValue("", GivenValue[float32]{}), `states: there is no state ""; the states are step0, step1`)
 	for _, s := range o.rule.States {
 		if s.Extent == PerModel || s.Format != "" {
 			continue
@@ -185,7 +185,7 @@ func TestStateValueErrors(t *testing.T) {
 		v = drawValue(rand.New(rand.NewPCG(1, 2)), v)
 		var wrong []GivenValue[float32]
 		if !s.Extent.isArray() {
-			n := fmt.Sprintf("%s has %%d values, %d are needed", s.Name, len(v.Steps))
+			n := fmt.Sprintf("states: state %s has %%d values, %d are needed", s.Name, len(v.Steps))
 			wantError(t, o.SetStateValue(s.Name, GivenValue[float32]{Steps: append(slices.Clone(v.Steps), 1)}), fmt.Sprintf(n, len(v.Steps)+1))
 			wantError(t, o.SetStateValue(s.Name, GivenValue[float32]{Steps: v.Steps[1:]}), fmt.Sprintf(n, len(v.Steps)-1))
 			wantError(t, o.SetStateValue(s.Name, GivenValue[float32]{Model: 1}), fmt.Sprintf(n, 0))
@@ -203,13 +203,59 @@ func TestStateValueErrors(t *testing.T) {
 			}
 		}
 		for _, w := range wrong {
-			if err := o.SetStateValue(s.Name, w); err == nil || !strings.Contains(err.Error(), "states: ") || !strings.Contains(err.Error(), s.Name) {
+			if err := o.SetStateValue(s.Name, w); err == nil || !strings.HasPrefix(err.Error(), "states: state "+s.Name+" ") {
 				t.Errorf("state %s given arrays of the wrong lengths: %v", s.Name, err)
 			}
 		}
 	}
 	if !slices.Equal(save(t, o), before) {
 		t.Error("a refused value has changed something")
+	}
+}
+
+// TestSetBeforeTheFirstStep refuses to set a state that the first step computes, until that step was taken; a checkpoint of
+// another optimizer counts as one.
+func TestSetBeforeTheFirstStep(t *testing.T) {
+	make := func() (*Optimizer[float64], []Param[float64]) {
+		rule := adam[float64]()
+		rule.States[0].FromFirst = true
+		params := testParams[float64](rand.New(rand.NewPCG(8, 8)), [][]int{{2, 3}})
+		o, err := New(rule, params, nil)
+		wantError(t, err, "")
+		return o, params
+	}
+	o, params := make()
+	grads := testGrads(rand.New(rand.NewPCG(1, 8)), params)
+	const refusal = "adam: the first step computes state m and would overwrite what is set before it"
+	v := GivenValue[float64]{Arrays: testGrads(rand.New(rand.NewPCG(2, 8)), params)}
+	before := save(t, o)
+	wantError(t, o.SetStateValue("m", v), refusal)
+	if !slices.Equal(save(t, o), before) {
+		t.Error("a refused value has changed something")
+	}
+	wantError(t, o.SetStateValue("v", v), "")
+	wantError(t, o.Step(grads, 0), "")
+	wantError(t, o.SetStateValue("m", v), "")
+	if got, err := o.StateValue("m"); err != nil || !same(got.Arrays, v.Arrays) {
+		t.Errorf("the state is not what was set (%v)", err)
+	}
+	again, _ := make()
+	wantError(t, again.LoadState(strings.NewReader(string(save(t, o)))), "")
+	wantError(t, again.SetStateValue("m", v), "")
+}
+
+// TestSetStateOfParameters sets a state to the parameters' own memory, which is copied.
+func TestSetStateOfParameters(t *testing.T) {
+	params := testParams[float64](rand.New(rand.NewPCG(8, 8)), [][]int{{2, 3}, {4}})
+	o, err := New(adam[float64](), params, nil)
+	wantError(t, err, "")
+	wantError(t, o.SetStateValue("m", GivenValue[float64]{Arrays: dataOf(params)}), "")
+	want := clone(dataOf(params))
+	for _, x := range dataOf(params) {
+		clear(x)
+	}
+	if got, err := o.StateValue("m"); err != nil || !same(got.Arrays, want) {
+		t.Errorf("the state is not what was set (%v)", err)
 	}
 }
 

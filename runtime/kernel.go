@@ -22,7 +22,9 @@ func Partials(a *Args, n int) []float64 {
 }
 
 // forget keeps no user's memory alive.
-func (a *Args) forget() { *a = Args{window: a.window, words: a.words} }
+func (a *Args) forget() {
+	*a = Args{window: a.window, words: a.words, rowVals: a.rowVals, rowPart: a.rowPart}
+}
 
 // blocks is the number of reduction blocks in n elements.
 func blocks(n int) int {

@@ -66,7 +66,7 @@ type Optimizer[T Float] struct {
 // order of rule.Hypers, nil for the rule's defaults. Shapes and names are copied, the data is not.
 //
 // The kernels are those of the fastest engine that the CPU has, or of the one that [UseEngine] or the environment
-// variable OPTRT_ENGINE (go, avx2 or avx512) names; a pass without a kernel for it runs on the next slower engine that
+// variable OPTRT_ENGINE (go, avx2, avx512 or neon) names; a pass without a kernel for it runs on the next slower engine that
 // it has.
 //
 // Errors: a parameter whose shape and data disagree, two that overlap or are named alike, a hyperparameter outside its
@@ -429,7 +429,7 @@ func workersFor(asked int, numel float64) int {
 // Step updates the parameters and the states from the gradients: one flat row-major slice a parameter, in the order of
 // the parameters, none of which may overlap another or a parameter. loss is the model's loss at the parameters, for
 // the rules that read it. NaN and infinities are data, unless the optimizer was built with [OnNonFinite]. A rule that
-// reads no gradient may be given nil.
+// reads no gradient may be given nil. One that says `clear g` leaves zeros in grads, after a skipped step too.
 //
 // It allocates nothing once the first steps have been taken. Everything is checked before anything is written, and after
 // an error everything is as it was.
@@ -455,10 +455,25 @@ func (o *Optimizer[T]) StepWith(grads [][]T, in Inputs[T]) error {
 	}
 	if o.skip && !finite(grads) {
 		o.skipped.Add(1)
+		o.clearGrads(grads)
 		return nil
 	}
 	defer o.forgetBlocks()
-	return o.step(&inputs[T]{grads: o.blocksOf(grads), closure: in.Closure, given: o.given}, in.Loss)
+	skipped := o.skipped.Load()
+	err := o.step(&inputs[T]{grads: o.blocksOf(grads), closure: in.Closure, given: o.given}, in.Loss)
+	if err == nil && (o.grid != nil || o.skipped.Load() > skipped) {
+		o.clearGrads(grads)
+	}
+	return err
+}
+
+// clearGrads does for gradients that no pass has written what a rule with `clear g` wants.
+func (o *Optimizer[T]) clearGrads(grads [][]T) {
+	if o.rule.ClearsGrad {
+		for _, g := range grads {
+			clear(g)
+		}
+	}
 }
 
 func (o *Optimizer[T]) step(in *inputs[T], loss float64) error {

@@ -387,19 +387,23 @@ func TestEngines(t *testing.T) {
 			t.Errorf("%s=%s runs %s, want %s (%v)", EngineVariable, env, got, want, err)
 		}
 	}
-	pass.Kernels = [NumEngines]Kernel{counted(Go), counted(AVX2), counted(AVX512)}
+	pass.Kernels = [NumEngines]Kernel{counted(Go), counted(AVX2), counted(AVX512), counted(NEON)}
 	want("", fastest())
 	want("go", Go)
 	want("avx2", AVX2)
 	want("avx512", AVX512)
+	want("neon", NEON)
 	want("", Go, UseEngine(Go))
 	want("avx512", AVX512, UseEngine(Go))
 	want("go", Go, UseEngine(AVX2))
 	_, err := run("sse9", UseEngine(Go))
-	wantError(t, err, `adam: OPTRT_ENGINE: unknown engine "sse9": go, avx2 and avx512 are known`)
-	pass.Kernels = [NumEngines]Kernel{counted(Go), counted(AVX2), nil}
-	want("", min(AVX2, fastest()))
-	pass.Kernels = [NumEngines]Kernel{counted(Go), nil, nil}
+	wantError(t, err, `adam: OPTRT_ENGINE: unknown engine "sse9": go, avx2, avx512 and neon are known`)
+	if slower := fastest(); slower > Go {
+		for pass.Kernels[slower] = nil; pass.Kernels[slower] == nil || !Has(slower); slower-- {
+		}
+		want("", slower)
+	}
+	pass.Kernels = [NumEngines]Kernel{Go: counted(Go)}
 	want("", Go)
 }
 

@@ -34,6 +34,7 @@ type Rule struct {
 	Eval  []Stage // computes the point of evaluation into StreamEval; nil when that is x itself
 
 	ReadsGrad, ReadsLoss bool
+	ClearsGrad           bool // passes write zero to the gradient
 	Probes, Draws        bool // it asks the model again; it draws random values
 	StepDraws            []StepDraw
 
@@ -116,6 +117,8 @@ type State struct {
 
 	Format     string // of storage: "" is the element type, else bf16, f16, q8 or q8root
 	Stochastic bool   // rounded at random between the two neighbours, in proportion
+
+	FromFirst bool // the first step computes it, of what it is given, and does not read it
 }
 
 // Stage is one thing that a step does; exactly one of its functions and pointers is set. The stages of a step run in
@@ -203,10 +206,17 @@ type Rotate struct {
 type Pass struct {
 	Domain     Extent
 	Kernels    [NumEngines]Kernel // by Engine; nil where there is none
+	Direct     [NumEngines]Kernel // the same, of kernels for a multiple of 64 elements that read and write bf16 and f16 states as they are stored
 	Streams    []Stream           // Args.Ptr in order
 	Scalars    []Slot             // Args.Vals in order, each rounded to the element type
 	Reductions []Reduction        // Args.Part in order
 	Collects   []Collect
+
+	// With ByRows the kernel runs over pieces of rows, the same place of the tensor never twice. It has no Reductions then;
+	// streams of one value a column start where the piece does.
+	ByRows        bool
+	RowScalars    []Place   // Args.Vals after Scalars: of each the row's value
+	RowReductions []Collect // Args.Part in order, of pieces that end where a block of the tensor does; Stream is unused
 }
 
 // Place is an array of each tensor.
@@ -253,7 +263,8 @@ type Collect struct {
 	To     Place // scratch of extent PerRow or PerCol
 }
 
-// Kernel runs one pass over Args.N consecutive elements of one tensor. N is a multiple of elem.Block except at a tensor's end.
+// Kernel runs one pass over Args.N consecutive elements of one tensor. N is a multiple of elem.Block except at a tensor's
+// end and by rows.
 type Kernel func(*Args)
 
 // MaxStreams bounds the arrays of one pass.
@@ -271,15 +282,18 @@ type Args struct {
 
 	window []float64 // memory of the worker for streams that are made piece by piece; assembly does not know it
 	words  []uint32
+
+	rowVals, rowPart []float64 // Vals and Part of a piece of a row
 }
 
 // Engine is a family of kernels.
 type Engine uint8
 
-// The engines, slowest first.
+// The engines; those of one CPU slowest first.
 const (
 	Go Engine = iota
 	AVX2
 	AVX512
+	NEON
 	NumEngines = iota
 )

@@ -259,7 +259,7 @@ func (o *Optimizer[T]) setGiven(values []GivenValue[T], load bool) error {
 		if k >= len(values) {
 			return fmt.Errorf("%s: the input %s is not given", o.rule.Name, g.Name)
 		}
-		if err := o.checkGiven(g, values[k]); err != nil {
+		if err := o.checkGiven(anInput, g, values[k]); err != nil {
 			return err
 		}
 		k++
@@ -277,14 +277,17 @@ func (o *Optimizer[T]) setGiven(values []GivenValue[T], load bool) error {
 	return nil
 }
 
-func (o *Optimizer[T]) checkGiven(g Given, v GivenValue[T]) error {
+// What values are given for, as errors call it.
+const anInput, aState = "the input", "state"
+
+func (o *Optimizer[T]) checkGiven(what string, g Given, v GivenValue[T]) error {
 	if !g.Extent.isArray() {
 		if n := len(o.framesOf(g.Extent)); g.Extent != PerModel && len(v.Steps) != n {
-			return fmt.Errorf("%s: the input %s has %d values, %d are needed", o.rule.Name, g.Name, len(v.Steps), n)
+			return fmt.Errorf("%s: %s %s has %d values, %d are needed", o.rule.Name, what, g.Name, len(v.Steps), n)
 		}
 		return nil
 	}
-	return o.checkArrays(g, v.Arrays)
+	return o.checkArrays(what, g, v.Arrays)
 }
 
 // overlaps names a parameter that shares memory with u.

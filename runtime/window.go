@@ -16,8 +16,31 @@ const windowElements = 2 * elem.Block
 
 // isWindowed reports whether a pass makes a stream piece by piece.
 func (o *Optimizer[T]) isWindowed(p *Pass, s Stream) bool {
-	return s.Kind == StreamDraw || s.Kind == StreamCollect || s.Extent != p.Domain ||
+	return s.Kind == StreamDraw || s.Kind == StreamCollect || s.Extent != p.Domain && !p.ByRows ||
 		s.Kind == StreamState && o.rule.States[s.Index].Format != ""
+}
+
+// directUnit divides the number of elements of a call of a direct kernel.
+const directUnit = 64
+
+// runDirect runs the current pass over a chunk but for its last elements, by the kernel that widens and narrows states
+// itself. It returns what is left.
+func (o *Optimizer[T]) runDirect(s *stage[T], a *Args, c chunk) chunk {
+	n := c.n &^ (directUnit - 1)
+	if n == 0 {
+		return c
+	}
+	a.N = n
+	for i, stream := range s.Pass.Streams {
+		if o.isWindowed(s.Pass, stream) {
+			a.Ptr[i] = unsafe.Pointer(&o.narrow[stream.Index][c.param].half[c.from])
+		} else {
+			a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
+		}
+	}
+	s.direct(a)
+	c.from, c.n = c.from+n, c.n-n
+	return c
 }
 
 // windows runs the current pass over a chunk, window by window.
@@ -26,6 +49,9 @@ func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 	for at := c.from; at < c.from+c.n; at += windowElements {
 		a.N = min(windowElements, c.from+c.n-at)
 		for i, stream := range s.Pass.Streams {
+			if stream.Extent != s.Pass.Domain && s.Pass.ByRows {
+				continue
+			}
 			if !o.isWindowed(s.Pass, stream) {
 				a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][at])
 				continue
@@ -39,7 +65,7 @@ func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 		if part != nil {
 			a.Part = unsafe.Add(part, (at-c.from)/elem.Block*len(s.Pass.Reductions)*8)
 		}
-		s.kernel(a)
+		o.call(s, a, c.param, at)
 		o.drain(s, a, c, at)
 	}
 }
@@ -75,12 +101,20 @@ func (o *Optimizer[T]) fill(w []T, s Stream, arrays [][]T, param, at int) {
 		rows, cols := arrays[param], o.cols(param)
 		for row, in := at/cols, at%cols; len(w) > 0; row, in = row+1, 0 {
 			n := min(len(w), cols-in)
-			v := rows[row]
-			for i := range w[:n] {
-				w[i] = v
-			}
+			repeat(w[:n], rows[row])
 			w = w[n:]
 		}
+	}
+}
+
+// repeat sets w to copies of v: by doubling what is there, since copy is made of vectors.
+func repeat[T Float](w []T, v T) {
+	const some = 16
+	for i := range w[:min(some, len(w))] {
+		w[i] = v
+	}
+	for n := some; n < len(w); n *= 2 {
+		copy(w[n:], w[:n])
 	}
 }
 
@@ -116,8 +150,8 @@ func (o *Optimizer[T]) drain(s *stage[T], a *Args, c chunk, at int) {
 			o.narrow[stream.Index][c.param].keep(window[T](a, i)[:a.N], at, o.roundingWords(a, stream.Index, c.param, at))
 		}
 	}
-	for i, collect := range s.Pass.Collects {
-		o.collect(s.Pass.Domain, collect, window[T](a, collect.Stream)[:a.N], o.lines[s.lines[i][c.param]:], c.param, at)
+	for i, collect := range s.collects[len(s.Pass.RowReductions):] {
+		o.collect(s.Pass.Domain, collect, window[T](a, collect.Stream)[:a.N], o.lines[s.lines[len(s.Pass.RowReductions)+i][c.param]:], c.param, at)
 	}
 }
 
@@ -129,118 +163,4 @@ func (o *Optimizer[T]) roundingWords(a *Args, state, param, at int) []uint32 {
 	words := a.words[:a.N]
 	elem.Words(words, elem.RoundingStream(elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param)}, o.rule.States[state].Name), at)
 	return words
-}
-
-// Reductions per row and per column, as package elem defines them, are collected in o.lines. A row has one value for each
-// block that it has a part of: that of row r and block b stands at r+b. A column has one value for each chunk; a chunk
-// shorter than a row has one for each element.
-
-// setLines places the lines of a pass's collects: where those of each tensor begin. It returns their number.
-func (o *Optimizer[T]) setLines(s *stage[T]) int {
-	n := 0
-	for _, c := range s.Pass.Collects {
-		starts := make([]int, len(o.x))
-		for param := range o.x {
-			starts[param] = n
-			if o.classOf[param] == s.Class {
-				n += o.linesOf(s.Pass.Domain, c, param)
-			}
-		}
-		s.lines = append(s.lines, starts)
-	}
-	return n
-}
-
-func (o *Optimizer[T]) linesOf(domain Extent, c Collect, param int) int {
-	rows, cols := o.matrix(domain, param)
-	if c.To.Extent == domain.firstAxis() {
-		return rows + blocks(rows*cols)
-	}
-	return (rows*cols + chunkElements - 1) / chunkElements * min(cols, chunkElements)
-}
-
-func (o *Optimizer[T]) startLines(s *stage[T]) {
-	for i, c := range s.Pass.Collects {
-		identity := elem.Identity(c.Kind)
-		for param := range o.x {
-			if o.classOf[param] == s.Class {
-				lines := o.lines[s.lines[i][param]:][:o.linesOf(s.Pass.Domain, c, param)]
-				for k := range lines {
-					lines[k] = identity
-				}
-			}
-		}
-	}
-}
-
-// collect takes in the elements from an index on.
-func (o *Optimizer[T]) collect(domain Extent, c Collect, w []T, lines []float64, param, at int) {
-	_, cols := o.matrix(domain, param)
-	if c.To.Extent == domain.firstAxis() {
-		for len(w) > 0 {
-			row, block := at/cols, at/elem.Block
-			n := min(len(w), (row+1)*cols-at, (block+1)*elem.Block-at)
-			lines[row+block] = elem.ReduceBlock(c.Kind, w[:n])
-			w, at = w[n:], at+n
-		}
-		return
-	}
-	width := min(cols, chunkElements)
-	lines = lines[at/chunkElements*width:][:width]
-	if cols <= chunkElements {
-		elem.AddCols(c.Kind, lines, w, at%cols)
-	} else {
-		elem.AddCols(c.Kind, lines, w, at%chunkElements)
-	}
-}
-
-// endLines combines what was collected and rounds it to the element type.
-func (o *Optimizer[T]) endLines(s *stage[T]) {
-	for i, c := range s.Pass.Collects {
-		for param, to := range o.scratch[c.To.Index] {
-			if o.classOf[param] != s.Class {
-				continue
-			}
-			lines := o.lines[s.lines[i][param]:][:o.linesOf(s.Pass.Domain, c, param)]
-			rows, cols := o.matrix(s.Pass.Domain, param)
-			if c.To.Extent == s.Pass.Domain.firstAxis() {
-				endRows(c, to, lines, cols)
-			} else {
-				o.endCols(c, to, lines, rows*cols)
-			}
-		}
-	}
-}
-
-func endRows[T Float](c Collect, to []T, lines []float64, cols int) {
-	for row := range to {
-		value := elem.Identity(c.Kind)
-		for block := row * cols / elem.Block; cols > 0 && block <= ((row+1)*cols-1)/elem.Block; block++ {
-			value = elem.Combine(c.Kind, value, lines[row+block])
-		}
-		to[row] = T(value)
-	}
-}
-
-func (o *Optimizer[T]) endCols(c Collect, to []T, lines []float64, length int) {
-	totals := o.totals[:len(to)]
-	for i := range totals {
-		totals[i] = elem.Identity(c.Kind)
-	}
-	width := min(len(to), chunkElements)
-	for from := 0; from < length; from += chunkElements {
-		col, n := 0, width
-		if len(to) > chunkElements {
-			col, n = from%len(to), min(width, length-from)
-		}
-		for _, v := range lines[from/chunkElements*width:][:n] {
-			totals[col] = elem.Combine(c.Kind, totals[col], v)
-			if col++; col == len(to) {
-				col = 0
-			}
-		}
-	}
-	for i, v := range totals {
-		to[i] = T(v)
-	}
 }

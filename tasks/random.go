@@ -48,3 +48,16 @@ func (s *stream) shuffle(order []int) {
 		order[j] = i
 	}
 }
+
+// unit returns a multiple of 2⁻⁵³ in [0, 1).
+func (s *stream) unit() float64 { return float64(s.next()>>11) * 0x1p-53 }
+
+// normal returns the sum of 12 uniform numbers less 6 (Irwin and Hall): variance
+// 1, nearly normal to 3 deviations, and exact in float64, so alike everywhere.
+func (s *stream) normal() float64 {
+	sum := -6.0
+	for range 12 {
+		sum += float64(s.next()>>40) * 0x1p-24
+	}
+	return sum
+}

@@ -24,7 +24,7 @@ type benchCmd struct {
 	Shape   string     `placeholder:"SHAPE" help:"Shape of the parameter instead of -n: 4096x4096."`
 	Threads int        `default:"1" help:"Goroutines a step."`
 	DType   string     `name:"dtype" enum:"f32,f64" default:"f32" help:"Element type, f32 or f64."`
-	Engine  engineFlag `placeholder:"ENGINE" help:"go, avx2 or avx512; the fastest of this CPU by default."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"go, avx2, avx512 or neon; the fastest of this CPU by default."`
 	Reps    int        `default:"12" help:"Repetitions, at least 7."`
 	JSON    bool       `name:"json" help:"Print one JSON object."`
 }
@@ -91,7 +91,7 @@ func (cmd *benchCmd) Run(c *console) error {
 		return usagef("--reps %d: 7 to 10000 are possible", cmd.Reps)
 	}
 	if cmd.Engine == interpEngine {
-		return usagef("--engine interp: bench measures compiled kernels: go, avx2 or avx512")
+		return usagef("--engine interp: bench measures compiled kernels: go, avx2, avx512 or neon")
 	}
 	if cmd.Threads < 1 {
 		return usagef("--threads %d: at least 1", cmd.Threads)

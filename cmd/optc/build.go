@@ -74,9 +74,12 @@ func (cmd *buildCmd) Run(c *console) error {
 	return err
 }
 
-// noteAll says which rules are slow.
+// noteAll says which rules are slow in Go.
 func noteAll(c *console, batches []*batch) {
 	for _, b := range batches {
+		if b.target != "go" {
+			continue
+		}
 		for _, r := range b.rules {
 			noteSlow(c, r)
 		}

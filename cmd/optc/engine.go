@@ -21,10 +21,7 @@ import (
 
 // isaEngine is the engine whose kernels are of an instruction set.
 func isaEngine(isa goasm.ISA) optrt.Engine {
-	if isa == goasm.AVX512 {
-		return optrt.AVX512
-	}
-	return optrt.AVX2
+	return [...]optrt.Engine{goasm.AVX2: optrt.AVX2, goasm.AVX512: optrt.AVX512, goasm.NEON: optrt.NEON}[isa]
 }
 
 // lacking is an operator of the rule that an instruction set has not, or "".
@@ -51,7 +48,7 @@ func checkEngine(r *compiler.Rule, name engineFlag) error {
 	if !optrt.Has(e) {
 		return usagef("this CPU lacks the engine %s", e)
 	}
-	for _, isa := range isas {
+	for _, isa := range goasm.ISAs {
 		if isaEngine(isa) == e {
 			if op := lacking(r, isa); op != "" {
 				return usagef("rule %s has no %s kernel, because of the operator %s; its engines are go and interp", r.Name, e, op)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/optc-lang/optc/codegen/goasm"
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/pass"
@@ -83,7 +84,7 @@ func derivedOf(r *compiler.Rule) []derived {
 			continue
 		}
 		seen[d.Call] = true
-		one := derived{Call: d.Call, Is: d.Head}
+		one := derived{Call: d.Call, Is: d.Head, Cases: []derivedCase{}}
 		for _, c := range d.Cases {
 			where := c.Where
 			if where != "" {
@@ -178,7 +179,7 @@ func lines(equations []ir.Equation) []line {
 // enginesOf lists the engines that have kernels for all passes.
 func enginesOf(r *compiler.Rule) []string {
 	engines := []string{"go"}
-	for _, isa := range isas {
+	for _, isa := range goasm.ISAs {
 		if lacking(r, isa) == "" {
 			engines = append(engines, strings.ToLower(isaEngine(isa).String()))
 		}

@@ -16,7 +16,7 @@ func (e *explanation) print(w io.Writer) {
 	}
 	e.printDeclarations(w)
 	for _, d := range e.Derived {
-		fmt.Fprintf(w, "\nderived: %s\n  %s\n", d.Call, d.Is)
+		fmt.Fprintf(w, "\nderived: %s\n  is %s\n", d.Call, d.Is)
 		var t table
 		for _, c := range d.Cases {
 			t.add(c.Formula, c.Where)
@@ -44,7 +44,7 @@ func (e *explanation) printSteps(w io.Writer) {
 	}
 	printStages(w, title, e.Step)
 	printStages(w, "the first step", e.FirstStep)
-	printStages(w, "the point of evaluation, when it is asked for", e.Eval)
+	printStages(w, "EvalParams, the point of evaluation", e.Eval)
 }
 
 func forTensors(which string) string {
@@ -161,16 +161,16 @@ func (c costInfo) table() *table {
 	}
 	for _, e := range []string{"row", "col", "[row,row]", "[col,col]"} {
 		if d, ok := c.Other[e]; ok {
-			bytes("bytes of state and scratch for each "+map[string]string{"row": "row", "col": "column", "[row,row]": "pair of rows", "[col,col]": "pair of columns"}[e], d)
+			bytes("bytes of state and scratch for each "+map[string]string{"row": "row", "col": "column", "[row,row]": "entry of rows by rows", "[col,col]": "entry of columns by columns"}[e], d)
 		}
 	}
 	count("passes over memory", c.Passes)
-	count("arithmetic, in additions", c.Flops)
+	count("arithmetic, counted in additions", c.Flops)
 	if c.Operators > 0 {
-		count("operators on whole arrays, beside that", c.Operators)
+		count("operators on whole arrays, not counted above", c.Operators)
 	}
 	if c.Probes > 0 {
-		count("questions to the model, beside that", c.Probes)
+		count("further calls of the model", c.Probes)
 	}
 	return t
 }
@@ -236,11 +236,11 @@ func (s stageInfo) title(number int) string {
 	case "array":
 		return "on whole arrays" + when
 	case "order":
-		return "in order of size, over " + overWords[s.Over] + when
+		return "order statistic over " + overWords[s.Over] + when
 	case "probe":
-		return "asks the model" + when
+		return "asks the model (probe)" + when
 	case "rotate":
-		return "moves on, nothing is copied" + when
+		return "shifts an array by one, nothing is copied" + when
 	}
 	return "once a " + s.Where
 }

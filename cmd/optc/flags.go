@@ -7,6 +7,7 @@ import (
 
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler"
+	optrt "github.com/optc-lang/optc/runtime"
 )
 
 // setFlag is the flag that sets what is decided when a rule runs.
@@ -52,7 +53,10 @@ type engineFlag string
 
 // UnmarshalText reads the name of an engine.
 func (e *engineFlag) UnmarshalText(text []byte) error {
-	known := []string{interpEngine, "go", "avx2", "avx512"}
+	known := []string{interpEngine}
+	for e := range optrt.Engine(optrt.NumEngines) {
+		known = append(known, e.String())
+	}
 	if !slices.Contains(known, string(text)) {
 		return fmt.Errorf("there is no engine %q%s", text, didYouMean(string(text), known))
 	}

@@ -86,22 +86,10 @@ func (cmd *opsCmd) Run(c *console) error {
 	fmt.Fprintln(c.out, "\nsets of project and lmo, and penalties of prox that are no sum over single values")
 	t = table{}
 	for _, s := range op.Sets {
-		t.add(setUsage(s), s.Doc)
+		t.add(s.Usage(), s.Doc)
 	}
 	t.print(c.out, "  ")
 	return nil
-}
-
-// setUsage is how a set is written.
-func setUsage(s op.Set) string {
-	if len(s.Params) == 0 {
-		return s.Name
-	}
-	var params []string
-	for _, p := range s.Params {
-		params = append(params, p.Name)
-	}
-	return s.Name + "(; " + strings.Join(params, ", ") + ")"
 }
 
 func printOps(c *console, asked string) error {
@@ -135,7 +123,7 @@ func printOps(c *console, asked string) error {
 		names = append(names, s.Name)
 		if asked == s.Name {
 			found++
-			fmt.Fprintf(c.out, "%s: %s\n", setUsage(s), s.Doc)
+			fmt.Fprintf(c.out, "%s: %s\n", s.Usage(), s.Doc)
 		}
 	}
 	if found > 0 {

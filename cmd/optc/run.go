@@ -23,14 +23,16 @@ import (
 type runCmd struct {
 	ruleArg
 	setFlag
-	Task    string     `required:"" placeholder:"TASK" help:"What to train: ${tasks}."`
+	Task    string     `required:"" placeholder:"TASK" help:"What to train; the tasks are listed above."`
+	Data    string     `placeholder:"FILE" help:"Train the task's model on data of one's own: a .csv with the class or the number last, a .txt, or MNIST's images-idx3 beside labels-idx1; .gz too."`
 	Steps   *int       `placeholder:"N" help:"Minibatch steps; the task's own number by default."`
 	Seed    uint64     `default:"1" help:"Decides the initial parameters, the order of the examples and the rule's random values."`
-	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run the rule: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run the rule: interp (needs no toolchain), go, avx2, avx512 or neon; the fastest of this CPU by default."`
 	Threads int        `default:"-1" help:"Goroutines a step; the result does not depend on it."`
 	CSV     string     `name:"csv" placeholder:"FILE" help:"Write the loss of every step."`
 	SVG     string     `name:"svg" placeholder:"FILE" help:"Draw the loss."`
 
+	task  tasks.Task
 	steps int // to take
 }
 
@@ -40,7 +42,10 @@ func (runCmd) Help() string {
 
 Example:
   optc run std/adam --task digits --set lr=0.003
-  optc run mine.opt --task digits --steps 2000 --seed 7 --svg loss.svg`
+  optc run mine.opt --task digits --steps 2000 --seed 7 --svg loss.svg
+  optc run std/adam --task digits --data train-images-idx3-ubyte.gz
+
+` + taskList()
 }
 
 // maxSteps bounds a run, whose losses are all kept.
@@ -48,11 +53,14 @@ const maxSteps = 10_000_000
 
 // Run trains.
 func (cmd *runCmd) Run(c *console) error {
-	task, err := tasks.Lookup(cmd.Task)
-	if err != nil {
+	if _, err := tasks.Lookup(cmd.Task); err != nil {
 		return usagef("%v", err)
 	}
-	if err := cmd.check(task); err != nil {
+	var err error
+	if cmd.task, err = tasks.LookupOn(cmd.Task, cmd.Data); err != nil {
+		return err
+	}
+	if err := cmd.check(); err != nil {
 		return err
 	}
 	r, hypers, err := cmd.openRule(c, cmd.Set)
@@ -81,8 +89,8 @@ func (cmd *runCmd) Run(c *console) error {
 }
 
 // check holds the flags to what is possible, before anything is trained.
-func (cmd *runCmd) check(task tasks.Task) error {
-	cmd.steps = task.Steps
+func (cmd *runCmd) check() error {
+	cmd.steps = cmd.task.Steps
 	if cmd.Steps != nil {
 		cmd.steps = *cmd.Steps
 	}
@@ -116,7 +124,7 @@ func (cmd *runCmd) train(c *console, r *compiler.Rule, hypers []float64, p *prog
 	}
 	req := request(cmd.Engine, cmd.Threads, hypers)
 	req.Seed = cmd.Seed
-	req.Run = &host.Run{Task: cmd.Task, Steps: cmd.steps, Seed: cmd.Seed}
+	req.Run = &host.Run{Task: cmd.Task, Data: cmd.Data, Steps: cmd.steps, Seed: cmd.Seed}
 	s, err := driver.Start(ctx, program, req, strings.NewReader(""))
 	if err != nil {
 		return nil, "", err
@@ -182,7 +190,7 @@ func (o *interpreted) EvalParams() ([][]float32, error) { return o.Machine.EvalP
 
 // interpret trains in the interpreter.
 func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*host.Result, error) {
-	run, err := tasks.Open(cmd.Task, cmd.Seed)
+	run, err := cmd.task.Open(cmd.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +247,7 @@ func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *hos
 	for i, l := range result.Losses {
 		losses[i] = float64(l)
 	}
-	title := fmt.Sprintf("%s%s%s on %s, seed %d", r.Name, cmd.fixed.said(), said("--set", cmd.Set), cmd.Task, cmd.Seed)
+	title := fmt.Sprintf("%s%s%s on %s%s, seed %d", r.Name, cmd.fixed.said(), said("--set", cmd.Set), cmd.Task, dataSaid(cmd.Data), cmd.Seed)
 	if cmd.CSV != "" {
 		if err := cmd.write(cmd.CSV, func(w io.Writer) error { return writeCSV(w, losses) }); err != nil {
 			return err
@@ -254,12 +262,7 @@ func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *hos
 	if result.Diverged {
 		fmt.Fprintf(c.out, "%s diverged: the loss is not finite %s\n", divergedMark, divergedAt(losses))
 	}
-	t := table{header: []string{"", "loss", "accuracy"}, right: map[int]bool{1: true, 2: true}}
-	for _, split := range []tasks.Split{tasks.TrainSet, tasks.ValidSet, tasks.TestSet} {
-		name := split.String()
-		t.add(name, fmt.Sprintf("%.4f", float64(result.Loss[name])), fmt.Sprintf("%.4f", result.Accuracy[name]))
-	}
-	t.print(c.out, "")
+	scores(cmd.task, result).print(c.out, "")
 	fmt.Fprintf(c.out, "%s on %s in %.2f s\n", plural(len(losses), "step", "steps"), engine, took.Seconds())
 	if result.Diverged {
 		return fmt.Errorf("the run diverged: the loss is not finite %s; smaller steps may help", divergedAt(losses))

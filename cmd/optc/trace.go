@@ -28,7 +28,7 @@ type traceCmd struct {
 	Steps     *int   `placeholder:"N" help:"Steps with --objective; 10 by default."`
 	JSON      bool   `name:"json" help:"Print the steps of --objective as JSON, as those of --input."`
 
-	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run it: interp (needs no toolchain), go, avx2 or avx512; the fastest of this CPU by default."`
+	Engine  engineFlag `placeholder:"ENGINE" help:"Where to run it: interp (needs no toolchain), go, avx2, avx512 or neon; the fastest of this CPU by default."`
 	DType   dtypeFlag  `name:"dtype" placeholder:"DTYPE" help:"Element type, f32 or f64, instead of the input's."`
 	Threads int        `default:"-1" help:"Goroutines a step; the result does not depend on it."`
 	States  bool       `help:"Add the states after each step."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/optc-lang/optc/codegen/goasm"
@@ -9,9 +10,6 @@ import (
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 )
-
-// isas are the instruction sets with kernels.
-var isas = []goasm.ISA{goasm.AVX2, goasm.AVX512}
 
 // slowPass is a pass that runs in plain Go, because an operator in it has no vector code.
 type slowPass struct {
@@ -51,14 +49,17 @@ func slowPasses(r *compiler.Rule) []slowPass {
 
 // unvectored is an operator of a pass that some instruction set has not, or "".
 func unvectored(k *ir.Kernel) string {
-	for _, isa := range isas {
-		for _, in := range k.Instrs {
-			if !goasm.Has(isa, in.Op) {
-				return in.Op
-			}
+	for _, in := range k.Instrs {
+		if !everywhere(in.Op) {
+			return in.Op
 		}
 	}
 	return ""
+}
+
+// everywhere reports whether every instruction set has an operator.
+func everywhere(op string) bool {
+	return !slices.ContainsFunc(goasm.ISAs, func(isa goasm.ISA) bool { return !goasm.Has(isa, op) })
 }
 
 // noteSlow says on the standard error which passes of a rule run in plain Go.
@@ -90,7 +91,7 @@ func vectored(o *op.Op) bool {
 		return false // no pass computes it
 	}
 	if o.Expand == "" {
-		return o.Kind != op.Elementwise || goasm.Has(goasm.AVX2, o.Name) && goasm.Has(goasm.AVX512, o.Name)
+		return o.Kind != op.Elementwise || everywhere(o.Name)
 	}
 	pool := ir.NewPool()
 	args := make([]*ir.Value, o.Args)

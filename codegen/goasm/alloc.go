@@ -22,7 +22,9 @@ type allocator struct {
 	frame    int               // end of the frame so far
 	lines    []string
 	locked   []*live
+	ahead    int // bytes from the index to where the architecture's second index stands, if it has one
 	cost     int
+	silent   bool // only the cost is asked for
 }
 
 // live is what the allocator knows of a value or uniform.
@@ -52,6 +54,26 @@ const (
 // allocate finds registers for code: the vector registers from 0 and the mask registers from 1, as many as given,
 // besides what resident uniforms keep. Slots lie in the frame from base.
 func allocate(c *code, vectors, masks int, resident map[int]int, base int) *allocator {
+	a := newAllocator(c, vectors, masks, resident, base)
+	for pos, in := range c.insts {
+		a.inst(pos, in)
+	}
+	return a
+}
+
+// costOf is what lack of registers costs code; it stops counting at most.
+func costOf(c *code, vectors, masks int, resident map[int]int, most int) int {
+	a := newAllocator(c, vectors, masks, resident, 0)
+	a.silent = true
+	for pos, in := range c.insts {
+		if a.inst(pos, in); a.cost >= most {
+			break
+		}
+	}
+	return a.cost
+}
+
+func newAllocator(c *code, vectors, masks int, resident map[int]int, base int) *allocator {
 	a := &allocator{f: c.f, resident: resident, frame: base}
 	a.virtuals = make([]live, len(c.classes))
 	for i := range a.virtuals {
@@ -70,9 +92,6 @@ func allocate(c *code, vectors, masks int, resident map[int]int, base int) *allo
 		a.free[maskClass] = append(a.free[maskClass], r)
 	}
 	a.findUses(c)
-	for pos, in := range c.insts {
-		a.inst(pos, in)
-	}
 	return a
 }
 
@@ -208,7 +227,7 @@ func (a *allocator) result(in inst, tied int) string {
 		a.hold(l, r)
 	}
 	if in.scalar {
-		return fmt.Sprintf("X%d", r)
+		return a.scalar(r)
 	}
 	return a.registerName(l.class, r)
 }
@@ -249,7 +268,7 @@ func (a *allocator) inRegister(o operand, scalar bool) string {
 	}
 	r := a.register(o)
 	if scalar {
-		return fmt.Sprintf("X%d", r)
+		return a.scalar(r)
 	}
 	if l := a.live(o); l != nil {
 		return a.registerName(l.class, r)
@@ -272,7 +291,7 @@ func (a *allocator) register(o operand) int {
 		if o.place == uniform {
 			a.print(a.f.broadcast(), a.f.uniformName(o.n), a.address(o), a.vector(l.reg))
 		} else {
-			a.print(a.slotMove(l.class), "reload", slot(l.slot), a.registerName(l.class, l.reg))
+			a.print(a.slotMove(l.class), "reload", a.f.arch().slot(l.slot), a.registerName(l.class, l.reg))
 		}
 	}
 	return l.reg
@@ -293,7 +312,7 @@ func (a *allocator) anywhere(o operand) (text string, broadcast bool) {
 		return a.inRegister(o, false), false
 	}
 	a.cost += reloadCost
-	return slot(l.slot), false
+	return a.f.arch().slot(l.slot), false
 }
 
 // take returns a free register, emptying one that the instruction does not need.
@@ -317,7 +336,7 @@ func (a *allocator) evict(k class) {
 	if victim.slot < 0 && victim.what.place == virtual {
 		a.cost += spillCost
 		victim.slot = a.newSlot(k)
-		a.print(a.slotMove(k), "spill", a.registerName(k, victim.reg), slot(victim.slot))
+		a.print(a.slotMove(k), "spill", a.registerName(k, victim.reg), a.f.arch().slot(victim.slot))
 	}
 	a.drop(victim)
 }
@@ -349,11 +368,9 @@ func (a *allocator) newSlot(k class) int {
 	return s
 }
 
-func slot(offset int) string { return fmt.Sprintf("%d(SP)", offset) }
-
 func (a *allocator) slotMove(k class) string {
 	if k == maskClass {
-		return "KMOVW"
+		return a.f.set.maskMove
 	}
 	return a.f.memoryMove()
 }
@@ -369,6 +386,7 @@ func (a *allocator) moveMnemonic(in inst, broadcast bool) string {
 }
 
 func (a *allocator) vector(r int) string { return fmt.Sprintf("%s%d", a.f.set.vector, r) }
+func (a *allocator) scalar(r int) string { return fmt.Sprintf("%s%d", a.f.arch().scalar, r) }
 
 func (a *allocator) registerName(k class, r int) string {
 	if k == maskClass {
@@ -379,24 +397,35 @@ func (a *allocator) registerName(k class, r int) string {
 
 // address returns the memory operand for o. The pointer to a stream that has no register is loaded first.
 func (a *allocator) address(o operand) string {
+	arch := a.f.arch()
 	switch o.place {
 	case uniform:
-		return a.f.uniformAddress(o.n)
+		if name, ok := a.f.constantName(o.n); ok {
+			return arch.constant(a, constantSymbol(name, a.f.dtype))
+		}
+		return fmt.Sprintf("%d(%s)", splatBytes*o.n, arch.values)
 	case stream:
 		pointer, ok := a.f.pointers[o.n]
 		if !ok {
-			pointer = scratch
-			a.print("MOVQ", "", pointerAddress(o.n), pointer)
+			pointer = arch.scratch
+			a.print(arch.move, "", a.f.pointerAddress(o.n), pointer)
 		}
-		return fmt.Sprintf("%d(%s)(%s*1)", o.off, pointer, index)
+		if a.f.k.Streams[o.n].Format != "" {
+			return fmt.Sprintf("%d(%s)(%s*1)", o.off/2, pointer, a.f.half())
+		}
+		return arch.stream(a, pointer, o.off)
 	case part:
-		return fmt.Sprintf("%d(%s)", o.off, scratch)
+		return fmt.Sprintf("%d(%s)", o.off, arch.scratch)
+	case lane:
+		return fmt.Sprintf("%d(%s)", o.off, arch.lane)
 	}
-	return slot(o.off)
+	return arch.slot(o.off)
 }
 
 func (a *allocator) print(mnemonic, comment string, operands ...string) {
-	a.lines = append(a.lines, line(mnemonic, comment, operands...))
+	if !a.silent {
+		a.lines = append(a.lines, a.f.arch().line(a.f.dtype, mnemonic, comment, operands))
+	}
 }
 
 // line is one instruction as text.

@@ -2,6 +2,7 @@ package goasm
 
 var avx2 = instructionSet{
 	name:       "avx2",
+	arch:       &amd64,
 	vector:     "Y",
 	width:      32,
 	vectors:    16,
@@ -41,6 +42,21 @@ var avx2 = instructionSet{
 		"where":    steps("VBLENDV{S} a, [b], c, r"),
 		"real":     steps("VAND{S} [one], a, r"),
 		"isfinite": steps("VSUB{S} a, a, t; VCMP{S} $7, t, t, r"),
+	},
+	narrow: map[string]narrow{
+		"bf16": {
+			load:  steps("VPMOVZXWD [a], t; VPSLLD $16, t, r"),
+			round: steps("VPSRLD $16, a, t; VANDPS [lowbit], t, u; VPADDD [belowhalf], u, v; VPADDD a, v, w; VPSRLD $16, w, x; VPACKUSDW x, x, y; VPERMQ $8, y, r"),
+			store: parseStep("VMOVDQU a, r"),
+			x:     true,
+		},
+		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
+	},
+	parts: map[string]row{
+		"pow2":     steps("VADD{S} [pow2magic], a, t; VPSLL{W} ${E}, t, r"),
+		"exponent": steps("VPSUB{W} [exponentbase], a, t; VPSRL{W} ${E}, t, u; VOR{S} [integer], u, v; VSUB{S} [integerbias], v, r"),
+		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VAND{S} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
+		"top":      steps("VAND{S} [topbits], a, r"),
 	},
 	halve: map[DType][]string{
 		F32: {"VPERM2F128 $17, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},

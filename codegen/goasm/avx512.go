@@ -2,10 +2,12 @@ package goasm
 
 var avx512 = instructionSet{
 	name:       "avx512",
+	arch:       &amd64,
 	vector:     "Z",
 	width:      64,
 	vectors:    32,
 	masks:      7,
+	maskMove:   "KMOVW",
 	broadcast:  ".BCST",
 	loadPart:   "VMOVU{S}.Z",
 	storePart:  "VMOVU{S}",
@@ -44,6 +46,20 @@ var avx512 = instructionSet{
 		"where":    steps("VBLENDM{S} [b], c, a, r"),
 		"real":     steps("VMOVA{S}.Z one, a, r"),
 		"isfinite": steps("VSUB{S} a, a, t; VCMP{S} $7, t, t, r"), // a-a is NaN for NaN and infinities
+	},
+	narrow: map[string]narrow{
+		"bf16": {
+			load:  steps("VPMOVZXWD [a], t; VPSLLD $16, t, r"),
+			round: steps("VPSRLD $16, a, t; VPANDD [lowbit], t, u; VPADDD [belowhalf], u, v; VPADDD a, v, w; VPSRLD $16, w, r"),
+			store: parseStep("VPMOVDW a, r"),
+		},
+		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
+	},
+	parts: map[string]row{
+		"pow2":     steps("VADD{S} [pow2magic], a, t; VPSLL{W} ${E}, t, r"),
+		"exponent": steps("VPSUB{W} [exponentbase], a, t; VPSRL{W} ${E}, t, u; VPOR{W} [integer], u, v; VSUB{S} [integerbias], v, r"),
+		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VPAND{W} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
+		"top":      steps("VPAND{W} [topbits], a, r"),
 	},
 	halve: map[DType][]string{
 		F32: {"VSHUFF64X2 $14, a, a, r", "VSHUFF64X2 $1, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},

@@ -14,6 +14,7 @@ const (
 	predicate       // mask register n, set aside by the layout
 	frame           // off bytes into the frame
 	part            // off bytes into this block's partial results
+	lane            // off bytes into the frame and as many more as the element is into a row of lanes
 )
 
 type operand struct {
@@ -21,7 +22,7 @@ type operand struct {
 	n, off int
 }
 
-func (o operand) inMemory() bool { return o.place == stream || o.place == frame || o.place == part }
+func (o operand) inMemory() bool { return o.place == stream || o.place >= frame }
 
 // inst is an instruction before its registers are known. Without a mnemonic it moves in[0] to out.
 type inst struct {
@@ -31,7 +32,7 @@ type inst struct {
 	memory   int     // index in in of what may stand in memory, or -1
 	tied     operand // whose register the result takes
 	out      operand
-	scalar   bool // works on the lowest lane, in X registers
+	scalar   bool // works on the lowest lane
 	comment  string
 }
 
@@ -79,9 +80,9 @@ func (c *code) load(src operand, comment string) operand {
 
 // apply expands an operator's row. The result goes to dst, or to a new value when dst is nowhere.
 func (c *code) apply(operator string, args []operand, dst operand, comment string) operand {
-	r := c.f.set.rows[operator]
+	r := c.f.set.row(operator)
 	if r.swap != "" && inAnyMemory(args[0]) && args[1].place != stream {
-		r = c.f.set.rows[r.swap]
+		r = c.f.set.row(r.swap)
 		args = []operand{args[1], args[0]}
 	}
 	args = append([]operand(nil), args...)
@@ -91,10 +92,16 @@ func (c *code) apply(operator string, args []operand, dst operand, comment strin
 		}
 	}
 	k := vectorClass
-	if op.Must(operator).Mask {
+	if isMask(operator) {
 		k = maskClass
 	}
 	return c.expand(r.steps, args, dst, k, comment)
+}
+
+// isMask reports whether an operator gives a mask.
+func isMask(operator string) bool {
+	o, ok := op.Lookup(operator)
+	return ok && o.Mask
 }
 
 func inAnyMemory(o operand) bool { return o.inMemory() || o.place == uniform }
@@ -113,7 +120,7 @@ func (c *code) expand(steps []step, args []operand, dst operand, k class, commen
 	}
 	letters := letters[c.f.dtype]
 	for i, s := range steps {
-		in := inst{mnemonic: letters.Replace(s.mnemonic), imm: s.imm, memory: s.memory}
+		in := inst{mnemonic: letters.Replace(s.mnemonic), imm: letters.Replace(s.imm), memory: s.memory}
 		for _, n := range s.in {
 			in.in = append(in.in, get(n))
 		}

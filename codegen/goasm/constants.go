@@ -3,19 +3,36 @@ package goasm
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"math"
+	"regexp"
 	"slices"
+	"strconv"
 )
 
 // constants are the bit patterns that rows and reductions read, as 32-byte splats in the file that uses them.
 var constants = map[string][2]uint64{ // by DType
-	"sign":      {0x80000000, 0x8000000000000000},
-	"nosign":    {0x7FFFFFFF, 0x7FFFFFFFFFFFFFFF},
-	"ones":      {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF},
-	"zero":      {0, 0},
-	"one":       {0x3F800000, 0x3FF0000000000000},
-	"minusone":  {0xBF800000, 0xBFF0000000000000},
-	"inf":       {0x7F800000, 0x7FF0000000000000},
-	"minusinf":  {0xFF800000, 0xFFF0000000000000},
+	"sign":     {0x80000000, 0x8000000000000000},
+	"nosign":   {0x7FFFFFFF, 0x7FFFFFFFFFFFFFFF},
+	"ones":     {0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF},
+	"zero":     {0, 0},
+	"one":      {0x3F800000, 0x3FF0000000000000},
+	"minusone": {0xBF800000, 0xBFF0000000000000},
+	"inf":      {0x7F800000, 0x7FF0000000000000},
+	"minusinf": {0xFF800000, 0xFFF0000000000000},
+
+	"pow2magic":    {0x4B40007F, 0x43380000000003FF}, // 1.5*2^23 and the bias of the exponent: adding an integer leaves it in the low bits
+	"sqrthalf":     {0x3F3504F3, 0x3FE6A09E667F3BCD},
+	"exponentbase": {0xFF3504F3, 0xFFE6A09E667F3BCD}, // sqrt(1/2) less 128 in the place of the exponent, which keeps it positive
+	"integer":      {0x4B000000, 0x4330000000000000}, // 2^23: in its low bits an integer is a number
+	"integerbias":  {0x4B000080, 0x4330000000000400}, // 2^23 + 128
+	"fraction":     {0x007FFFFF, 0x000FFFFFFFFFFFFF},
+	"topbits":      {0xFFFFF000, 0xFFFFFFFFF8000000},
+
+	"lowbit":    {1, 1},
+	"belowhalf": {0x7FFF, 0x7FFF}, // of the unit of bf16
+	"quietnan":  {0x7FC00000, 0x7FF8000000000000},
+
 	"signtable": {0xA9A9A822, 0xA9A9A822}, // of VFIXUPIMM: quiet NaN, signaling NaN, zero, +1, -inf, +inf, negative, positive, from the lowest digit
 	"copytable": {0x87878822, 0x87878822}, // the same for -0 and +0 by the sign of a number that is not zero
 }
@@ -31,28 +48,50 @@ func constantSymbol(name string, d DType) string {
 	return fmt.Sprintf("optc%s%d<>", name, 8*d.size())
 }
 
+// constantBits are the bits of a constant: a name of the table, or n and the bits of a number.
+func constantBits(name string, d DType) uint64 {
+	if c, ok := constants[name]; ok {
+		return c[d]
+	}
+	bits, _ := strconv.ParseUint(name[1:], 16, 64)
+	return bits
+}
+
+// constantText is what comments call a constant.
+func constantText(name string, d DType) string {
+	switch _, named := constants[name]; {
+	case named:
+		return name
+	case d == F32:
+		return strconv.FormatFloat(float64(math.Float32frombits(uint32(constantBits(name, d)))), 'g', -1, 32)
+	}
+	return strconv.FormatFloat(math.Float64frombits(constantBits(name, d)), 'g', -1, 64)
+}
+
+var constantUse = regexp.MustCompile(`optc([a-z0-9]+)(32|64)<>`)
+
 // writeConstants defines the constants that the functions mention.
 func writeConstants(b *bytes.Buffer, bodies [][]byte) {
-	used := func(symbol string) bool {
-		return slices.ContainsFunc(bodies, func(body []byte) bool { return bytes.Contains(body, []byte(symbol)) })
-	}
-	var names []string
-	for name := range constants {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, d := range []DType{F32, F64} {
-		for _, name := range names {
-			if symbol := constantSymbol(name, d); used(symbol) {
-				bits := constants[name][d]
-				if d == F32 {
-					bits |= bits << 32
-				}
-				writeData(b, symbol, slices.Repeat([]uint64{bits}, constantBytes/8))
+	used := [...]map[string]bool{F32: {}, F64: {}}
+	for _, body := range bodies {
+		for _, m := range constantUse.FindAllSubmatch(body, -1) {
+			d := F32
+			if string(m[2]) == "64" {
+				d = F64
 			}
+			used[d][string(m[1])] = true
 		}
 	}
-	if used(partTable) {
+	for _, d := range []DType{F32, F64} {
+		for _, name := range slices.Sorted(maps.Keys(used[d])) {
+			bits := constantBits(name, d)
+			if d == F32 {
+				bits |= bits << 32
+			}
+			writeData(b, constantSymbol(name, d), slices.Repeat([]uint64{bits}, constantBytes/8))
+		}
+	}
+	if slices.ContainsFunc(bodies, func(body []byte) bool { return bytes.Contains(body, []byte(partTable)) }) {
 		ones := slices.Repeat([]uint64{^uint64(0)}, laneBytes/8)
 		writeData(b, partTable, append(ones, make([]uint64, laneBytes/8)...))
 	}

@@ -1,13 +1,14 @@
-// Package goasm turns kernels into Go assembly for amd64: AVX-512 and AVX2, float32 and float64.
+// Package goasm turns kernels into Go assembly for amd64 (AVX-512 and AVX2) and arm64 (NEON), float32 and float64.
 //
 // In comes an [ir.Kernel]; out goes the text of one assembly function that takes a pointer to the runtime's Args.
 // The arithmetic is strict: one rounding an operator, no fused multiply-add, reductions by the tree of package elem,
-// so both instruction sets agree with the portable kernel bit for bit, all NaNs taken as equal.
+// so all instruction sets agree with the portable kernel bit for bit, all NaNs taken as equal.
 // A kernel never reads or writes past the end of a stream, and the streams of one kernel must not overlap.
 //
-// The road is short. The rows of an instruction set (avx512.go, avx2.go) say what each operator becomes; select.go
-// orders the kernel and expands it into straight-line code over virtual registers; alloc.go gives each a register,
-// spilling by furthest next use; layout.go puts loops, tails and reductions around it.
+// The road is short. lower.go unrolls elementary functions into operators; the rows of an instruction set (avx512.go,
+// avx2.go, neon.go) say what each of these becomes; select.go orders the kernel and expands it into straight-line code
+// over virtual registers; alloc.go gives each a register, spilling by furthest next use; layout.go puts loops, tails and
+// reductions around it. What else the assembly of a processor says in its own way is in amd64.go and arm64.go.
 // AVX-512 kernels need AVX512F only, AVX2 kernels AVX2 only: these never touch Y16-Y31 or an EVEX encoding.
 package goasm
 
@@ -15,6 +16,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/optc-lang/optc/compiler/elementary"
 	"github.com/optc-lang/optc/compiler/ir"
 )
 
@@ -34,6 +36,9 @@ func (d DType) size() int {
 	return 4
 }
 
+// DirectUnit is the number of elements that kernels with storage formats take at a time.
+const DirectUnit = 64
+
 // ISA is an instruction set.
 type ISA uint8
 
@@ -41,25 +46,34 @@ type ISA uint8
 const (
 	AVX2 ISA = iota
 	AVX512
+	NEON
 )
+
+// ISAs lists the instruction sets.
+var ISAs = []ISA{AVX2, AVX512, NEON}
 
 func (isa ISA) String() string { return isa.set().name }
 
 func (isa ISA) set() *instructionSet {
-	if isa == AVX512 {
-		return &avx512
-	}
-	return &avx2
+	return [...]*instructionSet{AVX2: &avx2, AVX512: &avx512, NEON: &neon}[isa]
 }
 
-// Has reports whether the instruction set has a row for an operator.
+// Has reports whether there is vector code for an operator: a row of the instruction set, or an elementary function.
 func Has(isa ISA, op string) bool {
-	_, ok := isa.set().rows[op]
-	return ok || op == opLoad
+	if _, ok := isa.set().rows[op]; ok || op == opLoad {
+		return true
+	}
+	_, ok := elementary.Lookup(op, 32)
+	return ok
 }
 
-// Supports reports whether every instruction of a kernel can be emitted.
+// Supports reports whether every instruction of a kernel and every storage format of its streams can be emitted.
 func Supports(isa ISA, k *ir.Kernel) bool {
+	for _, s := range k.Streams {
+		if _, ok := isa.set().narrow[s.Format]; !ok && s.Format != "" {
+			return false
+		}
+	}
 	for _, in := range k.Instrs {
 		if !Has(isa, in.Op) {
 			return false
@@ -69,12 +83,13 @@ func Supports(isa ISA, k *ir.Kernel) bool {
 }
 
 // Emit returns the kernel as the assembly function ·symbol, declared in Go as func symbol(a *optrt.Args) with any name
-// for the package. It belongs in a [File], which defines the constants that it reads.
+// for the package. It belongs in a [File], which defines the constants that it reads. A kernel with storage formats is for
+// float32 and a number of elements that [DirectUnit] divides.
 func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
 	if err := verify(isa, k); err != nil {
 		return nil, fmt.Errorf("goasm: kernel %s: %w", k.Name, err)
 	}
-	return newFunction(isa.set(), dtype, k).text(symbol), nil
+	return newFunction(isa.set(), dtype, lower(k, dtype)).text(symbol), nil
 }
 
 // File puts functions into one assembly file. The header holds the comments and the build tag that it starts with.

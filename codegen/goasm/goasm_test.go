@@ -2,19 +2,22 @@ package goasm
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 )
@@ -24,10 +27,22 @@ var (
 	keep   = flag.String("keep", "", "build the module of TestKernels in this directory and keep it")
 )
 
-var isas = []ISA{AVX2, AVX512}
 var dtypes = []DType{F32, F64}
 
-// TestKernels generates a module of kernels, vets it and runs it: see testdata/harness.
+// archs are the architectures and their instruction sets.
+var archs = []struct {
+	name string
+	isas []ISA
+}{{"amd64", []ISA{AVX2, AVX512}}, {"arm64", []ISA{NEON}}}
+
+// Environment of the harness: the architecture to run it for, and a command to run it under, such as qemu-aarch64.
+const (
+	archVariable = "OPTC_GOARCH"
+	execVariable = "OPTC_EXEC"
+)
+
+// TestKernels generates a module of kernels, vets and builds it for each architecture, and runs it on this one: see
+// testdata/harness.
 func TestKernels(t *testing.T) {
 	kernels := append(operatorKernels(), hardKernels()...)
 	kernels = append(kernels, randomKernels(rand.New(rand.NewPCG(2, 3)), 120)...)
@@ -36,13 +51,24 @@ func TestKernels(t *testing.T) {
 		dir = t.TempDir()
 	}
 	writeModule(t, dir, kernels)
-	run(t, dir, "go", "vet", ".")
-	run(t, dir, "go", "build", "-o", "harness", ".")
-	if runtime.GOARCH != "amd64" {
-		t.Log("built, not run: the kernels are for amd64")
-		return
+	for _, arch := range archs {
+		t.Run(arch.name, func(t *testing.T) {
+			program := filepath.Join(dir, "harness_"+arch.name)
+			run(t, dir, arch.name, "go", "vet", ".")
+			run(t, dir, arch.name, "go", "build", "-o", program, ".")
+			if arch.name != cmp.Or(os.Getenv(archVariable), runtime.GOARCH) {
+				t.Log("built, not run: this is another architecture")
+				return
+			}
+			words := append(strings.Fields(os.Getenv(execVariable)), program)
+			checkTally(t, run(t, dir, arch.name, words[0], words[1:]...))
+		})
 	}
-	out := run(t, dir, filepath.Join(dir, "harness"))
+}
+
+// checkTally reads what the harness says.
+func checkTally(t *testing.T, out string) {
+	t.Helper()
 	t.Log(out)
 	if !strings.HasPrefix(out, "PASS") {
 		t.Fatal("the harness said nothing")
@@ -57,11 +83,11 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-func run(t *testing.T, dir, name string, args ...string) string {
+func run(t *testing.T, dir, arch, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOARCH=amd64", "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	cmd.Env = append(os.Environ(), "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
@@ -75,6 +101,21 @@ func writeModule(t *testing.T, dir string, kernels []*ir.Kernel) {
 	if err := os.CopyFS(dir, os.DirFS("testdata/harness")); err != nil {
 		t.Fatal(err)
 	}
+	copyElem(t, filepath.Join(dir, "elem"))
+	for _, arch := range archs {
+		writeKernels(t, dir, arch.name, arch.isas, kernels)
+	}
+	data, err := json.Marshal(kernels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "kernels.json", data)
+	write(t, dir, "go.mod", []byte("module harness\n\ngo 1.26\n"))
+}
+
+// writeKernels writes the kernels of an architecture.
+func writeKernels(t *testing.T, dir, arch string, isas []ISA, kernels []*ir.Kernel) {
+	t.Helper()
 	var list, decls bytes.Buffer
 	for _, isa := range isas {
 		var bodies [][]byte
@@ -90,15 +131,31 @@ func writeModule(t *testing.T, dir string, kernels []*ir.Kernel) {
 				fmt.Fprintf(&decls, "\n//go:noescape\nfunc %s(a *Args)\n", symbol)
 			}
 		}
-		write(t, dir, fmt.Sprintf("%s_amd64.s", isa), File("// Generated.\n", bodies))
+		write(t, dir, fmt.Sprintf("%s_%s.s", isa, arch), File("// Generated.\n", bodies))
 	}
-	data, err := json.Marshal(kernels)
+	write(t, dir, "kernels_"+arch+".go", []byte(fmt.Sprintf("package main\n\nvar variants = []variant{\n%s}\n%s", list.Bytes(), decls.Bytes())))
+}
+
+// copyElem puts package elem, which imports nothing of the module, into a directory.
+func copyElem(t *testing.T, dir string) {
+	t.Helper()
+	files, err := filepath.Glob("../../runtime/elem/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir, "kernels.json", data)
-	write(t, dir, "kernels.go", []byte(fmt.Sprintf("package main\n\nvar variants = []variant{\n%s}\n%s", list.Bytes(), decls.Bytes())))
-	write(t, dir, "go.mod", []byte("module harness\n\ngo 1.26\n"))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, filepath.Base(f), data)
+	}
 }
 
 func write(t *testing.T, dir, name string, data []byte) {
@@ -126,7 +183,7 @@ func TestAVX2Registers(t *testing.T) {
 
 // TestGolden shows what a small kernel becomes.
 func TestGolden(t *testing.T) {
-	for _, isa := range isas {
+	for _, isa := range ISAs {
 		body, err := Emit(isa, F32, "lion", lion())
 		if err != nil {
 			t.Fatal(err)
@@ -140,59 +197,64 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		if diff := gocmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s (-want +got); go test -update rewrites it:\n%s", path, diff)
 		}
 	}
 }
 
-// TestRows holds the two tables to the same operators and the operator table's idea of them.
+// TestRows holds the tables to the same operators and the operator table's idea of them.
 func TestRows(t *testing.T) {
-	if diff := cmp.Diff(rowNames(AVX2), rowNames(AVX512)); diff != "" {
-		t.Errorf("operators of AVX2 and AVX-512 differ:\n%s", diff)
-	}
-	for _, isa := range isas {
-		for _, name := range rowNames(isa) {
+	for _, isa := range ISAs {
+		if diff := gocmp.Diff(rowNames(AVX512), rowNames(isa)); diff != "" {
+			t.Errorf("operators of AVX-512 and %s differ:\n%s", isa, diff)
+		}
+		if diff := gocmp.Diff(slices.Sorted(maps.Keys(avx512.parts)), slices.Sorted(maps.Keys(isa.set().parts))); diff != "" {
+			t.Errorf("parts of AVX-512 and %s differ:\n%s", isa, diff)
+		}
+		for name, r := range isa.set().rows {
 			o, ok := op.Lookup(name)
 			if !ok {
 				t.Fatalf("%s: no operator %q", isa, name)
 			}
-			r := isa.set().rows[name]
 			if r.swap != "" && o.Commutes != (r.swap == name) {
 				t.Errorf("%s %s: the operator table says commutes = %t", isa, name, o.Commutes)
 			}
-			if out := r.steps[len(r.steps)-1].out; out != "r" {
-				t.Errorf("%s %s: the last step writes %q", isa, name, out)
+			checkRow(t, isa, name, o.Args, r)
+		}
+		for name, r := range isa.set().parts {
+			checkRow(t, isa, name, 1, r)
+		}
+	}
+}
+
+// checkRow checks the names of a row for an operator of so many arguments.
+func checkRow(t *testing.T, isa ISA, operator string, args int, r row) {
+	if out := r.steps[len(r.steps)-1].out; out != "r" {
+		t.Errorf("%s %s: the last step writes %q", isa, operator, out)
+	}
+	for _, s := range r.steps {
+		for _, n := range append(s.in, name(s.out), name(s.tied)) {
+			if i, ok := n.argument(); ok && i >= args {
+				t.Errorf("%s %s: %s is not an argument", isa, operator, n)
 			}
-			for _, s := range r.steps {
-				checkStep(t, isa, o, s)
+			if _, known := constants[string(n)]; len(n) > 1 && !known {
+				t.Errorf("%s %s: no constant %s", isa, operator, n)
 			}
 		}
 	}
 }
 
-func checkStep(t *testing.T, isa ISA, o *op.Op, s step) {
-	for _, n := range append(s.in, name(s.out), name(s.tied)) {
-		i, isArgument := n.argument()
-		if isArgument && i >= o.Args {
-			t.Errorf("%s %s: %s is not an argument", isa, o.Name, n)
-		}
-		if _, known := constants[string(n)]; len(n) > 1 && !known {
-			t.Errorf("%s %s: no constant %s", isa, o.Name, n)
-		}
-	}
-}
-
-// TestSupports: a kernel is supported if and only if every operator has a row.
+// TestSupports: a kernel is supported if and only if every operator has a row or is unrolled.
 func TestSupports(t *testing.T) {
 	b := newBuild([]string{"x"}, nil)
-	b.store(0, b.instr("exp", b.instr("sqrt", b.load(0))))
-	for _, isa := range isas {
-		if Supports(isa, b.k) || !Supports(isa, adam()) || Has(isa, "exp") || !Has(isa, opLoad) {
-			t.Errorf("%s: wrong about exp, load or Adam", isa)
+	b.store(0, b.instr("mod", b.instr("sqrt", b.load(0)), b.load(0)))
+	for _, isa := range ISAs {
+		if Supports(isa, b.k) || !Supports(isa, adam()) || Has(isa, "mod") || !Has(isa, "exp") || !Has(isa, opLoad) {
+			t.Errorf("%s: wrong about mod, exp, load or Adam", isa)
 		}
 		if _, err := Emit(isa, F32, "k", b.k); err == nil {
-			t.Errorf("%s: emitted exp", isa)
+			t.Errorf("%s: emitted mod", isa)
 		}
 	}
 }
@@ -218,7 +280,7 @@ func TestEmitErrors(t *testing.T) {
 		}},
 		{"unknown kind 3", func(k *ir.Kernel) { k.Reductions = []ir.Reduction{{Kind: 3, Value: scalar(0)}} }},
 	}
-	for _, isa := range isas {
+	for _, isa := range ISAs {
 		for _, test := range tests {
 			k := adam()
 			test.damage(k)
@@ -238,7 +300,7 @@ func TestEmitDamaged(t *testing.T) {
 		for range 1 + rng.IntN(2) {
 			damage(rng, k)
 		}
-		isa, d := isas[rng.IntN(2)], dtypes[rng.IntN(2)]
+		isa, d := ISAs[rng.IntN(len(ISAs))], dtypes[rng.IntN(2)]
 		if _, err := Emit(isa, d, "k", k); err == nil {
 			accepted++
 		}
@@ -286,14 +348,14 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	comment := regexp.MustCompile(`(?m) ?//.*$`)
-	if diff := cmp.Diff(comment.ReplaceAllString(string(plain), ""), comment.ReplaceAllString(string(named), "")); diff != "" {
+	if diff := gocmp.Diff(comment.ReplaceAllString(string(plain), ""), comment.ReplaceAllString(string(named), "")); diff != "" {
 		t.Errorf("names change more than comments:\n%s", diff)
 	}
 }
 
 // BenchmarkEmit is the time to generate Adam.
 func BenchmarkEmit(b *testing.B) {
-	for _, isa := range isas {
+	for _, isa := range ISAs {
 		b.Run(isa.String(), func(b *testing.B) {
 			for b.Loop() {
 				if _, err := Emit(isa, F32, "adam", adam()); err != nil {

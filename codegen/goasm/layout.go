@@ -4,40 +4,21 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
-// General registers. R14 is Go's, R15 and BP are left alone; the rest of the pointers go to the remaining ones.
 const (
-	index   = "AX" // bytes from the start of each stream to the current element
-	scratch = "CX" // of one instruction, or across a fold the pointer to this block's partial results
-	limit   = "DX" // where the index ends the loop; in a tail, what is left of its mask
-	args    = "DI"
-	values  = "SI" // Args.Vals
+	stepBytes    = 64  // of each stream that an iteration takes at least, unless it is long
+	longBody     = 256 // events from which a loop is not unrolled
+	splitStack   = 256 // bytes of frame from which a function must check its stack
+	loopAlign    = 64
+	maxResident  = 24
+	probedCopies = 4 // vectors of an iteration from which the cost of registers is told
 )
-
-var pointerRegisters = []string{"BX", "R8", "R9", "R10", "R11", "R12", "R13"}
-
-// The argument block.
-const (
-	argsN      = "(" + args + ")"
-	argsVals   = "8(" + args + ")"
-	argsPart   = "16(" + args + ")"
-	splatBytes = 32 // of a scalar in Vals
-)
-
-const (
-	partSlot    = 0   // in the frame of a kernel with reductions: where the block's partial results go
-	longBody    = 256 // events from which a loop is not unrolled
-	splitStack  = 256 // bytes of frame from which a function must check its stack
-	loopAlign   = 64
-	maxResident = 24
-)
-
-func pointerAddress(stream int) string { return fmt.Sprintf("%d(%s)", 24+8*stream, args) }
 
 // function is one kernel on its way to text.
 type function struct {
@@ -56,8 +37,9 @@ type function struct {
 	lines     []string
 }
 
-func newFunction(set *instructionSet, dtype DType, k *ir.Kernel) *function {
-	f := &function{set: set, dtype: dtype, k: k, schedule: newSchedule(k), copies: 2}
+func newFunction(set *instructionSet, dtype DType, l *lowered) *function {
+	k := l.Kernel
+	f := &function{set: set, dtype: dtype, k: k, constants: l.constants, schedule: newSchedule(k), copies: max(2, stepBytes/set.width)}
 	if len(f.schedule.events) > longBody {
 		f.copies = 1
 	}
@@ -89,19 +71,42 @@ func (f *function) choosePointers() {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(accesses[j], accesses[i]) })
 	f.pointers = map[int]string{}
-	for i, s := range order[:min(len(order), len(pointerRegisters))] {
-		f.pointers[s] = pointerRegisters[i]
+	registers := f.arch().pointers
+	if f.isDirect() {
+		registers = registers[:len(registers)-1] // the last is half's
 	}
+	for i, s := range order[:min(len(order), len(registers))] {
+		f.pointers[s] = registers[i]
+	}
+}
+
+// isDirect reports whether streams are in storage formats. Such a kernel is called on whole iterations alone.
+func (f *function) isDirect() bool {
+	return slices.ContainsFunc(f.k.Streams, func(s ir.Stream) bool { return s.Format != "" })
+}
+
+// half is the register of half the index: bytes to the current element of what has 16 bits an element.
+func (f *function) half() string {
+	registers := f.arch().pointers
+	return registers[len(registers)-1]
 }
 
 // chooseAccumulators gives the first reductions registers, of at most half of the vectors; the others live in the frame.
 func (f *function) chooseAccumulators() {
 	f.accs = min(len(f.k.Reductions), f.set.vectors/2/f.copies)
 	f.accBase = f.set.vectors - f.accs*f.copies
-	if len(f.k.Reductions) > 0 {
-		f.spillBase = 8 + (len(f.k.Reductions)-f.accs)*laneBytes
+	if n := len(f.k.Reductions); n > 0 {
+		f.spillBase = f.lanes(n)
 	}
 	f.frame = f.spillBase
+}
+
+// lanes is where in the frame reduction r has its lanes.
+func (f *function) lanes(r int) int {
+	if !f.arch().parks {
+		r -= f.accs
+	}
+	return f.arch().reserved + r*laneBytes
 }
 
 // accumulator is where copy's lanes of reduction r are.
@@ -109,21 +114,21 @@ func (f *function) accumulator(r, copy int) operand {
 	if r < f.accs {
 		return operand{place: register, n: f.accBase + r*f.copies + copy}
 	}
-	return operand{place: frame, off: partSlot + 8 + (r-f.accs)*laneBytes + copy*f.set.width}
+	return operand{place: frame, off: f.lanes(r) + copy*f.set.width}
 }
 
 // chooseResident keeps uniforms in registers all along: as many as cost the loop the fewest spills and reloads.
 func (f *function) chooseResident() {
-	loop := f.loop()
+	loop := f.loop(min(f.copies, probedCopies))
 	order := f.byNeed(loop)
 	most := min(len(order), maxResident, f.accBase-f.set.minVectors)
-	best := -1
+	best := math.MaxInt
 	for n := most; n >= 0; n-- {
 		resident := map[int]int{}
 		for i, u := range order[:n] {
 			resident[u] = f.accBase - 1 - i
 		}
-		if cost := allocate(loop, f.accBase-n, f.set.masks, resident, f.spillBase).cost; best < 0 || cost < best {
+		if cost := costOf(loop, f.accBase-n, f.set.masks, resident, best); cost < best {
 			best, f.resident = cost, resident
 		}
 		if best == 0 {
@@ -160,30 +165,19 @@ func (f *function) workVectors() int { return f.accBase - len(f.resident) }
 
 func (f *function) code() *code { return &code{f: f} }
 
-func (f *function) loop() *code {
+// loop is so many vectors of an iteration.
+func (f *function) loop(copies int) *code {
 	c := f.code()
-	for copy := range f.copies {
-		f.body(c, copy, false)
+	for copy := range copies {
+		f.body(c, copy, nil)
 	}
 	return c
 }
 
-// tailMask is the register of a tail's mask: a set-aside mask register, or the last working vector.
-func (f *function) tailMask() operand {
-	if f.set.masks > 0 {
-		return operand{place: predicate, n: f.set.masks}
-	}
-	return operand{place: register, n: f.workVectors() - 1}
-}
+// place allocates code and appends its text.
+func (f *function) place(c *code) { f.placeIn(c, f.workVectors(), f.set.masks) }
 
-// place allocates code and appends its text. In a tail the mask's register is not to be had.
-func (f *function) place(c *code, tail bool) {
-	vectors, masks := f.workVectors(), f.set.masks
-	if tail && masks > 0 {
-		masks--
-	} else if tail {
-		vectors--
-	}
+func (f *function) placeIn(c *code, vectors, masks int) {
 	a := allocate(c, vectors, masks, f.resident, f.spillBase)
 	f.lines = append(f.lines, a.lines...)
 	f.frame = max(f.frame, a.frame)
@@ -204,9 +198,12 @@ func (f *function) text(symbol string) []byte {
 		f.elementwise()
 	}
 	f.label("done")
-	f.lines = append(f.lines, "\tVZEROUPPER", "\tRET")
+	f.lines = append(f.lines, f.arch().end...)
 
 	frame := (f.frame + 7) &^ 7
+	if frame > 0 {
+		frame += f.arch().padding
+	}
 	flags := "NOSPLIT"
 	if frame > splitStack {
 		flags = "0"
@@ -233,13 +230,14 @@ func (f *function) doc(b *bytes.Buffer, symbol string) {
 
 // prologue loads what stays in registers.
 func (f *function) prologue() {
-	f.emit("MOVQ", "a+0(FP)", args)
+	arch := f.arch()
+	f.emit(arch.move, "a+0(FP)", arch.args)
 	if len(f.k.Scalars) > 0 {
-		f.emit("MOVQ", argsVals, values)
+		f.emit(arch.move, f.argument(argsVals), arch.values)
 	}
 	for i := range f.k.Streams {
 		if r, ok := f.pointers[i]; ok {
-			f.emit("MOVQ", pointerAddress(i), r)
+			f.emit(arch.move, f.pointerAddress(i), r)
 		}
 	}
 	var order []int
@@ -247,10 +245,12 @@ func (f *function) prologue() {
 		order = append(order, u)
 	}
 	slices.Sort(order)
+	c := f.code()
 	for _, u := range order {
-		f.lines = append(f.lines, line(f.broadcast(), f.uniformName(u), f.uniformAddress(u), fmt.Sprintf("%s%d", f.set.vector, f.resident[u])))
+		c.move(operand{place: register, n: f.resident[u]}, operand{place: uniform, n: u}, f.uniformName(u))
 	}
-	f.emit("XORL", index, index)
+	f.lines = append(f.lines, allocate(c, f.workVectors(), 0, nil, f.spillBase).lines...)
+	f.emit(arch.clear, arch.index, arch.index)
 }
 
 // step is the number of bytes that an iteration takes of each stream.
@@ -259,8 +259,8 @@ func (f *function) step() int { return f.copies * f.set.width }
 func immediate(n int) string { return fmt.Sprintf("$%d", n) }
 
 func (f *function) bytesLeft(dst string) {
-	f.emit("MOVQ", argsN, dst)
-	f.emit("SHLQ", f.shift(), dst)
+	f.emit(f.arch().move, f.argument(argsN), dst)
+	f.emit(f.arch().shift, f.shift(), dst)
 }
 
 func (f *function) shift() string {
@@ -272,99 +272,70 @@ func (f *function) shift() string {
 
 // elementwise is a loop over whole iterations and a tail.
 func (f *function) elementwise() {
-	f.bytesLeft(limit)
-	f.emit("ANDQ", immediate(-f.step()), limit)
-	f.emit("JEQ", "tail")
+	arch := f.arch()
+	f.bytesLeft(arch.limit)
+	f.emit(arch.and, immediate(-f.step()), arch.limit)
+	if f.isDirect() {
+		f.emit(arch.equal, "done")
+		f.emit(arch.clear, f.half(), f.half())
+		f.iterate()
+		return
+	}
+	f.emit(arch.equal, "tail")
 	f.iterate()
 	f.label("tail")
-	f.tail("done")
+	arch.tail(f, "done")
 }
 
 // iterate runs whole iterations until the index reaches the limit: at least one.
 func (f *function) iterate() {
+	arch := f.arch()
 	f.emit("PCALIGN", immediate(loopAlign))
 	f.label("loop")
-	f.place(f.loop(), false)
-	f.emit("ADDQ", immediate(f.step()), index)
-	f.emit("CMPQ", index, limit)
-	f.emit("JLT", "loop")
-}
-
-// tail does the elements from the index to the end, which are less than an iteration, then goes to the label end.
-func (f *function) tail(end string) {
-	f.bytesLeft(scratch)
-	f.emit("SUBQ", index, scratch)
-	f.emit("JEQ", end)
-	if f.set.masks > 0 {
-		f.emit("SHRQ", f.shift(), scratch)
-		f.emit("MOVL", "$1", limit)
-		f.emit("SHLQ", scratch, limit)
-		f.emit("DECQ", limit) // a bit for each element
-	} else {
-		f.emit("LEAQ", partTable+fmt.Sprintf("+%d(SB)", laneBytes), limit)
-		f.emit("SUBQ", scratch, limit)
+	f.place(f.loop(f.copies))
+	f.emit(arch.add, immediate(f.step()), arch.index)
+	if f.isDirect() {
+		f.emit(arch.add, immediate(f.step()/2), f.half())
 	}
-	for copy := range f.copies {
-		f.tailCopy(copy, end)
-	}
-}
-
-// tailCopy does the elements of one vector that exist.
-func (f *function) tailCopy(copy int, end string) {
-	c := f.code()
-	f.body(c, copy, true)
-	if f.set.masks > 0 {
-		f.emit("KMOVW", limit, fmt.Sprintf("K%d", f.tailMask().n))
-		f.place(c, true)
-		if copy < f.copies-1 {
-			f.emit("SHRQ", immediate(f.set.width/f.dtype.size()), limit)
-			f.emit("JEQ", end)
-		}
-		return
-	}
-	mask := fmt.Sprintf("%s%d", f.set.vector, f.tailMask().n)
-	f.emit(f.memoryMove(), fmt.Sprintf("%d(%s)", copy*f.set.width, limit), mask)
-	if copy > 0 {
-		f.emit("VMOVMSKPS", mask, scratch)
-		f.emit("TESTL", scratch, scratch)
-		f.emit("JEQ", end)
-	}
-	f.place(c, true)
+	f.compare(arch.index, arch.limit)
+	f.emit(arch.less, "loop")
 }
 
 // blocks is a loop over the blocks of the reduction tree. Each starts its accumulators, iterates, does the tail if it
 // is the last and shorter, and folds the lanes to one partial result a reduction.
 func (f *function) blocks() {
+	arch := f.arch()
+	index, limit, scratch := arch.index, arch.limit, arch.scratch
 	blockBytes := elem.Block * f.dtype.size()
 	f.bytesLeft(limit)
-	f.emit("TESTQ", limit, limit)
-	f.emit("JEQ", "done")
-	f.emit("MOVQ", argsPart, scratch)
-	f.emit("MOVQ", scratch, slot(partSlot))
+	f.emit(arch.test, limit, limit)
+	f.emit(arch.equal, "done")
+	f.emit(arch.move, f.argument(argsPart), scratch)
+	f.emit(arch.move, scratch, arch.partials)
 
 	f.label("block")
 	f.start()
 	f.bytesLeft(limit)
-	f.emit("SUBQ", index, limit)
-	f.emit("CMPQ", limit, immediate(blockBytes))
-	f.emit("JLE", "last")
-	f.emit("MOVL", immediate(blockBytes), limit)
+	f.emit(arch.sub, index, limit)
+	f.compare(limit, immediate(blockBytes))
+	f.emit(arch.atMost, "last")
+	f.emit(arch.set, immediate(blockBytes), limit)
 	f.label("last")
-	f.emit("ANDQ", immediate(-f.step()), limit)
-	f.emit("JEQ", "tail")
-	f.emit("ADDQ", index, limit)
+	f.emit(arch.and, immediate(-f.step()), limit)
+	f.emit(arch.equal, "tail")
+	f.emit(arch.add, index, limit)
 	f.iterate()
-	f.emit("TESTQ", immediate(blockBytes-1), index)
-	f.emit("JEQ", "fold")
+	f.emit(arch.test, immediate(blockBytes-1), index)
+	f.emit(arch.equal, "fold")
 	f.label("tail")
-	f.tail("end")
+	arch.tail(f, "end")
 	f.label("end")
 	f.bytesLeft(index)
 	f.label("fold")
 	f.fold()
 	f.bytesLeft(scratch)
-	f.emit("CMPQ", index, scratch)
-	f.emit("JLT", "block")
+	f.compare(index, scratch)
+	f.emit(arch.less, "block")
 }
 
 // start sets the accumulators to what their reductions start from.
@@ -377,18 +348,19 @@ func (f *function) start() {
 			c.move(acc, from, "")
 		}
 	}
-	f.place(c, false)
+	f.place(c)
 }
 
 // fold combines the lanes of each reduction, lane i with lane i+h for h halving, and stores lane 0 as float64.
 func (f *function) fold() {
-	f.emit("MOVQ", slot(partSlot), scratch)
+	arch := f.arch()
+	f.emit(arch.move, arch.partials, arch.scratch)
 	for r := range f.k.Reductions {
 		c := f.code()
 		f.foldOne(c, r)
-		f.place(c, false)
+		f.place(c)
 	}
-	f.emit("ADDQ", immediate(8*len(f.k.Reductions)), slot(partSlot))
+	f.emit(arch.add, immediate(8*len(f.k.Reductions)), arch.partials)
 }
 
 func (f *function) foldOne(c *code, r int) {
@@ -409,10 +381,11 @@ func (f *function) foldOne(c *code, r int) {
 	}
 	if f.dtype == F32 {
 		wide := c.value(vectorClass)
-		c.add(inst{mnemonic: "VCVTSS2SD", in: []operand{v, v}, memory: -1, out: wide, scalar: true})
+		widen := f.arch().widen
+		c.add(inst{mnemonic: widen.mnemonic, in: slices.Repeat([]operand{v}, len(widen.in)), memory: -1, out: wide, scalar: true})
 		v = wide
 	}
-	c.add(inst{mnemonic: "VMOVSD", in: []operand{v}, memory: -1, out: operand{place: part, off: 8 * r}, scalar: true})
+	c.add(inst{mnemonic: f.arch().storeWide, in: []operand{v}, memory: -1, out: operand{place: part, off: 8 * r}, scalar: true})
 }
 
 // constant returns the uniform that holds a constant.
@@ -425,20 +398,21 @@ func (f *function) constant(name string) operand {
 	return operand{place: uniform, n: len(f.k.Scalars) + i}
 }
 
-func (f *function) uniformAddress(n int) string {
+// constantName tells which constant a uniform is, if it is one.
+func (f *function) constantName(n int) (string, bool) {
 	if i := n - len(f.k.Scalars); i >= 0 {
-		return constantSymbol(f.constants[i], f.dtype) + "(SB)"
+		return f.constants[i], true
 	}
-	return fmt.Sprintf("%d(%s)", splatBytes*n, values)
+	return "", false
 }
 
 func (f *function) uniformName(n int) string {
-	if i := n - len(f.k.Scalars); i >= 0 {
-		return f.constants[i]
+	if name, ok := f.constantName(n); ok {
+		return constantText(name, f.dtype)
 	}
-	return f.operandName(ir.Operand{Scalar: true, Index: n})
+	return nameOr(f.k.Scalars[n].Name, "s", n)
 }
 
-func (f *function) memoryMove() string { return letters[f.dtype].Replace("VMOVU{S}") }
-func (f *function) vectorMove() string { return letters[f.dtype].Replace("VMOVA{S}") }
-func (f *function) broadcast() string  { return letters[f.dtype].Replace("VBROADCAST{1}") }
+func (f *function) memoryMove() string { return letters[f.dtype].Replace(f.arch().memoryMove) }
+func (f *function) vectorMove() string { return letters[f.dtype].Replace(f.arch().vectorMove) }
+func (f *function) broadcast() string  { return letters[f.dtype].Replace(f.arch().broadcast) }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/optc-lang/optc/compiler/elementary"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/runtime/elem"
@@ -62,9 +63,9 @@ func (b *build) store(stream int, v ir.Operand) {
 
 func scalar(i int) ir.Operand { return ir.Operand{Scalar: true, Index: i} }
 
-// rowNames lists the operators of an instruction set.
+// rowNames lists the operators of an instruction set and the elementary functions.
 func rowNames(isa ISA) []string {
-	var names []string
+	names := elementary.Names()
 	for n := range isa.set().rows {
 		names = append(names, n)
 	}

@@ -11,9 +11,10 @@ const opLoad = "load"
 //	r           its result, written by the last step
 //	t u v w     temporary vectors
 //	sign one .. constants, of constants.go
-//	[x]         x may stand in memory, else it needs a register
+//	[x]         x may stand in memory, else it needs a register; arm64 has no such operands
 //	r=t         r takes t's register, because the instruction reads what it overwrites
-//	{S} {W}     the type's letters: PS or PD, D or Q
+//	{S} {W} {F} the type's letters: PS or PD, D or Q, S or D
+//	{E}         the bits of a significand without its leading one: 23 or 52
 type row struct {
 	steps []step
 	swap  string // the row that takes the arguments in the other order
@@ -91,19 +92,38 @@ func parseStep(text string) step {
 // instructionSet is all that the generator knows of an instruction set.
 type instructionSet struct {
 	name       string
+	arch       *architecture
 	vector     string // letter of its vector registers
 	width      int    // bytes of one
 	vectors    int    // number of vector registers
 	masks      int    // number of mask registers that can predicate, from K1; 0 when masks are vectors
+	maskMove   string // between a mask register and a slot
 	broadcast  string // suffix of an instruction that broadcasts its memory operand; without, memory holds the whole splat
-	loadPart   string // masked load and store of a tail
+	loadPart   string // masked load and store of a tail, or those of one element
 	storePart  string
 	minVectors int // vector registers that any code needs for itself
 	rows       map[string]row
+	narrow     map[string]narrow  // by storage format; nil where no kernel is direct
+	parts      map[string]row     // what elementary functions need besides: Pow2, Exponent, Mantissa and Top of package elem
 	halve      map[DType][]string // instructions that bring the upper half of the lanes down, to 2 lanes
 }
 
+// narrow is how float32 is kept in a storage format of 16 bits.
+type narrow struct {
+	load  row  // a stands in memory
+	round row  // of a number, or of the quiet NaN without sign, to what store takes; without steps it is that already
+	store step // of a to memory
+	x     bool // store takes an X register
+}
+
+func (set *instructionSet) row(operator string) row {
+	if r, ok := set.rows[operator]; ok {
+		return r
+	}
+	return set.parts[operator]
+}
+
 var letters = [...]*strings.Replacer{
-	F32: strings.NewReplacer("{S}", "PS", "{W}", "D", "{1}", "SS"),
-	F64: strings.NewReplacer("{S}", "PD", "{W}", "Q", "{1}", "SD"),
+	F32: strings.NewReplacer("{S}", "PS", "{W}", "D", "{1}", "SS", "{F}", "S", "{E}", "23"),
+	F64: strings.NewReplacer("{S}", "PD", "{W}", "Q", "{1}", "SD", "{F}", "D", "{E}", "52"),
 }

@@ -97,7 +97,8 @@ func (s *schedule) countUses(stores []int) {
 
 // folds reports whether an instruction is a load that may become the memory operand of its only user.
 func (s *schedule) folds(i int) bool {
-	return s.k.Instrs[i].Op == opLoad && s.uses[i] == 1 && s.onlyOp[i]
+	in := s.k.Instrs[i]
+	return in.Op == opLoad && s.uses[i] == 1 && s.onlyOp[i] && s.k.Streams[in.Stream].Format == ""
 }
 
 // visit emits what an operand needs, then its instruction.
@@ -149,10 +150,23 @@ func (s *schedule) flush() {
 	s.waiting = kept
 }
 
+// tail says how the last elements of a stream are read and written.
+type tail struct {
+	load, store string  // mnemonics, of masked moves or of moves of so many elements as there are
+	mask        operand // the elements of a vector that exist; nowhere when no more than those are moved
+}
+
+func (t *tail) operands(o operand) []operand {
+	if t.mask.place == nowhere {
+		return []operand{o}
+	}
+	return []operand{o, t.mask}
+}
+
 // body appends the work on one vector of elements: the one that stands copy vectors beyond the running index.
-// In a tail, the mask says which of its elements exist.
-func (f *function) body(c *code, copy int, tail bool) {
-	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: tail, at: make([]operand, len(f.k.Instrs))}
+// In a tail, t is not nil.
+func (f *function) body(c *code, copy int, t *tail) {
+	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: t, at: make([]operand, len(f.k.Instrs))}
 	for _, e := range f.schedule.events {
 		switch e.kind {
 		case compute:
@@ -169,7 +183,7 @@ type body struct {
 	c         *code
 	f         *function
 	copy, off int
-	tail      bool
+	tail      *tail
 	at        []operand // of each instruction
 }
 
@@ -181,13 +195,12 @@ func (b *body) compute(i int) {
 		return
 	}
 	src := operand{stream, in.Stream, b.off}
+	format := b.f.k.Streams[in.Stream].Format
 	switch {
-	case b.tail:
-		b.at[i] = b.c.value(vectorClass)
-		b.c.add(inst{
-			mnemonic: letters[b.f.dtype].Replace(b.f.set.loadPart),
-			in:       []operand{src, b.f.tailMask()}, memory: 0, out: b.at[i], comment: comment,
-		})
+	case format != "":
+		b.at[i] = b.c.expand(b.f.set.narrow[format].load.steps, []operand{src}, operand{}, vectorClass, comment)
+	case b.tail != nil:
+		b.at[i] = b.loadPart(src, comment)
 	case b.f.schedule.folds(i):
 		b.at[i] = src
 	default:
@@ -213,32 +226,61 @@ func (b *body) operands(args []ir.Operand) []operand {
 func (b *body) store(s ir.Store) {
 	dst := operand{stream, s.Stream, b.off}
 	comment := b.f.streamName(s.Stream) + " <- " + b.f.operandName(s.Value)
-	if !b.tail {
-		b.c.move(dst, b.operand(s.Value), comment)
+	if format := b.f.k.Streams[s.Stream].Format; format != "" {
+		b.storeNarrow(b.f.set.narrow[format], b.operand(s.Value), dst, comment)
 		return
 	}
-	b.c.add(inst{
-		mnemonic: letters[b.f.dtype].Replace(b.f.set.storePart),
-		in:       []operand{b.operand(s.Value), b.f.tailMask()}, memory: -1, out: dst, comment: comment,
-	})
+	if b.tail != nil {
+		b.storePart(dst, b.operand(s.Value), comment)
+		return
+	}
+	b.c.move(dst, b.operand(s.Value), comment)
+}
+
+// storeNarrow rounds a value to a storage format. Every NaN becomes the same one.
+func (b *body) storeNarrow(n narrow, v, dst operand, comment string) {
+	number := b.c.apply("eq", []operand{v, v}, operand{}, "")
+	v = b.c.apply("where", []operand{number, v, b.f.constant("quietnan")}, operand{}, "")
+	if len(n.round.steps) > 0 {
+		v = b.c.expand(n.round.steps, []operand{v}, operand{}, vectorClass, "")
+	}
+	b.c.add(inst{mnemonic: n.store.mnemonic, imm: n.store.imm, in: []operand{v}, memory: -1, out: dst, scalar: n.x, comment: comment})
+}
+
+// loadPart brings the elements of a tail to a new value.
+func (b *body) loadPart(src operand, comment string) operand {
+	v := b.c.value(vectorClass)
+	b.c.add(inst{mnemonic: b.tail.load, in: b.tail.operands(src), memory: 0, out: v, comment: comment})
+	return v
+}
+
+func (b *body) storePart(dst, v operand, comment string) {
+	b.c.add(inst{mnemonic: b.tail.store, in: b.tail.operands(v), memory: -1, out: dst, comment: comment})
 }
 
 // reduce takes the value of a vector into its accumulator; the absent elements of a tail leave their lanes as they are.
 func (b *body) reduce(r int) {
 	red := b.f.k.Reductions[r]
+	comment := red.Kind.String() + " of " + b.f.operandName(red.Value)
+	if b.tail != nil && b.tail.mask.place == nowhere {
+		acc := operand{place: lane, off: b.f.lanes(r)}
+		old := b.loadPart(acc, "")
+		sum := b.c.apply(combine[red.Kind], []operand{old, b.operand(red.Value)}, operand{}, comment)
+		b.storePart(acc, sum, "")
+		return
+	}
 	acc := b.f.accumulator(r, b.copy)
 	old := acc
 	if acc.inMemory() {
 		old = b.c.load(acc, "")
 	}
-	comment := red.Kind.String() + " of " + b.f.operandName(red.Value)
 	args := []operand{old, b.operand(red.Value)}
-	if !b.tail {
+	if b.tail == nil {
 		b.c.apply(combine[red.Kind], args, acc, comment)
 		return
 	}
 	sum := b.c.apply(combine[red.Kind], args, operand{}, comment)
-	b.c.apply("where", []operand{b.f.tailMask(), sum, old}, acc, "")
+	b.c.apply("where", []operand{b.tail.mask, sum, old}, acc, "")
 }
 
 // combine names the operator that a reduction repeats, and identity the constant it starts from.
@@ -262,7 +304,7 @@ func (f *function) describe(i int) string {
 
 func (f *function) operandName(a ir.Operand) string {
 	if a.Scalar {
-		return nameOr(f.k.Scalars[a.Index].Name, "s", a.Index)
+		return f.uniformName(a.Index)
 	}
 	return f.valueName(a.Index)
 }

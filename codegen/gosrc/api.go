@@ -2,6 +2,7 @@ package gosrc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dave/jennifer/jen"
@@ -43,8 +44,12 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 	g.description(dt)
 	var asm []AsmKernel
 	for _, k := range g.plan.Kernels {
+		k = k.ByRows()
 		g.kernel(g.symbol(k, dt), k, dt)
-		asm = append(asm, AsmKernel{k, dt, g.symbol(k, dt)})
+		asm = append(asm, AsmKernel{Kernel: k, DType: dt, Symbol: g.symbol(k, dt)})
+		if d := g.direct(k, dt); d != nil {
+			asm = append(asm, AsmKernel{Kernel: d, DType: dt, Symbol: g.symbol(d, dt), Direct: true})
+		}
 	}
 	return asm
 }
@@ -60,6 +65,9 @@ func (g *generator) typeDoc(typ string, dt target.DType) string {
 	fmt.Fprintf(&b, "%s applies the rule %s to %s parameters.\n", typ, g.rule.Name, dt.Go())
 	if p.Doc != "" {
 		b.WriteString("\n" + p.Doc + "\n")
+	}
+	if p.AdjointOf != "" {
+		b.WriteString("\n" + adjointDoc(p, typ, dt))
 	}
 	b.WriteString("\nOne step:\n\n")
 	for _, e := range p.Formula() {
@@ -120,10 +128,97 @@ func (g *generator) step(typ string, dt target.DType) {
 		params = append(params, jen.Id("given").Id(typ+"Given"))
 		in = append(in, field("Given", g.givenList(values, "given", dt)))
 	}
+	if p.AdjointOf != "" {
+		doc = fmt.Sprintf("Step goes back through a step of %s. grads are the gradients of that step,", TypeName(p.AdjointOf, dt))
+		if p.Reads("loss") {
+			doc += " loss its loss,"
+		}
+		doc += " given is\nwhat was recorded before it."
+	}
 	doc += " After an error nothing has changed."
 	call := jen.Id("o").Dot("Optimizer").Dot("StepWith").Call(jen.Id("grads"), jen.Qual(runtimePath, "Inputs").Types(jen.Id(dt.Go())).Values(in...))
 	g.declare(doc)
 	g.file.Func().Params(jen.Id("o").Op("*").Id(typ)).Id("Step").Params(params...).Error().Block(jen.Return(call))
+}
+
+// adjointDoc says how a step is undone, and what stands where.
+func adjointDoc(p *ir.Program, typ string, dt target.DType) string {
+	of, name := TypeName(p.AdjointOf, dt), ir.GoName(p.Name)
+	var states, given []string
+	for _, s := range p.States {
+		if s.Output {
+			given = append(given, s.Name)
+		} else {
+			states = append(states, s.Name)
+		}
+	}
+	args, bar := "kept[t], at", ""
+	if p.Reads("loss") {
+		args = "kept[t], loss[t], at"
+	}
+	if len(given) > 0 {
+		bar = fmt.Sprintf("\t\tbar, err := back.StateValue(%q)\n", given[len(given)-max(len(p.Hypers), 1)])
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `It carries the derivative of a number, such as the loss after a training, back through the steps of that training.
+Before each step of an optimizer o of type %[1]s note what the step reads, and keep a copy of its gradients:
+
+	at, err := Record%[1]s(o)
+	err = o.Step(grads)
+	tape, kept = append(tape, at), append(kept, clone(grads))
+
+Then go back, last step first. The parameters have the names, shapes and groups of o's; their data begins as the
+derivative of the number in the parameters after the training, its gradient there:
+
+	back, err := New%[2]s(params, Default%[3]sHyper())
+	for t, at := range slices.Backward(tape) {
+		err = back.SetHyper(0, %[3]sHyper(hyper[t]))  // what o had in step t; of every group
+		err = back.Step(%[4]s)
+%[5]s	}
+
+After each Step the data is the derivative of the number in the parameters before that step.
+`, of, typ, name, args, bar)
+	if len(states) > 0 {
+		fmt.Fprintf(&b, `
+The derivatives in the states before the step are the states
+%s.
+They begin at 0. Set them with SetStateValue for a number that depends on the states after the training.
+`, listed(states))
+	}
+	if len(given) > 0 {
+		fmt.Fprintf(&b, `
+The derivatives in what this one step was given are
+%s.
+The next Step overwrites them: add them up for what is the same in all steps. A hyperparameter has one value a
+group, in Steps.
+`, listed(given))
+	}
+	if slices.Contains(given, "g_bar") {
+		b.WriteString(`
+The rule does not know where its gradients come from. Where they are those of a loss f at the parameters, the
+derivative in the parameters has another part: after each Step add H·g_bar to the data, H being the Hessian of f
+at XAt, on the batch of step t.
+`)
+	}
+	return b.String()
+}
+
+// listed are names as lines of a comment.
+func listed(names []string) string {
+	var b strings.Builder
+	width := 0
+	for i, n := range names {
+		switch width += len(n) + 2; {
+		case i == 0:
+		case width > 110:
+			b.WriteString(",\n")
+			width = len(n) + 2
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(n)
+	}
+	return b.String()
 }
 
 // record prints, for an adjoint, the method that notes what a step of the rule is about to read.
@@ -134,7 +229,11 @@ func (g *generator) record(typ string, dt target.DType) {
 	}
 	of := TypeName(p.AdjointOf, dt)
 	given := typ + "Given"
-	g.declare(fmt.Sprintf("Record%s notes, before a step of o, what its adjoint is to be given: copies of the parameters and states, and the number of\nthe step.", of))
+	doc := fmt.Sprintf("Record%s notes, before a step of o, what [%s.Step] is to be given to go back through it: copies\nof the parameters and states, and the number of the step.", of, typ)
+	if slices.ContainsFunc(g.givenValues(false), func(d ir.GivenDecl) bool { return d.Of == "" }) {
+		doc += " Fill in the inputs of the rule itself."
+	}
+	g.declare(doc)
 	g.file.Func().Id("Record"+of).Params(jen.Id("o").Op("*").Id(of)).Params(jen.Id(given), jen.Error()).BlockFunc(func(b *jen.Group) {
 		b.Var().Id("at").Id(given)
 		b.Var().Err().Error()
@@ -287,8 +386,9 @@ func (g *generator) description(dt target.DType) {
 			v.Line()
 		})),
 		line("States", jen.Index().Qual(runtimePath, "State").ValuesFunc(func(v *jen.Group) {
+			fromFirst := pass.FromFirst(g.plan)
 			for i := range p.States {
-				v.Line().Values(g.stateFields(i)...)
+				v.Line().Values(g.stateFields(i, fromFirst[i])...)
 			}
 			v.Line()
 		})),
@@ -308,13 +408,16 @@ func (g *generator) description(dt target.DType) {
 		fields = append(fields, line("Probes", jen.True()))
 	}
 	fields = append(fields, g.drawFields()...)
-	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g"))), line("ReadsLoss", jen.Lit(p.Reads("loss"))),
+	if p.ClearGrad {
+		fields = append(fields, line("ClearsGrad", jen.True()))
+	}
+	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g") || p.ClearGrad)), line("ReadsLoss", jen.Lit(p.Reads("loss"))),
 		line("ElemBytes", jen.Lit(dt.Size())), jen.Line())
 	g.declare("")
 	g.file.Var().Id(g.ruleVar(dt)).Op("=").Op("&").Qual(runtimePath, "Rule").Values(fields...)
 }
 
-func (g *generator) stateFields(i int) []jen.Code {
+func (g *generator) stateFields(i int, fromFirst bool) []jen.Code {
 	s := g.plan.Program.States[i]
 	f := []jen.Code{field("Name", jen.Lit(s.Name)), field("Extent", jen.Qual(runtimePath, extentNames[s.Extent]))}
 	if s.Init != 0 {
@@ -328,6 +431,9 @@ func (g *generator) stateFields(i int) []jen.Code {
 	}
 	if s.As.Stochastic {
 		f = append(f, field("Stochastic", jen.True()))
+	}
+	if fromFirst {
+		f = append(f, field("FromFirst", jen.True()))
 	}
 	return f
 }

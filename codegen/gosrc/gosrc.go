@@ -19,6 +19,7 @@ type AsmKernel struct {
 	Kernel *ir.Kernel
 	DType  target.DType
 	Symbol string // of its portable form; the assembly's is Symbol + the engine's name
+	Direct bool   // it has no portable form
 }
 
 // Header is the first lines of every generated file; build is its build constraint or "".

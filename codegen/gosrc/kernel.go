@@ -54,7 +54,7 @@ func stream(i int) string { return fmt.Sprintf("p%d", i) }
 func scalar(i int) string { return fmt.Sprintf("s%d", i) }
 
 func scalarComment(p *ir.Program, s ir.Scalar) string {
-	if s.Name != "" || !p.Short(s.Value) {
+	if s.Name != "" || s.Row != nil || !p.Short(s.Value) {
 		return s.Name
 	}
 	eqs := p.Equations([]*ir.Value{s.Value}, map[*ir.Value]string{s.Value: "s"}, p.StateLeaves())
@@ -191,6 +191,11 @@ func (g *generator) kernelFormula(k *ir.Kernel) string {
 	for _, in := range k.Instrs {
 		if in.Op == "load" && in.Value != nil {
 			leaves[in.Value] = nameOf(k.Streams[in.Stream])
+		}
+	}
+	for _, s := range k.Scalars {
+		if s.Row != nil {
+			leaves[s.Value] = nameOf(ir.Stream{Place: *s.Row})
 		}
 	}
 	for i, l := range p.StateLeaves() {

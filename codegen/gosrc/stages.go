@@ -226,6 +226,7 @@ var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream:
 
 // pass is the fields of a pass, a line each.
 func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
+	k = k.ByRows()
 	line := field
 	list := func(typ string, fill func(*jen.Group)) jen.Code {
 		return jen.Index().Qual(runtimePath, typ).ValuesFunc(fill)
@@ -247,13 +248,14 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 			v.Line()
 		})),
 	}
+	if d := g.direct(k, dt); d != nil {
+		fields = append(fields, line("Direct", jen.Id(g.symbol(d, dt)+"Kernels")))
+	}
+	if k.Rows {
+		return append(fields, g.rowFields(k)...)
+	}
 	if len(k.Scalars) > 0 {
-		fields = append(fields, line("Scalars", list("Slot", func(v *jen.Group) {
-			for _, s := range k.Scalars {
-				v.Line().Add(slotFields(g.frames.of(s.Value)))
-			}
-			v.Line()
-		})))
+		fields = append(fields, g.scalars(k))
 	}
 	if len(k.Reductions) > 0 {
 		fields = append(fields, line("Reductions", list("Reduction", func(v *jen.Group) {
@@ -264,12 +266,65 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 		})))
 	}
 	if len(k.Collects) > 0 {
-		fields = append(fields, line("Collects", list("Collect", func(v *jen.Group) {
-			for _, c := range k.Collects {
-				v.Line().Values(field("Kind", jen.Qual(elemPath, reduceNames[c.Kind])), field("Stream", jen.Lit(c.Stream)), field("To", placeLiteral(c.To)))
+		fields = append(fields, g.collects(k))
+	}
+	return fields
+}
+
+// direct is the direct form of a kernel, nil if it has none.
+func (g *generator) direct(k *ir.Kernel, dt target.DType) *ir.Kernel {
+	if dt != target.F32 {
+		return nil
+	}
+	return k.Direct(g.plan.Program)
+}
+
+// scalars lists the step values of a pass.
+func (g *generator) scalars(k *ir.Kernel) jen.Code {
+	return field("Scalars", jen.Index().Qual(runtimePath, "Slot").ValuesFunc(func(v *jen.Group) {
+		for _, s := range k.Scalars {
+			if s.Row == nil {
+				v.Line().Add(slotFields(g.frames.of(s.Value)))
+			}
+		}
+		v.Line()
+	}))
+}
+
+func (g *generator) collects(k *ir.Kernel) jen.Code {
+	return field("Collects", jen.Index().Qual(runtimePath, "Collect").ValuesFunc(func(v *jen.Group) {
+		for _, c := range k.Collects {
+			v.Line().Values(field("Kind", jen.Qual(elemPath, reduceNames[c.Kind])), field("Stream", jen.Lit(c.Stream)), field("To", placeLiteral(c.To)))
+		}
+		v.Line()
+	}))
+}
+
+// rowFields are those of a pass by rows: its scalars and reductions per row besides the step values.
+func (g *generator) rowFields(k *ir.Kernel) []jen.Code {
+	fields := []jen.Code{field("ByRows", jen.True())}
+	var perRow []ir.Place
+	for _, s := range k.Scalars {
+		if s.Row != nil {
+			perRow = append(perRow, *s.Row)
+		}
+	}
+	if len(k.Scalars) > len(perRow) {
+		fields = append(fields, g.scalars(k))
+	}
+	if len(perRow) > 0 {
+		fields = append(fields, field("RowScalars", places(perRow)))
+	}
+	if len(k.Reductions) > 0 {
+		fields = append(fields, field("RowReductions", jen.Index().Qual(runtimePath, "Collect").ValuesFunc(func(v *jen.Group) {
+			for _, r := range k.Reductions {
+				v.Line().Values(field("Kind", jen.Qual(elemPath, reduceNames[r.Kind])), field("To", placeLiteral(*r.Row)))
 			}
 			v.Line()
 		})))
+	}
+	if len(k.Collects) > 0 {
+		fields = append(fields, g.collects(k))
 	}
 	return fields
 }

@@ -323,3 +323,34 @@ func (pl *plan) places() []place {
 	})
 	return all
 }
+
+// rootsOf sorts what a step gives by scope: x and the states, each at its extent.
+func (f *frame) rootsOf() (tensor, group, model []*ir.Value, x *ir.Value, states []*ir.Value) {
+	pool := f.p.Pool
+	x = pool.Spread(f.p.X, ir.Elem)
+	tensor = append(tensor, x)
+	for _, s := range f.p.States {
+		v := pool.Spread(s.New, s.Extent)
+		states = append(states, v)
+		switch f.scopeOf(s.Extent) {
+		case tensorScope:
+			tensor = append(tensor, v)
+		case groupScope:
+			group = append(group, v)
+		default:
+			model = append(model, v)
+		}
+	}
+	return tensor, group, model, x, states
+}
+
+// prefers are the names that the results of a step should have.
+func (f *frame) prefers(x *ir.Value, states []*ir.Value) map[*ir.Value]string {
+	prefer := map[*ir.Value]string{x: "x"}
+	for i, v := range states {
+		if prefer[v] == "" && f.scopeOf(f.p.States[i].Extent) == tensorScope {
+			prefer[v] = f.states[i]
+		}
+	}
+	return prefer
+}

@@ -3,8 +3,11 @@
 // disk. What a host cannot do is a [Refusal], before anything is printed.
 //
 // Both hosts share everything but the frame: which values are computed where (plan.go), which of them are plain Python
-// numbers (sort.go), the order of statements and their names (block.go), expressions (expr.go), the texts of the operators
-// (ops.go) and small Python functions that are printed when needed (helpers.go). optax.go and torch.go print the frames.
+// numbers (sort.go), the statements of a section (block.go) with the branch that each stands in (branch.go), their order
+// (stmt.go) and their names (name.go), expressions (expr.go, apply.go, array.go), the texts of the operators (ops.go), small
+// Python functions that are printed when needed (helpers.go), arguments and docstrings (signature.go). The frames are
+// optax.go with optaxleaf.go, the function of one array, and torch.go with torchloop.go, the loops over groups and parameters,
+// torchtensor.go, the body of such a loop, and torchask.go, how the model is asked again.
 package python
 
 import (
@@ -216,6 +219,12 @@ func (w *writer) line(format string, args ...any) {
 		w.b.WriteString(strings.Repeat("    ", w.indent) + text)
 	}
 	w.b.WriteString("\n")
+}
+
+func (w *writer) lines(text string) {
+	for l := range strings.SplitSeq(strings.Trim(text, "\n"), "\n") {
+		w.line("%s", l)
+	}
 }
 
 // in prints what f prints one step further in.

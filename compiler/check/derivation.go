@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -131,19 +132,53 @@ func (c *checker) setFormula(f *frame, e *lang.Call, set *op.Set, args []lang.Ar
 	for i, p := range set.Params {
 		names[p.Name] = params[i]
 	}
-	if set.Name == "box" && params[0].Kind == ir.Number && params[1].Kind == ir.Number && params[0].Num > params[1].Num {
-		c.errorf(f, e.Args[0].Where(), "lo comes first, as in `box(; -1, 1)`", "lo of box is above hi: nothing lies between")
+	if set.Name == "box" && !c.ordered(f, e, params[0], params[1]) {
 		return nil
 	}
 	guard := c.guard
 	if set.Matrix || strings.Contains(formula, "threshold") || strings.Contains(formula, "topk") {
 		guard = c.guardNow(f)
 	}
+	c.told(e, set.Is(what))
 	y := c.pool.BuildPer(ir.ParseFormula(formula), per, guard, names)
 	if y.Label == "" {
 		y.Label = e.Fn.Name
 	}
 	return y
+}
+
+// told records what a call is that has its formula from elsewhere than package derive.
+func (c *checker) told(e *lang.Call, head string) {
+	c.prog.Derivations = append(c.prog.Derivations, ir.Derivation{Call: lang.FormatExpr(e), Head: head})
+}
+
+// ordered reports whether a box may hold something: by its numbers, and by the defaults and intervals of hyperparameters.
+func (c *checker) ordered(f *frame, e *lang.Call, lo, hi *ir.Value) bool {
+	least, low, _, okLo := c.rangeOf(lo)
+	_, high, most, okHi := c.rangeOf(hi)
+	switch {
+	case !okLo || !okHi:
+		return true
+	case least > most || lo.Kind == ir.Number && hi.Kind == ir.Number && low > high:
+		c.errorf(f, e.Args[0].Where(), "lo comes first, as in `box(; -1, 1)`", "lo of box is above hi: nothing lies between")
+	case low > high:
+		c.errorf(f, e.Args[0].Where(), "give them defaults in order", "lo of box is above hi at the defaults, %s and %s: nothing lies between", ir.FormatNumber(low), ir.FormatNumber(high))
+	default:
+		return true
+	}
+	return false
+}
+
+// rangeOf are the interval and the default of a number or hyperparameter.
+func (c *checker) rangeOf(v *ir.Value) (lo, at, hi float64, ok bool) {
+	switch v.Kind {
+	case ir.Number:
+		return v.Num, v.Num, v.Num, true
+	case ir.Hyper:
+		h := c.prog.Hypers[v.Index]
+		return h.Lo, h.Default, h.Hi, true
+	}
+	return 0, 0, 0, false
 }
 
 // stepParam is the one parameter of prox.
@@ -152,6 +187,12 @@ var stepParam = &op.Op{Name: "prox", Params: []op.Param{{Name: "step", Default: 
 func (c *checker) proxStep(f *frame, e *lang.Call) *ir.Value {
 	params, ok := c.params(f, e, stepParam)
 	if !ok {
+		return nil
+	}
+	if step := params[0]; step.Kind == ir.Hyper && c.prog.Hypers[step.Index].Lo < 0 {
+		h := c.prog.Hypers[step.Index]
+		c.errorf(f, e.Span, fmt.Sprintf("declare it as `hyper %s = %s in (0, inf)`, so that no other value can be set", h.Name, ir.FormatNumber(h.Default)),
+			"the step of prox is not negative, and the interval of %s is %s", h.Name, h.Interval())
 		return nil
 	}
 	return params[0]
@@ -232,6 +273,7 @@ func (c *checker) hypergrad(f *frame, e *lang.Call) *ir.Value {
 		h.variable = v
 	}
 	g := f.names["g"].value
+	c.told(e, op.HypergradIs(id.Name, c.prog.States[h.state].Name))
 	return c.pool.Derived(ir.Hypergrad, c.guardNow(f), c.read(f, id.Name), c.pool.Call("mul", g, h.slope))
 }
 

@@ -318,6 +318,10 @@ func (c *checker) stmt(f *frame, s lang.Stmt, top bool) {
 		if ruleOnly("eval") {
 			c.evalStmt(f, s)
 		}
+	case *lang.Clear:
+		if ruleOnly("clear") {
+			c.clear(f, s)
+		}
 	case *lang.Return:
 		if c.branches > f.branches || f.loops > 0 {
 			c.errorf(f, s.Span, "give a let its value there and return it at the end", "`return` in a loop or in a `when` that is not decided when the rule is compiled")
@@ -614,4 +618,13 @@ func (c *checker) evalStmt(f *frame, s *lang.Eval) {
 		c.eval, c.evalDepth = &evalPoint{c.pool.Hold(v, at), s.Span, f.decl.file}, f.depth
 		c.place(f, c.eval.value, s.Value)
 	}
+}
+
+// clear notes that the gradient's arrays are to be zero when the step ends.
+func (c *checker) clear(f *frame, s *lang.Clear) {
+	if s.Name.Name != "g" {
+		c.errorf(f, s.Name.Span, "write `clear g`; a state is set to zero by `NAME <- 0`", "only the gradient can be cleared, not %s", s.Name.Name)
+		return
+	}
+	c.prog.ClearGrad = true
 }

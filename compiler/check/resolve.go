@@ -83,8 +83,10 @@ func (c *checker) derive(p *ir.Program) *ir.Program {
 			c.report(site.file, site.where, w.Hint, "%s", w.Message)
 		}
 	}
-	for i := range p.Derivations {
-		p.Derivations[i].Call = c.derivs[p.Derivations[i].Var].call
+	for i, d := range p.Derivations {
+		if d.Call == "" {
+			p.Derivations[i].Call = c.derivs[d.Var].call
+		}
 	}
 	if len(p.Pool.Values) > maxValues {
 		c.report(c.derivs[0].file, c.derivs[0].where, "derive less in one rule", "the rule expands to more than %d values", maxValues)

@@ -13,7 +13,12 @@ import (
 // it undoes to before it. What that step was given it is given again: the rule's x, states and t before it as further
 // inputs, its gradient as the gradient. The cotangents of the gradient, of the loss and of the hyperparameters are states
 // that the step writes and does not read.
-func Adjoint(p *ir.Program) (adjoint *ir.Program, err error) {
+func Adjoint(p *ir.Program) (*ir.Program, error) { return adjointBy(p, (*deriver).backwards) }
+
+// carrier carries the cotangents of results back to values.
+type carrier func(d *deriver, seeds []seed, wrt []*ir.Value) []*ir.Value
+
+func adjointBy(p *ir.Program, carry carrier) (adjoint *ir.Program, err error) {
 	defer func() {
 		switch f := recover().(type) {
 		case nil:
@@ -26,7 +31,7 @@ func Adjoint(p *ir.Program) (adjoint *ir.Program, err error) {
 	if err := differentiable(p); err != nil {
 		return nil, err
 	}
-	a := &adjointer{deriver: &deriver{p: p, pool: p.Pool}, to: ir.NewPool()}
+	a := &adjointer{deriver: &deriver{p: p, pool: p.Pool}, to: ir.NewPool(), carry: carry}
 	return a.program(), nil
 }
 
@@ -46,6 +51,7 @@ func differentiable(p *ir.Program) error {
 type adjointer struct {
 	*deriver
 	to    *ir.Pool
+	carry carrier
 	wrt   []*ir.Value
 	names *ir.Names
 }
@@ -103,7 +109,7 @@ func (a *adjointer) outputs(q *ir.Program) {
 	for i, h := range p.Hypers {
 		output(p.Pool.Hyper(i), h.Name)
 	}
-	bars := a.cotangents(seeds, a.wrt, nil)
+	bars := a.carry(a.deriver, seeds, a.wrt)
 	q.X = bars[0]
 	for i := range q.States {
 		q.States[i].New = bars[1+i]

@@ -27,7 +27,7 @@ func Program(p *ir.Program) (*ir.Program, []Failure) {
 		return p.Pool.Copy(v, args)
 	}}
 	q := r.Program(p)
-	q.Derivations = d.derivations
+	q.Derivations = append(d.derivations, p.Derivations...)
 	vars := &ir.Rewriter{To: p.Pool, Make: func(v *ir.Value, args []*ir.Value) *ir.Value {
 		if v.Kind == ir.Var { // of what is kept of a differentiated fn's inside, and of hypergradients
 			return args[0]
@@ -46,6 +46,7 @@ type deriver struct {
 	derivations []ir.Derivation
 	visited     int
 	current     *ir.Value // the variable that is derived in
+	products    map[*ir.Value][]factor
 }
 
 // maxVisits bounds the values that all derivations together look at.

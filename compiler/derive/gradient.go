@@ -22,30 +22,34 @@ type seed struct{ of, cotangent *ir.Value }
 // from, times its cotangent; so a branch that is not taken is never multiplied by. What is no such operation, a station,
 // has its product with a cotangent in the operator's row.
 func (d *deriver) cotangents(seeds []seed, wrt []*ir.Value, guard *ir.Value) []*ir.Value {
-	w := &walk{deriver: d, wrt: map[*ir.Value]bool{}, depends: map[*ir.Value]bool{}, cotangent: map[*ir.Value]*ir.Value{}, guard: guard}
-	for _, v := range wrt {
-		w.wrt[v] = true
+	w := d.newWalk(wrt, guard)
+	cotangent := map[*ir.Value]*ir.Value{} // of stations and of wrt
+	give := func(n, c *ir.Value) {
+		w.throughElements(n, c, func(leaf, c *ir.Value) {
+			if old := cotangent[leaf]; old != nil {
+				c = d.pool.Call("add", old, c)
+			}
+			cotangent[leaf] = c
+		})
 	}
-	var roots []*ir.Value
+	w.carry = func(a, c, g *ir.Value) {
+		if g != nil && g != guard { // else nothing is computed, and nobody may read what stands there
+			c = d.pool.Call("where", g, c, d.pool.Number(0))
+		}
+		give(a, d.pool.Spread(c, a.Extent))
+	}
+	order := w.above(seeds)
 	for _, s := range seeds {
-		roots = append(roots, s.of)
-	}
-	order := ir.Above(func(n *ir.Value) bool { return w.wrt[n] }, roots...)
-	d.visit(len(order))
-	for _, n := range order {
-		w.depends[n] = w.wrt[n] || slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return w.depends[a] })
-	}
-	for _, s := range seeds {
-		w.carry(s.of, s.cotangent)
+		give(s.of, s.cotangent)
 	}
 	for _, n := range slices.Backward(order) {
-		if c := w.cotangent[n]; c != nil && !w.wrt[n] {
+		if c := cotangent[n]; c != nil && !w.wrt[n] {
 			w.station(n, c)
 		}
 	}
 	out := make([]*ir.Value, len(wrt))
 	for i, v := range wrt {
-		out[i] = d.pool.Spread(orZero(d.pool, w.cotangent[v]), v.Extent)
+		out[i] = d.pool.Spread(orZero(d.pool, cotangent[v]), v.Extent)
 	}
 	return out
 }
@@ -54,12 +58,34 @@ func (d *deriver) cotangents(seeds []seed, wrt []*ir.Value, guard *ir.Value) []*
 type walk struct {
 	*deriver
 	wrt, depends map[*ir.Value]bool
-	cotangent    map[*ir.Value]*ir.Value // of stations and of wrt
 	guard        *ir.Value
+	carry        func(a, c, guard *ir.Value) // takes a station's part of the cotangent of its operand a, where guard, if any, holds
 }
 
-// carry adds what the cotangent c of n means for the stations below it.
-func (w *walk) carry(n, c *ir.Value) {
+func (d *deriver) newWalk(wrt []*ir.Value, guard *ir.Value) *walk {
+	w := &walk{deriver: d, wrt: map[*ir.Value]bool{}, depends: map[*ir.Value]bool{}, guard: guard}
+	for _, v := range wrt {
+		w.wrt[v] = true
+	}
+	return w
+}
+
+// above are the values that lead from wrt to the results, operands first; it notes which do.
+func (w *walk) above(seeds []seed) []*ir.Value {
+	var roots []*ir.Value
+	for _, s := range seeds {
+		roots = append(roots, s.of)
+	}
+	order := ir.Above(func(n *ir.Value) bool { return w.wrt[n] }, roots...)
+	w.visit(len(order))
+	for _, n := range order {
+		w.depends[n] = w.wrt[n] || slices.ContainsFunc(n.Args, func(a *ir.Value) bool { return w.depends[a] })
+	}
+	return order
+}
+
+// throughElements is what the cotangent c of n means for the stations below it.
+func (w *walk) throughElements(n, c *ir.Value, give func(leaf, c *ir.Value)) {
 	if !w.depends[n] {
 		return
 	}
@@ -70,16 +96,9 @@ func (w *walk) carry(n, c *ir.Value) {
 			continue
 		}
 		if t := w.tangents(order, leaf)[n]; t != nil {
-			w.add(leaf, w.sumTo(times(w.pool, t, c), n.Extent, leaf.Extent, w.guard))
+			give(leaf, w.sumTo(times(w.pool, t, c), n.Extent, leaf.Extent, w.guard))
 		}
 	}
-}
-
-func (w *walk) add(n, c *ir.Value) {
-	if old := w.cotangent[n]; old != nil {
-		c = w.pool.Call("add", old, c)
-	}
-	w.cotangent[n] = c
 }
 
 // station carries a cotangent through what is no operation on elements. What a probe said, what was drawn and how many
@@ -112,7 +131,7 @@ func (w *walk) station(n, c *ir.Value) {
 			continue // an order statistic's rank
 		}
 		if ir.Join(n.Extent, a.Extent) == ir.Clash && n.Kind == ir.Reduce {
-			w.carry(a, w.alongMatrix(n, a, names["d"]))
+			w.carry(a, w.alongMatrix(n, a, names["d"]), nil)
 			continue
 		}
 		texts := strings.Split(n.Op.Grad[i], " | ")
@@ -121,10 +140,7 @@ func (w *walk) station(n, c *ir.Value) {
 			guard = nil
 		}
 		t := w.pool.BuildPer(ir.ParseFormula(texts[min(form, len(texts)-1)]), n.Extent, guard, names)
-		if g := n.Guard(); g != nil && g != w.guard { // else nothing is computed, and nobody may read what stands there
-			t = w.pool.Call("where", g, t, w.pool.Number(0))
-		}
-		w.carry(a, w.pool.Spread(t, a.Extent))
+		w.carry(a, t, n.Guard())
 	}
 }
 

@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/optc-lang/optc/compiler/ir"
@@ -77,12 +78,20 @@ func (s *splitter) signs(pc piece) map[*ir.Value]sign {
 
 // increasingSlope is the derivative of a piece, proved to be strictly increasing.
 func (s *splitter) increasingSlope(pc piece) *ir.Value {
-	slope := s.simpler(s.slope(pc.smooth, s.u), s.u)
-	if known := s.signs(pc); s.bendSign(slope, known) != positive && !s.strict(pc.smooth, known) {
-		fail("its second derivative must be positive wherever the map is defined",
-			"the derivative of the mirror map, %s, is not proved to be strictly increasing", s.text(slope))
+	if _, strictly := s.convexity(pc); !strictly {
+		s.refuseMap(pc)
 	}
-	return slope
+	return s.simpler(s.slope(pc.smooth, s.u), s.u)
+}
+
+// refuseMap says why a map is no mirror map.
+func (s *splitter) refuseMap(pc piece) {
+	slope := s.simpler(s.slope(pc.smooth, s.u), s.u)
+	if s.isAffine(pc.smooth) {
+		fail("add a term that bends, such as u^2/2", "the mirror map %s is affine: its derivative is the same everywhere, and has no inverse", s.text(pc.smooth))
+	}
+	fail("write it as a sum of strictly convex functions, such as u^2/2, u*log(u), -log(u), cosh(u) or softplus(u)", "the derivative of the mirror map, %s, is not proved to be strictly increasing: %s",
+		s.text(slope), s.notConvex(pc, "no rule shows that its second derivative is positive for all u and all values of the hyperparameters"))
 }
 
 // target is the u with slope = y.
@@ -98,48 +107,72 @@ func (s *splitter) target(pc piece, slope, y, v *ir.Value) *ir.Value {
 		record.Cases = []ir.Case{{Formula: "u = " + s.p.Text(at, inX)}}
 		at = s.inside(pc, at)
 	} else {
-		record.Head += ", by Newton's method"
-		at = s.newton(pc, slope, y)
+		var text string
+		at, text = s.newton(pc, slope, y)
+		record.Cases = []ir.Case{{Formula: "u by " + text}}
 	}
 	s.derivations = append(s.derivations, record)
 	return at
 }
 
-// newton is the zero of slope - y, of which nothing is known but that it is increasing: the bracket grows from where u may
-// be until it holds the zero.
-func (s *splitter) newton(pc piece, slope, y *ir.Value) *ir.Value {
-	at := func(u *ir.Value) *ir.Value { return s.sub(s.put(slope, s.u, u), y) }
+// newton is the zero of slope - y, of which nothing is known but that it is increasing: the bracket goes from where the step
+// starts to the end of the domain, or grows until it holds the zero.
+func (s *splitter) newton(pc piece, slope, y *ir.Value) (at *ir.Value, text string) {
+	of := func(u *ir.Value) *ir.Value { return s.sub(s.put(slope, s.u, u), y) }
 	bend := s.simpler(s.slope(slope, s.u), s.u)
+	rises := func(u *ir.Value) *ir.Value { return s.put(bend, s.u, u) }
 	first, last := s.ends(pc, true)
-	// From an end of the domain the bracket's end is away, and comes nearer; from none it goes out.
-	down, up := s.Number(1), s.Number(1)
-	lo := func() *ir.Value { return s.neg(down) }
-	hi := func() *ir.Value { return up }
-	downBy, upBy := s.Number(16), s.Number(16)
+	from, text := s.u, "x"
+	if s.where&negative == 0 { // the step of an even map, of positive u
+		from, text = s.Call("abs", s.u), "abs(x)"
+	}
+	// Outside the domain, or where the derivative is no number at its end, the step starts somewhere inside.
 	switch {
 	case first != nil && last != nil:
-		down = s.mul(s.Number(0.25), s.sub(last, first))
-		up = down
+		from = s.Call("where", s.Call("and", s.Call("gt", from, first), s.Call("lt", from, last)), from, s.mul(s.Number(0.5), s.add(first, last)))
 	case first != nil:
-		down = s.Number(0.5)
-		hi = func() *ir.Value { return s.add(first, up) }
+		from = s.Call("where", s.Call("gt", from, first), from, s.add(first, s.Number(1)))
 	case last != nil:
-		up = s.Number(0.5)
-		lo = func() *ir.Value { return s.sub(last, down) }
+		from = s.Call("where", s.Call("lt", from, last), from, s.sub(last, s.Number(1)))
 	}
+	height := of(from)
+	right := s.Call("lt", height, s.Number(0))
+	reach := s.add(s.Call("abs", from), s.Number(1))
+	if first == nil || last == nil {
+		for turn := range growTurns {
+			far := s.add(from, s.Call("copysign", reach, s.neg(height)))
+			short := s.Call("gt", s.mul(s.Call("sign", s.neg(height)), s.neg(of(far))), s.Number(0))
+			reach = s.Call("where", short, s.mul(s.Number(growBy), reach), reach)
+			markTurn(turn+1, []string{"reach"}, reach)
+		}
+	}
+	lo, hi := s.sub(from, reach), s.add(from, reach)
 	if first != nil {
-		downBy = s.Number(0.0625)
-		lo = func() *ir.Value { return s.add(first, down) }
+		lo = first
 	}
 	if last != nil {
-		upBy = s.Number(0.0625)
-		hi = func() *ir.Value { return s.sub(last, up) }
+		hi = last
 	}
-	for range growTurns {
-		down = s.Call("where", s.Call("gt", at(lo()), s.Number(0)), s.mul(downBy, down), down)
-		up = s.Call("where", s.Call("lt", at(hi()), s.Number(0)), s.mul(upBy, up), up)
+	lo, hi = s.Call("where", right, from, lo), s.Call("where", right, hi, from)
+	at = s.increasing(newton{of: of, slope: rises, lo: lo, hi: hi, start: s.sub(from, s.div(height, rises(from))), first: first, last: last})
+	within := "a bracket that grows"
+	if ends := s.endsText(first, last); ends != "" {
+		within = ends
 	}
-	return s.increasing(at, func(u *ir.Value) *ir.Value { return s.put(bend, s.u, u) }, lo(), hi())
+	return at, fmt.Sprintf("Newton's method on r(z) = P'(z) - y = 0, %d turns from z = %s, kept inside %s", newtonTurns, text, within)
+}
+
+// endsText says where a domain ends.
+func (s *splitter) endsText(first, last *ir.Value) string {
+	switch {
+	case first != nil && last != nil:
+		return fmt.Sprintf("(%s, %s)", s.text(first), s.text(last))
+	case first != nil:
+		return fmt.Sprintf("(%s, inf)", s.text(first))
+	case last != nil:
+		return fmt.Sprintf("(-inf, %s)", s.text(last))
+	}
+	return ""
 }
 
 // ends are those of the domain of a piece: what the arguments of roots and logarithms say, and with
@@ -149,22 +182,20 @@ func (s *splitter) ends(pc piece, half bool) (first, last *ir.Value) {
 		if !a.end && !(half && a.node == nil) || s.signIs(a.arg, nil) == positive {
 			continue
 		}
+		if from, to := s.arc(a); from != nil {
+			first, last = s.innermost(first, from, "max"), s.innermost(last, to, "min")
+			continue
+		}
 		q, ok := s.rational(a.arg, map[*ir.Value]ratio{s.u: s.variable()}, false)
 		if !ok || len(q.den) != 1 || q.num.degree() != 1 {
-			fail("write roots and logarithms of sums and multiples of u", "it is not known where %s ends", s.text(pc.smooth))
+			fail("write roots and logarithms of sums and multiples of u, or of concave quadratics of it", "it is not known where %s ends", s.text(pc.smooth))
 		}
-		end := s.neg(s.div(q.num[0], q.num[1]))
+		end := s.add(s.neg(s.div(q.num[0], q.num[1])), s.Number(0)) // 0 rather than -0
 		switch way := s.signIs(q.num[1], nil); {
 		case way == positive && a.side == above || way == negative && a.side == below:
-			if first != nil {
-				end = s.Call("max", first, end)
-			}
-			first = end
+			first = s.innermost(first, end, "max")
 		case way == negative || way == positive:
-			if last != nil {
-				end = s.Call("min", last, end)
-			}
-			last = end
+			last = s.innermost(last, end, "min")
 		default:
 			fail("give the parameter an interval without 0", "it is not known on which side of %s the domain of %s is", s.text(end), s.text(pc.smooth))
 		}
@@ -172,7 +203,18 @@ func (s *splitter) ends(pc piece, half bool) (first, last *ir.Value) {
 	return first, last
 }
 
-// growTurns is how often a bracket grows sixteenfold: to more than 1e12.
-const growTurns = 10
+// innermost is the nearer of two ends, of which the first may be none.
+func (s *splitter) innermost(have, end *ir.Value, by string) *ir.Value {
+	if have == nil {
+		return end
+	}
+	return s.Call(by, have, end)
+}
+
+// A bracket grows to 1e12 times what it starts from.
+const (
+	growTurns = 8
+	growBy    = 32
+)
 
 func (s *splitter) text(v *ir.Value) string { return s.p.Text(v, map[*ir.Value]string{s.u: "u"}) }

@@ -151,6 +151,7 @@ func TestMirrorDomains(t *testing.T) {
 fn right(u; k) = u^2 - log(u - k)
 fn left(u; k) = cosh(u) - log(k - u)
 fn barrier(u; lo, hi) = u^2 - log(u - lo) - 2*log(hi - u)
+fn disc(u) = u^2 - log(1 - u^2)
 fn roots(u; lo, hi) = -sqrt(u - lo) - 3*sqrt(hi - u)
 `
 	for _, c := range []struct {
@@ -162,6 +163,7 @@ fn roots(u; lo, hi) = -sqrt(u - lo) - 3*sqrt(hi - u)
 		{"left(; k)", -4, 2.5, func(u float64) float64 { return math.Sinh(u) + 1/(2.5-u) }},
 		{"barrier(; -0.5, k)", -0.5, 2.5, func(u float64) float64 { return 2*u - 1/(u+0.5) + 2/(2.5-u) }},
 		{"barrier(; 1, 2)", 1, 2, func(u float64) float64 { return 2*u - 1/(u-1) + 2/(2-u) }},
+		{"disc", -1, 1, func(u float64) float64 { return 2*u + 2*u/(1-u*u) }},
 		{"roots(; -k, 0)", -2.5, 0, func(u float64) float64 { return -0.5/math.Sqrt(u+2.5) + 1.5/math.Sqrt(-u) }},
 	} {
 		p := checked(t, fns+"rule r {\n  hyper k = 2.5 in (0, inf)\n  x <- x + 0*k\n  x <- mirror("+c.call+", x, g)\n}\n")
@@ -178,7 +180,7 @@ fn roots(u; lo, hi) = -sqrt(u - lo) - 3*sqrt(hi - u)
 			}
 		}
 	}
-	if _, diags := attempt(t, "fn m(u) = u^2 - log(1 - u^2)\nrule r { x <- mirror(m, x, g) }\n"); !diags.HasErrors() {
+	if _, diags := attempt(t, "fn m(u) = u^2 - log(1 - u^2*u - u)\nrule r { x <- mirror(m, x, g) }\n"); !diags.HasErrors() {
 		t.Error("a domain with a curved end is taken")
 	}
 }

@@ -81,16 +81,25 @@ func (n normal) times(o normal) (normal, bool) {
 
 // equal reports whether a and b are proved to be equal over the reals.
 func (d *deriver) equal(a, b *ir.Value) bool {
-	f, ok := d.normalForm(d.pool.Call("sub", a, b))
+	f, ok := d.normalForm(d.pool.Call("sub", a, b), nil)
 	return ok && len(f.num) == 0
 }
 
-// normalSign is the sign of v that the signs of its monomials show.
+// normalSign is the sign of v that the signs of its monomials show, in the variable and in the values with known signs.
 func (d *deriver) normalSign(v *ir.Value, known map[*ir.Value]sign) sign {
-	f, ok := d.normalForm(v)
-	if !ok {
-		return unknown
+	out := unknown
+	if f, ok := d.normalForm(v, nil); ok {
+		out &= d.monomialSign(v, f, known)
 	}
+	if len(known) > 1 {
+		if f, ok := d.normalForm(v, known); ok {
+			out &= d.monomialSign(v, f, known)
+		}
+	}
+	return out
+}
+
+func (d *deriver) monomialSign(v *ir.Value, f fraction, known map[*ir.Value]sign) sign {
 	atoms := map[string]*ir.Value{}
 	for _, n := range ir.Reachable(v) {
 		atoms[atomKey(n)] = n
@@ -116,12 +125,16 @@ func (d *deriver) normalSign(v *ir.Value, known map[*ir.Value]sign) sign {
 	return of(f.num).times(of(f.den) &^ zero)
 }
 
-func (d *deriver) normalForm(v *ir.Value) (fraction, bool) {
+// normalForm is v as a fraction of polynomials; what is in atoms is not taken apart.
+func (d *deriver) normalForm(v *ir.Value, atoms map[*ir.Value]sign) (fraction, bool) {
 	of := map[*ir.Value]fraction{}
 	order := ir.Reachable(v)
 	d.visit(len(order))
 	for _, n := range order {
 		f, ok := d.normalOf(n, of)
+		if _, whole := atoms[n]; whole {
+			f, ok = atom(n), true
+		}
 		if !ok {
 			return fraction{}, false
 		}

@@ -55,11 +55,15 @@ type splitter struct {
 	where  sign // of u where the pieces are wanted
 	pieces []piece
 	knots  []knot
+	span   interval // that holds the values of u of the piece in hand
+	exact  bool     // all of the span is in the piece
+	tried  int      // values that were looked at to prove it convex
+	depth  int      // of the rules in use
 }
 
 // split takes p, a function of u, apart into smooth pieces; sign says for which u they are wanted.
 func (d *deriver) split(p, u *ir.Value, s sign) *splitter {
-	sp := &splitter{deriver: d, real: real{d.pool}, u: u, where: s}
+	sp := &splitter{deriver: d, real: real{d.pool}, u: u, where: s, span: everything}
 	sp.branch(p, sp.start())
 	return sp
 }
@@ -175,7 +179,9 @@ func (s *splitter) kinkOf(n *ir.Value, depends map[*ir.Value]bool) (kink, bool) 
 			return kink{}, false
 		}
 		return kink{n, n.Args[0], true}, true
-	case "floor", "ceil", "round", "mod", "isfinite":
+	case "isfinite":
+		fail("write the formula of what is inside out, without prox or mirror", "the penalty holds isfinite, which stands there or comes from a prox or mirror inside it that has no single formula; nothing more is derived from such a one")
+	case "floor", "ceil", "round", "mod":
 		fail("", "%s has steps without end, of which none can be singled out", n.Op.Name)
 	}
 	return kink{}, false
@@ -409,10 +415,63 @@ func (d *deriver) expand(v, u *ir.Value) *ir.Value {
 		if n.Kind == ir.Apply && n.Op.Name == "sqrt" && args[0].Kind == ir.Apply && args[0].Op.Name == "mul" && args[0].Args[0] == args[0].Args[1] {
 			return d.pool.Call("abs", args[0].Args[0])
 		}
+		if v := d.ofExponentials(n, args); v != nil {
+			return v
+		}
 		return d.pool.Copy(n, args)
 	}}
 	r.Replace(u, u) // what it stands for stays as it is
 	return r.Value(v)
+}
+
+// ofExponentials is an operation on exponentials as one that does not overflow: log(1 + exp(a)) = softplus(a),
+// log(exp(a) + exp(b)) = b + softplus(a - b), 1/(1 + exp(a)) = sigmoid(-a) and exp(a)/(1 + exp(a)) = sigmoid(a). nil for
+// any other.
+func (d *deriver) ofExponentials(n *ir.Value, args []*ir.Value) *ir.Value {
+	if n.Kind != ir.Apply || n.Op.Name != "log" && n.Op.Name != "log1p" && n.Op.Name != "div" {
+		return nil
+	}
+	r := real{d.pool}
+	if n.Op.Name == "log1p" {
+		if a := exponent(args[0]); a != nil {
+			return d.pool.Call("softplus", a)
+		}
+		return nil
+	}
+	sum := args[len(args)-1]
+	if sum.Kind != ir.Apply || sum.Op.Name != "add" {
+		return nil
+	}
+	a, b := exponent(sum.Args[0]), exponent(sum.Args[1])
+	switch {
+	case a == nil && is(sum.Args[0], 1):
+		a, b = b, nil
+	case b == nil && !is(sum.Args[1], 1):
+		return nil
+	}
+	switch {
+	case a == nil:
+		return nil
+	case n.Op.Name == "log" && b != nil:
+		return r.add(b, d.pool.Call("softplus", r.sub(a, b)))
+	case n.Op.Name == "log":
+		return d.pool.Call("softplus", a)
+	case b != nil:
+		return nil
+	case is(args[0], 1):
+		return d.pool.Call("sigmoid", r.neg(a))
+	case args[0] == sum.Args[0] || args[0] == sum.Args[1]:
+		return d.pool.Call("sigmoid", a)
+	}
+	return nil
+}
+
+// exponent is the a of exp(a); nil for what is none.
+func exponent(v *ir.Value) *ir.Value {
+	if v.Kind == ir.Apply && v.Op.Name == "exp" {
+		return v.Args[0]
+	}
+	return nil
 }
 
 // parity tells whether v, a function of u, is even or odd in it.

@@ -23,11 +23,11 @@ func (d *deriver) prox(p, u, step *ir.Value, e ir.Extent) *ir.Value {
 		fail("as in `step = lr`", "the step of a proximal operator is positive, and %s is not", d.p.Text(step, nil))
 	}
 	if even, _ := d.parity(p, u); even {
-		x := &proxer{splitter: d.split(p, u, positive|zero), p: p, step: step, v: d.pool.Call("abs", v), even: true}
+		x := &proxer{splitter: d.split(p, u, positive|zero), p: p, step: step, v: d.pool.Call("abs", v), even: true, solved: map[*ir.Value]string{}}
 		x.knots = append([]knot{{at: d.pool.Number(0), in: p}}, x.knots...)
 		return d.pool.Call("copysign", x.minimum(v), v)
 	}
-	x := &proxer{splitter: d.split(p, u, unknown), p: p, step: step, v: v}
+	x := &proxer{splitter: d.split(p, u, unknown), p: p, step: step, v: v, solved: map[*ir.Value]string{}}
 	return x.minimum(v)
 }
 
@@ -35,8 +35,9 @@ type proxer struct {
 	*splitter
 	p, step, v *ir.Value
 	even       bool
-	convex     bool // proved: then a local minimum is the only one
-	somewhere  bool // p is not infinite in every piece and at every knot
+	convex     bool                 // proved: then a local minimum is the only one
+	somewhere  bool                 // p is not infinite in every piece and at every knot
+	solved     map[*ir.Value]string // how the candidates without a formula are found
 }
 
 // candidate is a value with what is to be least, and whether it is a local minimum. Of a knot that is none, slack is what
@@ -59,14 +60,14 @@ func (x *proxer) minimum(v *ir.Value) *ir.Value {
 		x.somewhere = true
 		x.hasLeast(pc)
 		roots := x.stationary(pc)
-		x.convex = x.convex && x.bends(pc.smooth, x.signs(pc), positive)
+		x.convex = x.convex && x.isConvex(pc)
 		for _, at := range roots {
 			local := x.holds(pc.assumed, at)
 			if len(roots) > 1 {
 				local = x.and(local, x.Call("isfinite", at))
 			}
 			all = append(all, candidate{at: at, cost: x.cost(x.put(pc.smooth, x.u, at), at), local: local})
-			record = append(record, ir.Case{Formula: "u = " + x.say(at), Where: x.rangeText(pc)})
+			record = append(record, ir.Case{Formula: x.formula(at), Where: x.rangeText(pc)})
 		}
 	}
 	if !x.somewhere {
@@ -137,11 +138,27 @@ func (x *proxer) head() string {
 
 // say is v as text, in u and in what the operator is taken of.
 func (x *proxer) say(v *ir.Value) string {
-	names := map[*ir.Value]string{x.u: "u", x.v: "v"}
+	return x.deriver.p.Text(v, x.names("u"))
+}
+
+// names are what the values of the operator are called, its variable as given.
+func (x *proxer) names(variable string) map[*ir.Value]string {
+	names := map[*ir.Value]string{x.u: variable, x.v: "v"}
+	if len(x.step.Args) > 0 { // a formula of its own, of which the call tells
+		names[x.step] = "step"
+	}
 	if x.even {
 		names[x.v], names[x.u.Args[0]] = "w", "v"
 	}
-	return x.deriver.p.Text(v, names)
+	return names
+}
+
+// formula is a candidate as text: its formula, or how it is found.
+func (x *proxer) formula(at *ir.Value) string {
+	if text := x.solved[at]; text != "" {
+		return "u by " + text
+	}
+	return "u = " + x.say(at)
 }
 
 // rangeText is the range of u of a piece as text.
@@ -407,6 +424,12 @@ func (x *proxer) stationary(pc piece) []*ir.Value {
 	return x.zeros(pc, x.condition(slope, x.variable()))
 }
 
+// isConvex reports whether a piece is proved to be convex.
+func (x *proxer) isConvex(pc piece) bool {
+	convex, _ := x.convexity(pc)
+	return convex
+}
+
 // rationalSlope is the derivative of f as a quotient of polynomials, if it is one.
 func (x *proxer) rationalSlope(f *ir.Value) (ratio, bool) {
 	in := map[*ir.Value]ratio{x.u: x.variable()}
@@ -475,38 +498,52 @@ func (x *proxer) transcendental(pc piece) []*ir.Value {
 	if at, ok := x.throughRoot(pc); ok {
 		return at
 	}
-	known := x.signs(pc)
 	slope := x.simpler(x.slope(pc.smooth, x.u), x.u)
 	bend := x.simpler(x.slope(slope, x.u), x.u)
-	if !x.bends(pc.smooth, known, positive) || x.signIs(x.step, nil)&negative != 0 {
-		fail("write it piece by piece in polynomials, or as a convex function",
-			"no proximal operator is derived for %s: its derivative plus (u - v)/step has no closed zero, and its second derivative is not proved to be at least 0", x.text(pc.smooth))
+	if !x.isConvex(pc) {
+		fail("write it piece by piece in polynomials, or as a sum of convex functions",
+			"no proximal operator is derived for %s: its derivative plus (u - v)/step has no closed zero, and %s", x.text(pc.smooth), x.notConvex(pc, "it is not proved to be convex"))
+	}
+	if x.signIs(x.step, nil)&negative != 0 {
+		fail("as in `step = lr` with a hyperparameter lr in (0, inf)", "the step of a proximal operator that is found by Newton's method must be known to be positive, and %s may be negative", x.deriver.p.Text(x.step, nil))
 	}
 	of := func(u *ir.Value) *ir.Value { return x.add(x.sub(u, x.v), x.mul(x.step, x.put(slope, x.u, u))) }
-	// The derivative of the cost is at least 1: its zero is within |of(c)| of any c.
 	first, last := x.ends(pc, false)
-	start := x.Number(0)
+	from := x.Number(0)
 	switch {
 	case first != nil && last != nil:
-		start = x.mul(x.Number(0.5), x.add(first, last))
+		from = x.mul(x.Number(0.5), x.add(first, last))
 	case first != nil:
-		start = x.add(first, x.Number(1))
+		from = x.add(first, x.Number(1))
 	case last != nil:
-		start = x.sub(last, x.Number(1))
+		from = x.sub(last, x.Number(1))
 	}
-	far := x.Call("abs", of(start))
-	low, high := x.sub(start, far), x.add(start, far)
+	// The derivative of the cost is at least 1: its zero is between any c and c - of(c). From afar the first step is the root
+	// of that distance, which exponentials and powers, whose zeros are near, soon bring back.
+	height := of(from)
+	right := x.Call("lt", height, x.Number(0))
+	low, high := x.Call("where", right, from, x.sub(from, height)), x.Call("where", right, x.sub(from, height), from)
 	if first != nil {
 		low = x.Call("max", low, x.add(first, x.Number(math.SmallestNonzeroFloat32)))
 	}
 	if last != nil {
 		high = x.Call("min", high, last)
 	}
-	at := x.increasing(of, func(u *ir.Value) *ir.Value { return x.add(x.Number(1), x.mul(x.step, x.put(bend, x.u, u))) }, low, high)
+	rises := func(u *ir.Value) *ir.Value { return x.add(x.Number(1), x.mul(x.step, x.put(bend, x.u, u))) }
+	distance := x.Call("abs", height)
+	start := x.Call("where", x.Call("gt", distance, x.Number(1)), x.sub(from, x.Call("copysign", x.Call("sqrt", distance), height)), x.sub(from, x.div(height, rises(from))))
+	at := x.increasing(newton{of: of, slope: rises, lo: low, hi: high, start: start, first: first, last: last, steep: true})
+	residual := of(x.u)
+	text := fmt.Sprintf("Newton's method on r(z) = %s = 0, r'(z) >= 1, %d turns from z = %s, kept between it and z - r(z)",
+		x.deriver.p.Text(residual, x.names("z")), newtonTurns, x.say(from))
+	if ends := x.endsText(first, last); ends != "" {
+		text += " and " + ends
+	}
 	if first != nil { // a zero below the smallest number is the end itself
 		edge := x.add(first, x.Number(math.SmallestNonzeroFloat32))
 		at = x.Call("where", x.Call("ge", of(edge), x.Number(0)), first, at)
 	}
+	x.solved[at] = text
 	return []*ir.Value{at}
 }
 

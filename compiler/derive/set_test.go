@@ -628,3 +628,27 @@ func onTensorsWith(t testing.TB, p *ir.Program, x, g []float64) []float64 {
 	}
 	return m.Params[0]
 }
+
+// TestLargeAndSmallNorms holds sets with a norm to their sizes where the squares of float32 overflow or vanish.
+func TestLargeAndSmallNorms(t *testing.T) {
+	for _, c := range []struct {
+		call string
+		want func(scale float64) []float64 // of (3, 0, -4) times the scale
+	}{
+		{"project(sphere(; 1), x)", func(float64) []float64 { return []float64{0.6, 0, -0.8} }},
+		{"lmo(sphere(; 2), x)", func(float64) []float64 { return []float64{-1.2, 0, 1.6} }},
+		{"project(l2ball(; 1e-20), x)", func(scale float64) []float64 { return []float64{min(0.6e-20, 3*scale), 0, max(-0.8e-20, -4*scale)} }},
+		{"project(l2ball(; 0.5), x)", func(scale float64) []float64 { return []float64{min(0.3, 3*scale), 0, max(-0.4, -4*scale)} }},
+		{"lmo(l2ball(; 1), x)", func(float64) []float64 { return []float64{-0.6, 0, 0.8} }},
+	} {
+		p := checked(t, "rule r { x <- "+c.call+" }")
+		for _, scale := range []float64{1e30, 1e37, 1, 1e-20, 1e-30, 1e-37} {
+			x := []float32{float32(3 * scale), 0, float32(-4 * scale)}
+			for i, u := range onVector(p, nil, x) {
+				if want := c.want(scale)[i]; !(math.Abs(float64(u)-want) <= 1e-5*math.Abs(want)) {
+					t.Errorf("%s at %v is %v, want %v", c.call, x[i], u, want)
+				}
+			}
+		}
+	}
+}

@@ -75,12 +75,19 @@ func (d *deriver) signIs(v *ir.Value, known map[*ir.Value]sign) sign {
 			of[n] = s
 			continue
 		}
-		of[n] = d.signOf(n, func(i int) sign { return of[n.Args[i]] })
+		of[n] = d.signOf(n, func(a *ir.Value) sign {
+			if s, ok := of[a]; ok {
+				return s
+			}
+			return unknown // it stands below a value whose sign is known
+		})
 	}
 	return of[v]
 }
 
-func (d *deriver) signOf(n *ir.Value, at func(i int) sign) sign {
+// signOf is the sign of n by those of what it is computed from.
+func (d *deriver) signOf(n *ir.Value, of func(*ir.Value) sign) sign {
+	at := func(i int) sign { return of(n.Args[i]) }
 	switch n.Kind {
 	case ir.Number:
 		return signOf(n.Num)
@@ -113,12 +120,12 @@ func (d *deriver) signOf(n *ir.Value, at func(i int) sign) sign {
 			return at(0)
 		}
 	case ir.Apply:
-		return d.applySign(n, at)
+		return d.applySign(n, at, of)
 	}
 	return unknown
 }
 
-func (d *deriver) applySign(n *ir.Value, at func(i int) sign) sign {
+func (d *deriver) applySign(n *ir.Value, at func(i int) sign, of func(*ir.Value) sign) sign {
 	switch n.Op.Name {
 	case "add":
 		return at(0).plus(at(1))
@@ -144,14 +151,28 @@ func (d *deriver) applySign(n *ir.Value, at func(i int) sign) sign {
 	case "neg":
 		return at(0).flip()
 	case "mul":
-		if n.Args[0] == n.Args[1] {
-			return at(0).times(at(0)) &^ negative
+		out := positive
+		for _, f := range d.factors(n) {
+			s := of(f.of)
+			if f.times%2 == 0 {
+				s = s.times(s) &^ negative
+			}
+			out = out.times(s)
 		}
-		return at(0).times(at(1))
+		return out
 	case "div":
 		return at(0).times(at(1) &^ zero)
 	case "exp", "cosh", "sigmoid", "softplus":
 		return positive
+	case "log", "log2":
+		if a := n.Args[0]; a.Kind == ir.Apply && a.Op.Name == "add" { // of 1 + a
+			if rest, one := (real{d.pool}).parts(a); one == 1 || is(a.Args[0], 1) {
+				if rest == a {
+					rest = a.Args[1]
+				}
+				return of(rest)
+			}
+		}
 	case "abs", "hypot", "sqrt", "real":
 		if s := at(0); s&zero == 0 && n.Op.Name != "real" {
 			return positive

@@ -149,7 +149,7 @@ func index(e ir.Extent, u unit) int {
 // failure carries an error of the closure to Step.
 type failure struct{ error }
 
-// Step takes one step. grads has one slice a parameter. After an error of the closure nothing has changed.
+// Step takes one step. grads has one slice a parameter; they stay as they are, whether or not the rule clears them. After an error of the closure nothing has changed.
 func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 	defer func() {
 		m.memo, m.answers = nil, nil

@@ -68,6 +68,7 @@ type Value struct {
 	Extent Extent
 	Label  string // what the rule first called it, for people
 	Inner  bool   // it was a call within the rule that did
+	Turn   int    // of an iteration that the compiler has unrolled, whose turns are alike, that made it; 0 for none
 }
 
 // Program is a rule as a graph.
@@ -79,7 +80,9 @@ type Program struct {
 	States []State
 	X      *Value // the new parameter
 	Eval   *Value // where the model is to be evaluated, in terms of x and states after the step; nil when that is x
-	Pool   *Pool
+
+	ClearGrad bool // the gradient's arrays are zero when the step ends
+	Pool      *Pool
 
 	Derivations []Derivation
 	AdjointOf   string // the rule whose step this is the adjoint of, or ""

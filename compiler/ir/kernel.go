@@ -14,6 +14,7 @@ type Kernel struct {
 	Stores     []Store
 	Reductions []Reduction
 	Collects   []Collect
+	Rows       bool // it runs over pieces of rows: see ByRows
 }
 
 // Stream is one array that the loop walks along. One of extent Row or Col in a kernel over elements repeats along the
@@ -21,6 +22,7 @@ type Kernel struct {
 type Stream struct {
 	Place
 	Read, Write bool
+	Format      string // in a direct kernel, what a state is stored in; see Direct
 }
 
 // StreamKind tells whose array a Stream is.
@@ -50,6 +52,7 @@ type Collect struct {
 type Scalar struct {
 	Value *Value
 	Name  string // for comments
+	Row   *Place // in a kernel by rows, where its values are, one a row; else nil
 }
 
 // Instr defines value number i, its index in Kernel.Instrs.
@@ -79,4 +82,5 @@ type Reduction struct {
 	Kind   elem.Reduction
 	Value  Operand
 	Result *Value
+	Row    *Place // in a kernel by rows, where its values go, one a row; else nil
 }

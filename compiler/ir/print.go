@@ -39,6 +39,9 @@ func (p *Program) String() string {
 	if p.Eval != nil {
 		fmt.Fprintf(&b, "eval v%d\n", number[p.Eval])
 	}
+	if p.ClearGrad {
+		b.WriteString("clear g\n")
+	}
 	return b.String()
 }
 
@@ -250,7 +253,7 @@ func (p *Program) Equations(roots []*Value, names, leaves map[*Value]string) []E
 			w.names[v] = name
 		}
 	}
-	return append(out, last...)
+	return foldTurns(append(out, last...))
 }
 
 // lines tells which values have a line of their own.
@@ -274,7 +277,7 @@ func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
 				size[v] += size[a]
 			}
 		}
-		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || size[v] > longLine || v.Kind == Spread) // a spread rounds
+		out[v] = root || !leaf && len(v.Args) > 0 && (uses[v] > 1 || size[v] > longLine || v.Kind == Spread || v.Turn > 0) // a spread rounds
 	}
 	return out
 }

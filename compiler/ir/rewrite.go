@@ -48,7 +48,7 @@ func (r *Rewriter) Value(v *Value) *Value {
 		}
 		n := r.Make(top.v, args)
 		if n.Label == "" && n.Kind != Number {
-			n.Label, n.Inner = top.v.Label, top.v.Inner
+			n.Label, n.Inner, n.Turn = top.v.Label, top.v.Inner, top.v.Turn
 		}
 		r.done[top.v] = n
 		stack = stack[:len(stack)-1]
@@ -107,7 +107,7 @@ func (p *Pool) Copy(v *Value, args []*Value) *Value {
 	}
 	c := *v
 	c.Args = args
-	c.Label, c.Inner = "", false
+	c.Label, c.Inner, c.Turn = "", false, 0
 	return p.make(c)
 }
 

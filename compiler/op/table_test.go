@@ -182,7 +182,8 @@ func TestMasksAreZeroOrOne(t *testing.T) {
 }
 
 // TestFloat32 compares with float64: an operator in float32 is the exact one on the same arguments rounded, up to one
-// rounding an operation (rsqrt and mod have more than one; copysign, where and the like none).
+// rounding an operation (rsqrt and mod have more than one; copysign, where and the like none). An elementary function,
+// whose row has a bound, is computed in float32 alone and may be off by 1 ULP more.
 func TestFloat32(t *testing.T) {
 	elementwise(t, func(t *testing.T, o *op.Op) {
 		for _, a := range arguments[float32](o) {
@@ -196,6 +197,9 @@ func TestFloat32(t *testing.T) {
 			}
 			if o.Name == "mod" || o.Name == "rsqrt" {
 				continue // TestExpansions compares these by bits with their definition in float32
+			}
+			if o.Ulp > 0 && got == math.Nextafter32(want, got) {
+				continue
 			}
 			t.Fatalf("%v gives %v, in float64 %v", a, got, want)
 		}

@@ -335,6 +335,9 @@ func (cc *classCut) lastingStores(rotations []rotation) {
 	if x := of(c.p.X); x != c.p.Pool.Input("x") {
 		cc.add(ir.Place{Kind: ir.XStream, Extent: ir.Elem, Name: "x"}, x, true)
 	}
+	if c.p.ClearGrad {
+		cc.add(ir.Place{Kind: ir.GradStream, Extent: ir.Elem, Name: "g"}, c.p.Pool.Spread(c.p.Pool.Number(0), ir.Elem), true)
+	}
 	newest := map[int]int{} // by the state that is oldest
 	moved := map[int]bool{}
 	for _, r := range rotations {

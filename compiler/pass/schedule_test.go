@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -170,6 +171,11 @@ func comparePlan[T elem.Float](t *testing.T, p *ir.Program, plan *ir.Plan, s sce
 		}
 		if d := differ(e.x, m.Params); d != "" {
 			t.Fatalf("step %d: x%s", e.t, d)
+		}
+		for _, u := range e.g {
+			if p.ClearGrad && slices.ContainsFunc(u, func(v T) bool { return v != 0 }) {
+				t.Fatalf("step %d: the gradient is not cleared", e.t)
+			}
 		}
 		for i, st := range plan.Program.States {
 			compareState(t, e, m, i, stateIndex(p, st.Name))

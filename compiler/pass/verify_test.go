@@ -189,7 +189,11 @@ func (v *verifier) writes(p ir.Place, class int) {
 		if !v.eval || v.written[key][class] {
 			v.t.Errorf("the point of evaluation is written by a step, or twice")
 		}
-	case ir.GradStream, ir.GivenStream, ir.DrawStream:
+	case ir.GradStream:
+		if v.lasts(p.Name); !v.plan.Program.ClearGrad || v.written[key][class] {
+			v.t.Errorf("the gradient is written by a rule that does not clear it, or twice")
+		}
+	case ir.GivenStream, ir.DrawStream:
 		v.t.Errorf("an input is written: %+v", p)
 	}
 	if v.written[key] == nil {

@@ -115,7 +115,7 @@ func (a *degrees) join(at *ir.Value, l, r degree, pair []*ir.Value) degree {
 	case l.point:
 		return l
 	case !same(l.d, r.d):
-		return a.fail(at, pair, "degrees %s and %s meet", fraction(l.d), fraction(r.d))
+		return a.fail(at, pair, "what %s and what %s meet", scales(l.d), scales(r.d))
 	}
 	return l
 }
@@ -448,6 +448,19 @@ func (d degree) String() string {
 		return "any"
 	}
 	return fraction(d.d)
+}
+
+// scales says what a scaling by c does to a value of a degree.
+func scales(d float64) string {
+	switch d {
+	case 0:
+		return "stays as it is"
+	case 1:
+		return "is multiplied by c"
+	case -1:
+		return "is divided by c"
+	}
+	return "is multiplied by c^" + fraction(d)
 }
 
 // fraction is a degree as people write it.

@@ -264,7 +264,7 @@ func (s Stability) line() Line {
 	if s.Where != "" {
 		limit += " where " + s.Where
 	}
-	return Line{name, true, limit + s.near() + " (" + at + " at the defaults)"}
+	return Line{name, true, limit + s.near() + " (" + at + " at the defaults; the formula is checked at sampled values, not proved)"}
 }
 
 // near restricts what a derivative tells to where it holds.

@@ -75,7 +75,7 @@ func TestOutput(t *testing.T) {
 	if err := learn(&out, 1); err != nil {
 		t.Fatal(err)
 	}
-	want := `^training with rule trainer on engine (go|avx2|avx512)
+	want := `^training with rule trainer on engine (go|avx2|avx512|neon)
 (step +\d+ of 720  loss \d\.\d{4}\n){10}test accuracy 0\.9\d{3} on 400 images, trained in [\d.]+m?s\n$`
 	if !regexp.MustCompile(want).MatchString(out.String()) {
 		t.Errorf("printed\n%s", out.String())

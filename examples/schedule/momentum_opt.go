@@ -188,15 +188,47 @@ func MomentumAdjointGroup(match optrt.Match, hyper MomentumAdjointHyper) optrt.O
 //
 // Adjoint of a step of momentum.
 //
+// It carries the derivative of a number, such as the loss after a training, back through the steps of that training.
+// Before each step of an optimizer o of type Momentum64 note what the step reads, and keep a copy of its gradients:
+//
+//	at, err := RecordMomentum64(o)
+//	err = o.Step(grads)
+//	tape, kept = append(tape, at), append(kept, clone(grads))
+//
+// Then go back, last step first. The parameters have the names, shapes and groups of o's; their data begins as the
+// derivative of the number in the parameters after the training, its gradient there:
+//
+//	back, err := NewMomentumAdjoint64(params, DefaultMomentumAdjointHyper())
+//	for t, at := range slices.Backward(tape) {
+//		err = back.SetHyper(0, MomentumAdjointHyper(hyper[t]))  // what o had in step t; of every group
+//		err = back.Step(kept[t], at)
+//		bar, err := back.StateValue("lr_bar")
+//	}
+//
+// After each Step the data is the derivative of the number in the parameters before that step.
+//
+// The derivatives in the states before the step are the states
+// m_bar.
+// They begin at 0. Set them with SetStateValue for a number that depends on the states after the training.
+//
+// The derivatives in what this one step was given are
+// g_bar, lr_bar, beta_bar.
+// The next Step overwrites them: add them up for what is the same in all steps. A hyperparameter has one value a
+// group, in Steps.
+//
+// The rule does not know where its gradients come from. Where they are those of a loss f at the parameters, the
+// derivative in the parameters has another part: after each Step add H·g_bar to the data, H being the Hessian of f
+// at XAt, on the batch of step t.
+//
 // One step:
 //
 //	x_new = x
-//	m_bar_new = -(lr*beta)*x + beta*m_bar
-//	g_bar <- -lr*x + m_bar
-//	lr_bar <- sum(sum(-(beta*m_at + g)*x) per group)
-//	beta_bar <- sum(sum(-(lr*m_at)*x) per group) + sum(sum(m_at*m_bar) per group)
+//	u = -x
+//	g_bar <- m_bar + lr*u
+//	m_bar <- beta*g_bar
+//	lr_bar <- sum(sum((beta*m_at + g)*u) per group)
+//	beta_bar <- sum(sum(m_at*g_bar) per group)
 //	x <- x_new
-//	m_bar <- m_bar_new
 //
 // A step makes 1 pass over memory and moves 48 bytes a parameter.
 type MomentumAdjoint64 struct {
@@ -223,14 +255,14 @@ func NewMomentumAdjoint64(params []optrt.Param[float64], hyper MomentumAdjointHy
 	return &MomentumAdjoint64{o}, nil
 }
 
-// Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data; they are read, not
-// changed. After an error nothing has changed.
+// Step goes back through a step of Momentum64. grads are the gradients of that step, given is
+// what was recorded before it. After an error nothing has changed.
 func (o *MomentumAdjoint64) Step(grads [][]float64, given MomentumAdjoint64Given) error {
 	return o.Optimizer.StepWith(grads, optrt.Inputs[float64]{Given: []optrt.GivenValue[float64]{{Arrays: given.XAt}, {Model: given.TAt}, {Arrays: given.MAt}}})
 }
 
-// RecordMomentum64 notes, before a step of o, what its adjoint is to be given: copies of the parameters and states, and the number of
-// the step.
+// RecordMomentum64 notes, before a step of o, what [MomentumAdjoint64.Step] is to be given to go back through it: copies
+// of the parameters and states, and the number of the step.
 func RecordMomentum64(o *Momentum64) (MomentumAdjoint64Given, error) {
 	var at MomentumAdjoint64Given
 	var err error
@@ -279,10 +311,9 @@ func MomentumAdjoint64Rule() *optrt.Rule {
 }
 
 var momentumAdjointStepF64 = []optrt.Stage{
-	{Group: momentumAdjointValues0},
 	{Pass: &optrt.Pass{
 		Domain:  optrt.PerElem,
-		Kernels: momentumAdjoint0F64xe1971761Kernels,
+		Kernels: momentumAdjoint0F64xf90ce55eKernels,
 		Streams: []optrt.Stream{
 			{Place: optrt.Place{Kind: optrt.StreamGiven, Index: 2, Extent: optrt.PerElem}, Read: true},
 			{Place: optrt.Place{Kind: optrt.StreamGrad, Extent: optrt.PerElem}, Read: true},
@@ -293,37 +324,28 @@ var momentumAdjointStepF64 = []optrt.Stage{
 		Scalars: []optrt.Slot{
 			{Extent: optrt.PerGroup, Index: 3},
 			{Extent: optrt.PerGroup, Index: 2},
-			{Extent: optrt.PerGroup, Index: 6},
-			{Extent: optrt.PerGroup, Index: 7},
 		},
 		Reductions: []optrt.Reduction{
 			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerTensor, Index: 4}},
 			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerTensor, Index: 5}},
-			{Kind: elem.ReduceSum, To: optrt.Slot{Extent: optrt.PerTensor, Index: 6}},
 		},
 	}},
 	{Fold: &optrt.Fold{
 		Kind: elem.ReduceSum,
 		From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 4}},
-		To:   optrt.Slot{Extent: optrt.PerGroup, Index: 8},
+		To:   optrt.Slot{Extent: optrt.PerGroup, Index: 6},
 	}},
 	{Fold: &optrt.Fold{
 		Kind: elem.ReduceSum,
 		From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 5}},
-		To:   optrt.Slot{Extent: optrt.PerGroup, Index: 9},
+		To:   optrt.Slot{Extent: optrt.PerGroup, Index: 7},
 	}},
-	{Fold: &optrt.Fold{
-		Kind: elem.ReduceSum,
-		From: []optrt.Slot{{Extent: optrt.PerTensor, Index: 6}},
-		To:   optrt.Slot{Extent: optrt.PerGroup, Index: 10},
-	}},
-	{Group: momentumAdjointValues1},
-	{Group: momentumAdjointValues2},
+	{Group: momentumAdjointValues0},
 }
 
 var momentumAdjointRuleF64 = &optrt.Rule{
 	Name:   "momentum_adjoint",
-	Digest: "2e4d7d3bdd265615941b9ce485d10192",
+	Digest: "1f54926069c1110e9c1213a8fd68ceb5",
 	Hypers: []optrt.Hyper{
 		{Name: "lr", Default: 0.1, Lo: 0.0, Hi: math.Inf(1), OpenLo: true, OpenHi: true},
 		{Name: "beta", Default: 0.9, Lo: 0.0, Hi: 1.0, OpenHi: true},
@@ -337,8 +359,8 @@ var momentumAdjointRuleF64 = &optrt.Rule{
 	Givens:      []optrt.Given{{Name: "x_at", Extent: optrt.PerElem}, {Name: "t_at", Extent: optrt.PerModel}, {Name: "m_at", Extent: optrt.PerElem}},
 	GivenSlots:  []int{0, 5, 0},
 	ModelSlots:  6,
-	GroupSlots:  12,
-	TensorSlots: 7,
+	GroupSlots:  8,
+	TensorSlots: 6,
 	First:       momentumAdjointStepF64,
 	Later:       momentumAdjointStepF64,
 	ReadsGrad:   true,
@@ -346,15 +368,14 @@ var momentumAdjointRuleF64 = &optrt.Rule{
 	ElemBytes:   8,
 }
 
-// momentumAdjoint0F64xe1971761 is one pass over the elements of a tensor:
+// momentumAdjoint0F64xf90ce55e is one pass over the elements of a tensor:
 //
-//	m_bar_new = -(lr*beta)*x + beta*m_bar
-//	g_bar <- -lr*x + m_bar
-//	r0 <- sum(-(beta*m_at + g)*x)
-//	r1 <- sum(-(lr*m_at)*x)
-//	r2 <- sum(m_at*m_bar)
-//	m_bar <- m_bar_new
-func momentumAdjoint0F64xe1971761(a *optrt.Args) {
+//	u = -x
+//	g_bar <- m_bar + lr*u
+//	m_bar <- beta*g_bar
+//	r0 <- sum((beta*m_at + g)*u)
+//	r1 <- sum(m_at*g_bar)
+func momentumAdjoint0F64xf90ce55e(a *optrt.Args) {
 	p0 := optrt.Slice[float64](a, 0)  // m_at
 	p1 := optrt.Slice[float64](a, 1)  // g
 	p2 := optrt.Slice[float64](a, 2)  // x
@@ -362,63 +383,37 @@ func momentumAdjoint0F64xe1971761(a *optrt.Args) {
 	p4 := optrt.Slice[float64](a, 4)  // g_bar
 	s0 := optrt.Scalar[float64](a, 0) // beta
 	s1 := optrt.Scalar[float64](a, 1) // lr
-	s2 := optrt.Scalar[float64](a, 2) // -(lr*beta)
-	s3 := optrt.Scalar[float64](a, 3) // -lr
-	part := optrt.Partials(a, 3)
+	part := optrt.Partials(a, 2)
 	var r0 elem.Acc[float64]
 	var r1 elem.Acc[float64]
-	var r2 elem.Acc[float64]
 	for b := 0; b*elem.Block < a.N; b++ {
 		r0.Reset(elem.ReduceSum)
 		r1.Reset(elem.ReduceSum)
-		r2.Reset(elem.ReduceSum)
 		first := b * elem.Block
 		for i := first; i < min(first+elem.Block, a.N); i++ {
 			v0 := p0[i]
 			v1 := float64(s0 * v0)
 			v2 := p1[i]
 			v3 := v1 + v2 // m
-			v4 := -v3
-			v5 := p2[i]
-			v6 := float64(v4 * v5)
-			v7 := float64(s1 * v0)
-			v8 := -v7
-			v9 := float64(v8 * v5)
-			v10 := p3[i]
-			v11 := float64(v0 * v10)
-			v12 := float64(s2 * v5)
-			v13 := float64(s0 * v10)
-			v14 := v12 + v13
-			v15 := float64(s3 * v5)
-			v16 := v15 + v10
-			p3[i] = v14
-			p4[i] = v16
+			v4 := p2[i]
+			v5 := -v4
+			v6 := float64(v3 * v5)
+			v7 := p3[i]
+			v8 := float64(s1 * v5)
+			v9 := v7 + v8
+			v10 := float64(v0 * v9)
+			v11 := float64(s0 * v9)
+			p3[i] = v11
+			p4[i] = v9
 			r0.Add(i-first, v6)
-			r1.Add(i-first, v9)
-			r2.Add(i-first, v11)
+			r1.Add(i-first, v10)
 		}
-		part[b*3+0] = r0.Value()
-		part[b*3+1] = r1.Value()
-		part[b*3+2] = r2.Value()
+		part[b*2+0] = r0.Value()
+		part[b*2+1] = r1.Value()
 	}
 }
 
 // momentumAdjointValues0 computes step values of a parameter group.
 func momentumAdjointValues0(m, g []float64) {
-	v0 := float64(g[2] /* lr */ * g[3] /* beta */)
-	v1 := -v0
-	g[6] = v1
-	v2 := -g[2] /* lr */
-	g[7] = v2
-}
-
-// momentumAdjointValues1 computes step values of a parameter group.
-func momentumAdjointValues1(m, g []float64) {
-	v0 := g[9] + g[10]
-	g[11] = v0
-}
-
-// momentumAdjointValues2 computes step values of a parameter group.
-func momentumAdjointValues2(m, g []float64) {
-	g[4], g[5] = g[8], g[11]
+	g[4], g[5] = g[6], g[7]
 }

@@ -16,9 +16,9 @@ func momentum0F64x927b5b17AVX512(a *optrt.Args)
 var momentum0F64x927b5b17Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: momentum0F64x927b5b17, optrt.AVX2: momentum0F64x927b5b17AVX2, optrt.AVX512: momentum0F64x927b5b17AVX512}
 
 //go:noescape
-func momentumAdjoint0F64xe1971761AVX2(a *optrt.Args)
+func momentumAdjoint0F64xf90ce55eAVX2(a *optrt.Args)
 
 //go:noescape
-func momentumAdjoint0F64xe1971761AVX512(a *optrt.Args)
+func momentumAdjoint0F64xf90ce55eAVX512(a *optrt.Args)
 
-var momentumAdjoint0F64xe1971761Kernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: momentumAdjoint0F64xe1971761, optrt.AVX2: momentumAdjoint0F64xe1971761AVX2, optrt.AVX512: momentumAdjoint0F64xe1971761AVX512}
+var momentumAdjoint0F64xf90ce55eKernels = [optrt.NumEngines]optrt.Kernel{optrt.Go: momentumAdjoint0F64xf90ce55e, optrt.AVX2: momentumAdjoint0F64xf90ce55eAVX2, optrt.AVX512: momentumAdjoint0F64xf90ce55eAVX512}

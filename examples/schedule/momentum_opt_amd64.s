@@ -188,9 +188,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func momentumAdjoint0F64xe1971761AVX2(a *optrt.Args)
+// func momentumAdjoint0F64xf90ce55eAVX2(a *optrt.Args)
 // avx2, float64. R8: m_at. R9: g. R10: x. BX: m_bar. R11: g_bar.
-TEXT ·momentumAdjoint0F64xe1971761AVX2(SB), NOSPLIT, $136-8
+TEXT ·momentumAdjoint0F64xf90ce55eAVX2(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ 24(DI), R8
@@ -216,11 +216,6 @@ block:
 	VBROADCASTSD optczero64<>(SB), Y13
 	VBROADCASTSD optczero64<>(SB), Y14
 	VBROADCASTSD optczero64<>(SB), Y15
-	VBROADCASTSD optczero64<>(SB), Y0 // zero
-	VMOVUPD Y0, 8(SP)
-	VMOVUPD Y0, 40(SP)
-	VMOVUPD Y0, 72(SP)
-	VMOVUPD Y0, 104(SP)
 	MOVQ (DI), DX
 	SHLQ $3, DX
 	SUBQ AX, DX
@@ -233,98 +228,62 @@ last:
 	ADDQ AX, DX
 	PCALIGN $64
 loop:
-	VMOVUPD 0(R10)(AX*1), Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
-	VMOVUPD 0(BX)(AX*1), Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMOVUPD Y1, 0(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMOVUPD Y1, 0(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 0(R8)(AX*1), Y1 // m_at = m_at
-	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
+	VMOVUPD 0(R10)(AX*1), Y0
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
+	VADDPD 0(BX)(AX*1), Y1, Y1 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y1, Y2 // v11 = mul(beta, v9)
+	VMOVUPD Y2, 0(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Y1, 0(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 0(R8)(AX*1), Y2 // m_at = m_at
+	VMULPD Y7, Y2, Y3 // v1 = mul(beta, m_at)
 	VADDPD 0(R9)(AX*1), Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y8, Y8 // sum of v6
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y12, Y12 // sum of v9
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 8(SP), Y2
-	VADDPD Y1, Y2, Y2 // sum of v11
-	VMOVUPD Y2, 8(SP)
-	VMOVUPD 32(R10)(AX*1), Y2 // x = x
-	VMULPD 64(SI), Y2, Y1 // v12 = mul(s2, x)
-	VMOVUPD 32(BX)(AX*1), Y3 // m_bar = m_bar
-	VMULPD Y7, Y3, Y0 // v13 = mul(beta, m_bar)
-	VADDPD Y0, Y1, Y1 // v14 = add(v12, v13)
-	VMOVUPD Y1, 32(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y2, Y1 // v15 = mul(s3, x)
-	VADDPD Y3, Y1, Y1 // v16 = add(v15, m_bar)
-	VMOVUPD Y1, 32(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 32(R8)(AX*1), Y1 // m_at = m_at
-	VMULPD Y7, Y1, Y0 // v1 = mul(beta, m_at)
+	VMULPD Y1, Y2, Y2 // v10 = mul(m_at, v9)
+	VADDPD Y2, Y12, Y12 // sum of v10
+	VMOVUPD 32(R10)(AX*1), Y2
+	VXORPD Y6, Y2, Y2 // v5 = neg(x)
+	VMULPD 32(SI), Y2, Y1 // v8 = mul(lr, v5)
+	VADDPD 32(BX)(AX*1), Y1, Y1 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y1, Y3 // v11 = mul(beta, v9)
+	VMOVUPD Y3, 32(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Y1, 32(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 32(R8)(AX*1), Y3 // m_at = m_at
+	VMULPD Y7, Y3, Y0 // v1 = mul(beta, m_at)
 	VADDPD 32(R9)(AX*1), Y0, Y0 // m = add(v1, g)
-	VXORPD Y6, Y0, Y0 // v4 = neg(m)
-	VMULPD Y2, Y0, Y0 // v6 = mul(v4, x)
+	VMULPD Y2, Y0, Y0 // v6 = mul(m, v5)
 	VADDPD Y0, Y9, Y9 // sum of v6
-	VMULPD 32(SI), Y1, Y0 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y0, Y0 // v8 = neg(v7)
-	VMULPD Y2, Y0, Y0 // v9 = mul(v8, x)
-	VADDPD Y0, Y13, Y13 // sum of v9
-	VMULPD Y3, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 40(SP), Y3
-	VADDPD Y1, Y3, Y3 // sum of v11
-	VMOVUPD Y3, 40(SP)
-	VMOVUPD 64(R10)(AX*1), Y3 // x = x
-	VMULPD 64(SI), Y3, Y1 // v12 = mul(s2, x)
-	VMOVUPD 64(BX)(AX*1), Y0 // m_bar = m_bar
-	VMULPD Y7, Y0, Y2 // v13 = mul(beta, m_bar)
-	VADDPD Y2, Y1, Y1 // v14 = add(v12, v13)
-	VMOVUPD Y1, 64(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y3, Y1 // v15 = mul(s3, x)
-	VADDPD Y0, Y1, Y1 // v16 = add(v15, m_bar)
-	VMOVUPD Y1, 64(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 64(R8)(AX*1), Y1 // m_at = m_at
-	VMULPD Y7, Y1, Y2 // v1 = mul(beta, m_at)
+	VMULPD Y1, Y3, Y3 // v10 = mul(m_at, v9)
+	VADDPD Y3, Y13, Y13 // sum of v10
+	VMOVUPD 64(R10)(AX*1), Y3
+	VXORPD Y6, Y3, Y3 // v5 = neg(x)
+	VMULPD 32(SI), Y3, Y1 // v8 = mul(lr, v5)
+	VADDPD 64(BX)(AX*1), Y1, Y1 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y1, Y0 // v11 = mul(beta, v9)
+	VMOVUPD Y0, 64(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Y1, 64(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 64(R8)(AX*1), Y0 // m_at = m_at
+	VMULPD Y7, Y0, Y2 // v1 = mul(beta, m_at)
 	VADDPD 64(R9)(AX*1), Y2, Y2 // m = add(v1, g)
-	VXORPD Y6, Y2, Y2 // v4 = neg(m)
-	VMULPD Y3, Y2, Y2 // v6 = mul(v4, x)
+	VMULPD Y3, Y2, Y2 // v6 = mul(m, v5)
 	VADDPD Y2, Y10, Y10 // sum of v6
-	VMULPD 32(SI), Y1, Y2 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y2, Y2 // v8 = neg(v7)
-	VMULPD Y3, Y2, Y2 // v9 = mul(v8, x)
-	VADDPD Y2, Y14, Y14 // sum of v9
-	VMULPD Y0, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 72(SP), Y0
-	VADDPD Y1, Y0, Y0 // sum of v11
-	VMOVUPD Y0, 72(SP)
-	VMOVUPD 96(R10)(AX*1), Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
-	VMOVUPD 96(BX)(AX*1), Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMOVUPD Y1, 96(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMOVUPD Y1, 96(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 96(R8)(AX*1), Y1 // m_at = m_at
-	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
+	VMULPD Y1, Y0, Y0 // v10 = mul(m_at, v9)
+	VADDPD Y0, Y14, Y14 // sum of v10
+	VMOVUPD 96(R10)(AX*1), Y0
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
+	VADDPD 96(BX)(AX*1), Y1, Y1 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y1, Y2 // v11 = mul(beta, v9)
+	VMOVUPD Y2, 96(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Y1, 96(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 96(R8)(AX*1), Y2 // m_at = m_at
+	VMULPD Y7, Y2, Y3 // v1 = mul(beta, m_at)
 	VADDPD 96(R9)(AX*1), Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y11, Y11 // sum of v6
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y15, Y15 // sum of v9
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 104(SP), Y2
-	VADDPD Y1, Y2, Y2 // sum of v11
-	VMOVUPD Y2, 104(SP)
+	VMULPD Y1, Y2, Y2 // v10 = mul(m_at, v9)
+	VADDPD Y2, Y15, Y15 // sum of v10
 	ADDQ $128, AX
 	CMPQ AX, DX
 	JLT loop
@@ -339,125 +298,89 @@ tail:
 	SUBQ CX, DX
 	VMOVUPD 0(DX), Y5
 	VMASKMOVPD 0(R10)(AX*1), Y5, Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
 	VMASKMOVPD 0(BX)(AX*1), Y5, Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMASKMOVPD Y1, Y5, 0(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMASKMOVPD Y1, Y5, 0(R11)(AX*1) // g_bar <- v16
+	VADDPD Y1, Y2, Y2 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y2, Y1 // v11 = mul(beta, v9)
+	VMASKMOVPD Y1, Y5, 0(BX)(AX*1) // m_bar <- v11
+	VMASKMOVPD Y2, Y5, 0(R11)(AX*1) // g_bar <- v9
 	VMASKMOVPD 0(R8)(AX*1), Y5, Y1 // m_at = m_at
 	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
 	VMASKMOVPD 0(R9)(AX*1), Y5, Y4 // g = g
 	VADDPD Y4, Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y8, Y3 // sum of v6
 	VBLENDVPD Y5, Y3, Y8, Y8
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y12, Y3 // sum of v9
-	VBLENDVPD Y5, Y3, Y12, Y12
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 8(SP), Y2
-	VADDPD Y1, Y2, Y1 // sum of v11
-	VBLENDVPD Y5, Y1, Y2, Y2
-	VMOVUPD Y2, 8(SP)
+	VMULPD Y2, Y1, Y1 // v10 = mul(m_at, v9)
+	VADDPD Y1, Y12, Y1 // sum of v10
+	VBLENDVPD Y5, Y1, Y12, Y12
 	VMOVUPD 32(DX), Y5
 	VMOVMSKPS Y5, CX
 	TESTL CX, CX
 	JEQ end
 	VMASKMOVPD 32(R10)(AX*1), Y5, Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
 	VMASKMOVPD 32(BX)(AX*1), Y5, Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMASKMOVPD Y1, Y5, 32(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMASKMOVPD Y1, Y5, 32(R11)(AX*1) // g_bar <- v16
+	VADDPD Y1, Y2, Y2 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y2, Y1 // v11 = mul(beta, v9)
+	VMASKMOVPD Y1, Y5, 32(BX)(AX*1) // m_bar <- v11
+	VMASKMOVPD Y2, Y5, 32(R11)(AX*1) // g_bar <- v9
 	VMASKMOVPD 32(R8)(AX*1), Y5, Y1 // m_at = m_at
 	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
 	VMASKMOVPD 32(R9)(AX*1), Y5, Y4 // g = g
 	VADDPD Y4, Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y9, Y3 // sum of v6
 	VBLENDVPD Y5, Y3, Y9, Y9
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y13, Y3 // sum of v9
-	VBLENDVPD Y5, Y3, Y13, Y13
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 40(SP), Y2
-	VADDPD Y1, Y2, Y1 // sum of v11
-	VBLENDVPD Y5, Y1, Y2, Y2
-	VMOVUPD Y2, 40(SP)
+	VMULPD Y2, Y1, Y1 // v10 = mul(m_at, v9)
+	VADDPD Y1, Y13, Y1 // sum of v10
+	VBLENDVPD Y5, Y1, Y13, Y13
 	VMOVUPD 64(DX), Y5
 	VMOVMSKPS Y5, CX
 	TESTL CX, CX
 	JEQ end
 	VMASKMOVPD 64(R10)(AX*1), Y5, Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
 	VMASKMOVPD 64(BX)(AX*1), Y5, Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMASKMOVPD Y1, Y5, 64(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMASKMOVPD Y1, Y5, 64(R11)(AX*1) // g_bar <- v16
+	VADDPD Y1, Y2, Y2 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y2, Y1 // v11 = mul(beta, v9)
+	VMASKMOVPD Y1, Y5, 64(BX)(AX*1) // m_bar <- v11
+	VMASKMOVPD Y2, Y5, 64(R11)(AX*1) // g_bar <- v9
 	VMASKMOVPD 64(R8)(AX*1), Y5, Y1 // m_at = m_at
 	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
 	VMASKMOVPD 64(R9)(AX*1), Y5, Y4 // g = g
 	VADDPD Y4, Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y10, Y3 // sum of v6
 	VBLENDVPD Y5, Y3, Y10, Y10
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y14, Y3 // sum of v9
-	VBLENDVPD Y5, Y3, Y14, Y14
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 72(SP), Y2
-	VADDPD Y1, Y2, Y1 // sum of v11
-	VBLENDVPD Y5, Y1, Y2, Y2
-	VMOVUPD Y2, 72(SP)
+	VMULPD Y2, Y1, Y1 // v10 = mul(m_at, v9)
+	VADDPD Y1, Y14, Y1 // sum of v10
+	VBLENDVPD Y5, Y1, Y14, Y14
 	VMOVUPD 96(DX), Y5
 	VMOVMSKPS Y5, CX
 	TESTL CX, CX
 	JEQ end
 	VMASKMOVPD 96(R10)(AX*1), Y5, Y0 // x = x
-	VMULPD 64(SI), Y0, Y1 // v12 = mul(s2, x)
+	VXORPD Y6, Y0, Y0 // v5 = neg(x)
+	VMULPD 32(SI), Y0, Y1 // v8 = mul(lr, v5)
 	VMASKMOVPD 96(BX)(AX*1), Y5, Y2 // m_bar = m_bar
-	VMULPD Y7, Y2, Y3 // v13 = mul(beta, m_bar)
-	VADDPD Y3, Y1, Y1 // v14 = add(v12, v13)
-	VMASKMOVPD Y1, Y5, 96(BX)(AX*1) // m_bar <- v14
-	VMULPD 96(SI), Y0, Y1 // v15 = mul(s3, x)
-	VADDPD Y2, Y1, Y1 // v16 = add(v15, m_bar)
-	VMASKMOVPD Y1, Y5, 96(R11)(AX*1) // g_bar <- v16
+	VADDPD Y1, Y2, Y2 // v9 = add(m_bar, v8)
+	VMULPD Y7, Y2, Y1 // v11 = mul(beta, v9)
+	VMASKMOVPD Y1, Y5, 96(BX)(AX*1) // m_bar <- v11
+	VMASKMOVPD Y2, Y5, 96(R11)(AX*1) // g_bar <- v9
 	VMASKMOVPD 96(R8)(AX*1), Y5, Y1 // m_at = m_at
 	VMULPD Y7, Y1, Y3 // v1 = mul(beta, m_at)
 	VMASKMOVPD 96(R9)(AX*1), Y5, Y4 // g = g
 	VADDPD Y4, Y3, Y3 // m = add(v1, g)
-	VXORPD Y6, Y3, Y3 // v4 = neg(m)
-	VMULPD Y0, Y3, Y3 // v6 = mul(v4, x)
+	VMULPD Y0, Y3, Y3 // v6 = mul(m, v5)
 	VADDPD Y3, Y11, Y3 // sum of v6
 	VBLENDVPD Y5, Y3, Y11, Y11
-	VMULPD 32(SI), Y1, Y3 // v7 = mul(lr, m_at)
-	VXORPD Y6, Y3, Y3 // v8 = neg(v7)
-	VMULPD Y0, Y3, Y3 // v9 = mul(v8, x)
-	VADDPD Y3, Y15, Y3 // sum of v9
-	VBLENDVPD Y5, Y3, Y15, Y15
-	VMULPD Y2, Y1, Y1 // v11 = mul(m_at, m_bar)
-	VMOVUPD 104(SP), Y2
-	VADDPD Y1, Y2, Y1 // sum of v11
-	VBLENDVPD Y5, Y1, Y2, Y2
-	VMOVUPD Y2, 104(SP)
+	VMULPD Y2, Y1, Y1 // v10 = mul(m_at, v9)
+	VADDPD Y1, Y15, Y1 // sum of v10
+	VBLENDVPD Y5, Y1, Y15, Y15
 end:
 	MOVQ (DI), AX
 	SHLQ $3, AX
@@ -479,17 +402,7 @@ fold:
 	VPERMILPD $1, Y0, Y1
 	VADDPD Y1, Y0, Y0
 	VMOVSD X0, 8(CX)
-	VMOVUPD 72(SP), Y0
-	VADDPD 8(SP), Y0, Y0
-	VMOVUPD 104(SP), Y1
-	VADDPD 40(SP), Y1, Y1
-	VADDPD Y1, Y0, Y0
-	VPERM2F128 $17, Y0, Y0, Y1
-	VADDPD Y1, Y0, Y0
-	VPERMILPD $1, Y0, Y1
-	VADDPD Y1, Y0, Y0
-	VMOVSD X0, 16(CX)
-	ADDQ $24, 0(SP)
+	ADDQ $16, 0(SP)
 	MOVQ (DI), CX
 	SHLQ $3, CX
 	CMPQ AX, CX
@@ -498,9 +411,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func momentumAdjoint0F64xe1971761AVX512(a *optrt.Args)
+// func momentumAdjoint0F64xf90ce55eAVX512(a *optrt.Args)
 // avx512, float64. R8: m_at. R9: g. R10: x. BX: m_bar. R11: g_bar.
-TEXT ·momentumAdjoint0F64xe1971761AVX512(SB), NOSPLIT, $8-8
+TEXT ·momentumAdjoint0F64xf90ce55eAVX512(SB), NOSPLIT, $8-8
 	MOVQ a+0(FP), DI
 	MOVQ 8(DI), SI
 	MOVQ 24(DI), R8
@@ -508,11 +421,9 @@ TEXT ·momentumAdjoint0F64xe1971761AVX512(SB), NOSPLIT, $8-8
 	MOVQ 40(DI), R10
 	MOVQ 48(DI), BX
 	MOVQ 56(DI), R11
-	VBROADCASTSD 0(SI), Z25 // beta
-	VBROADCASTSD 32(SI), Z21 // lr
-	VBROADCASTSD 64(SI), Z23 // s2
-	VBROADCASTSD 96(SI), Z22 // s3
-	VBROADCASTSD optcsign64<>(SB), Z24 // sign
+	VBROADCASTSD 0(SI), Z27 // beta
+	VBROADCASTSD 32(SI), Z25 // lr
+	VBROADCASTSD optcsign64<>(SB), Z26 // sign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $3, DX
@@ -521,8 +432,6 @@ TEXT ·momentumAdjoint0F64xe1971761AVX512(SB), NOSPLIT, $8-8
 	MOVQ 16(DI), CX
 	MOVQ CX, 0(SP)
 block:
-	VBROADCASTSD optczero64<>(SB), Z26
-	VBROADCASTSD optczero64<>(SB), Z27
 	VBROADCASTSD optczero64<>(SB), Z28
 	VBROADCASTSD optczero64<>(SB), Z29
 	VBROADCASTSD optczero64<>(SB), Z30
@@ -539,48 +448,34 @@ last:
 	ADDQ AX, DX
 	PCALIGN $64
 loop:
-	VMOVUPD 0(R10)(AX*1), Z0 // x = x
-	VMULPD Z23, Z0, Z1 // v12 = mul(s2, x)
-	VMOVUPD 0(BX)(AX*1), Z2 // m_bar = m_bar
-	VMULPD Z25, Z2, Z3 // v13 = mul(beta, m_bar)
-	VADDPD Z3, Z1, Z1 // v14 = add(v12, v13)
-	VMOVUPD Z1, 0(BX)(AX*1) // m_bar <- v14
-	VMULPD Z22, Z0, Z1 // v15 = mul(s3, x)
-	VADDPD Z2, Z1, Z1 // v16 = add(v15, m_bar)
-	VMOVUPD Z1, 0(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 0(R8)(AX*1), Z1 // m_at = m_at
-	VMULPD Z25, Z1, Z3 // v1 = mul(beta, m_at)
+	VMOVUPD 0(R10)(AX*1), Z0
+	VPXORQ Z26, Z0, Z0 // v5 = neg(x)
+	VMULPD Z25, Z0, Z1 // v8 = mul(lr, v5)
+	VADDPD 0(BX)(AX*1), Z1, Z1 // v9 = add(m_bar, v8)
+	VMULPD Z27, Z1, Z2 // v11 = mul(beta, v9)
+	VMOVUPD Z2, 0(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Z1, 0(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 0(R8)(AX*1), Z2 // m_at = m_at
+	VMULPD Z27, Z2, Z3 // v1 = mul(beta, m_at)
 	VADDPD 0(R9)(AX*1), Z3, Z3 // m = add(v1, g)
-	VPXORQ Z24, Z3, Z3 // v4 = neg(m)
-	VMULPD Z0, Z3, Z3 // v6 = mul(v4, x)
-	VADDPD Z3, Z26, Z26 // sum of v6
-	VMULPD Z21, Z1, Z3 // v7 = mul(lr, m_at)
-	VPXORQ Z24, Z3, Z3 // v8 = neg(v7)
-	VMULPD Z0, Z3, Z3 // v9 = mul(v8, x)
-	VADDPD Z3, Z28, Z28 // sum of v9
-	VMULPD Z2, Z1, Z1 // v11 = mul(m_at, m_bar)
-	VADDPD Z1, Z30, Z30 // sum of v11
-	VMOVUPD 64(R10)(AX*1), Z1 // x = x
-	VMULPD Z23, Z1, Z2 // v12 = mul(s2, x)
-	VMOVUPD 64(BX)(AX*1), Z3 // m_bar = m_bar
-	VMULPD Z25, Z3, Z0 // v13 = mul(beta, m_bar)
-	VADDPD Z0, Z2, Z2 // v14 = add(v12, v13)
-	VMOVUPD Z2, 64(BX)(AX*1) // m_bar <- v14
-	VMULPD Z22, Z1, Z2 // v15 = mul(s3, x)
-	VADDPD Z3, Z2, Z2 // v16 = add(v15, m_bar)
-	VMOVUPD Z2, 64(R11)(AX*1) // g_bar <- v16
-	VMOVUPD 64(R8)(AX*1), Z2 // m_at = m_at
-	VMULPD Z25, Z2, Z0 // v1 = mul(beta, m_at)
+	VMULPD Z0, Z3, Z3 // v6 = mul(m, v5)
+	VADDPD Z3, Z28, Z28 // sum of v6
+	VMULPD Z1, Z2, Z2 // v10 = mul(m_at, v9)
+	VADDPD Z2, Z30, Z30 // sum of v10
+	VMOVUPD 64(R10)(AX*1), Z2
+	VPXORQ Z26, Z2, Z2 // v5 = neg(x)
+	VMULPD Z25, Z2, Z1 // v8 = mul(lr, v5)
+	VADDPD 64(BX)(AX*1), Z1, Z1 // v9 = add(m_bar, v8)
+	VMULPD Z27, Z1, Z3 // v11 = mul(beta, v9)
+	VMOVUPD Z3, 64(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Z1, 64(R11)(AX*1) // g_bar <- v9
+	VMOVUPD 64(R8)(AX*1), Z3 // m_at = m_at
+	VMULPD Z27, Z3, Z0 // v1 = mul(beta, m_at)
 	VADDPD 64(R9)(AX*1), Z0, Z0 // m = add(v1, g)
-	VPXORQ Z24, Z0, Z0 // v4 = neg(m)
-	VMULPD Z1, Z0, Z0 // v6 = mul(v4, x)
-	VADDPD Z0, Z27, Z27 // sum of v6
-	VMULPD Z21, Z2, Z0 // v7 = mul(lr, m_at)
-	VPXORQ Z24, Z0, Z0 // v8 = neg(v7)
-	VMULPD Z1, Z0, Z0 // v9 = mul(v8, x)
-	VADDPD Z0, Z29, Z29 // sum of v9
-	VMULPD Z3, Z2, Z2 // v11 = mul(m_at, m_bar)
-	VADDPD Z2, Z31, Z31 // sum of v11
+	VMULPD Z2, Z0, Z0 // v6 = mul(m, v5)
+	VADDPD Z0, Z29, Z29 // sum of v6
+	VMULPD Z1, Z3, Z3 // v10 = mul(m_at, v9)
+	VADDPD Z3, Z31, Z31 // sum of v10
 	ADDQ $128, AX
 	CMPQ AX, DX
 	JLT loop
@@ -597,71 +492,49 @@ tail:
 	DECQ DX
 	KMOVW DX, K7
 	VMOVUPD.Z 0(R10)(AX*1), K7, Z0 // x = x
-	VMULPD Z23, Z0, Z1 // v12 = mul(s2, x)
+	VPXORQ Z26, Z0, Z0 // v5 = neg(x)
+	VMULPD Z25, Z0, Z1 // v8 = mul(lr, v5)
 	VMOVUPD.Z 0(BX)(AX*1), K7, Z2 // m_bar = m_bar
-	VMULPD Z25, Z2, Z3 // v13 = mul(beta, m_bar)
-	VADDPD Z3, Z1, Z1 // v14 = add(v12, v13)
-	VMOVUPD Z1, K7, 0(BX)(AX*1) // m_bar <- v14
-	VMULPD Z22, Z0, Z1 // v15 = mul(s3, x)
-	VADDPD Z2, Z1, Z1 // v16 = add(v15, m_bar)
-	VMOVUPD Z1, K7, 0(R11)(AX*1) // g_bar <- v16
+	VADDPD Z1, Z2, Z2 // v9 = add(m_bar, v8)
+	VMULPD Z27, Z2, Z1 // v11 = mul(beta, v9)
+	VMOVUPD Z1, K7, 0(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Z2, K7, 0(R11)(AX*1) // g_bar <- v9
 	VMOVUPD.Z 0(R8)(AX*1), K7, Z1 // m_at = m_at
-	VMULPD Z25, Z1, Z3 // v1 = mul(beta, m_at)
+	VMULPD Z27, Z1, Z3 // v1 = mul(beta, m_at)
 	VMOVUPD.Z 0(R9)(AX*1), K7, Z4 // g = g
 	VADDPD Z4, Z3, Z3 // m = add(v1, g)
-	VPXORQ Z24, Z3, Z3 // v4 = neg(m)
-	VMULPD Z0, Z3, Z3 // v6 = mul(v4, x)
-	VADDPD Z3, Z26, Z3 // sum of v6
-	VBLENDMPD Z3, Z26, K7, Z26
-	VMULPD Z21, Z1, Z3 // v7 = mul(lr, m_at)
-	VPXORQ Z24, Z3, Z3 // v8 = neg(v7)
-	VMULPD Z0, Z3, Z3 // v9 = mul(v8, x)
-	VADDPD Z3, Z28, Z3 // sum of v9
+	VMULPD Z0, Z3, Z3 // v6 = mul(m, v5)
+	VADDPD Z3, Z28, Z3 // sum of v6
 	VBLENDMPD Z3, Z28, K7, Z28
-	VMULPD Z2, Z1, Z1 // v11 = mul(m_at, m_bar)
-	VADDPD Z1, Z30, Z1 // sum of v11
+	VMULPD Z2, Z1, Z1 // v10 = mul(m_at, v9)
+	VADDPD Z1, Z30, Z1 // sum of v10
 	VBLENDMPD Z1, Z30, K7, Z30
 	SHRQ $8, DX
 	JEQ end
 	KMOVW DX, K7
 	VMOVUPD.Z 64(R10)(AX*1), K7, Z0 // x = x
-	VMULPD Z23, Z0, Z1 // v12 = mul(s2, x)
+	VPXORQ Z26, Z0, Z0 // v5 = neg(x)
+	VMULPD Z25, Z0, Z1 // v8 = mul(lr, v5)
 	VMOVUPD.Z 64(BX)(AX*1), K7, Z2 // m_bar = m_bar
-	VMULPD Z25, Z2, Z3 // v13 = mul(beta, m_bar)
-	VADDPD Z3, Z1, Z1 // v14 = add(v12, v13)
-	VMOVUPD Z1, K7, 64(BX)(AX*1) // m_bar <- v14
-	VMULPD Z22, Z0, Z1 // v15 = mul(s3, x)
-	VADDPD Z2, Z1, Z1 // v16 = add(v15, m_bar)
-	VMOVUPD Z1, K7, 64(R11)(AX*1) // g_bar <- v16
+	VADDPD Z1, Z2, Z2 // v9 = add(m_bar, v8)
+	VMULPD Z27, Z2, Z1 // v11 = mul(beta, v9)
+	VMOVUPD Z1, K7, 64(BX)(AX*1) // m_bar <- v11
+	VMOVUPD Z2, K7, 64(R11)(AX*1) // g_bar <- v9
 	VMOVUPD.Z 64(R8)(AX*1), K7, Z1 // m_at = m_at
-	VMULPD Z25, Z1, Z3 // v1 = mul(beta, m_at)
+	VMULPD Z27, Z1, Z3 // v1 = mul(beta, m_at)
 	VMOVUPD.Z 64(R9)(AX*1), K7, Z4 // g = g
 	VADDPD Z4, Z3, Z3 // m = add(v1, g)
-	VPXORQ Z24, Z3, Z3 // v4 = neg(m)
-	VMULPD Z0, Z3, Z3 // v6 = mul(v4, x)
-	VADDPD Z3, Z27, Z3 // sum of v6
-	VBLENDMPD Z3, Z27, K7, Z27
-	VMULPD Z21, Z1, Z3 // v7 = mul(lr, m_at)
-	VPXORQ Z24, Z3, Z3 // v8 = neg(v7)
-	VMULPD Z0, Z3, Z3 // v9 = mul(v8, x)
-	VADDPD Z3, Z29, Z3 // sum of v9
+	VMULPD Z0, Z3, Z3 // v6 = mul(m, v5)
+	VADDPD Z3, Z29, Z3 // sum of v6
 	VBLENDMPD Z3, Z29, K7, Z29
-	VMULPD Z2, Z1, Z1 // v11 = mul(m_at, m_bar)
-	VADDPD Z1, Z31, Z1 // sum of v11
+	VMULPD Z2, Z1, Z1 // v10 = mul(m_at, v9)
+	VADDPD Z1, Z31, Z1 // sum of v10
 	VBLENDMPD Z1, Z31, K7, Z31
 end:
 	MOVQ (DI), AX
 	SHLQ $3, AX
 fold:
 	MOVQ 0(SP), CX
-	VADDPD Z27, Z26, Z0
-	VSHUFF64X2 $14, Z0, Z0, Z1
-	VADDPD Z1, Z0, Z0
-	VSHUFF64X2 $1, Z0, Z0, Z1
-	VADDPD Z1, Z0, Z0
-	VPERMILPD $1, Z0, Z1
-	VADDPD Z1, Z0, Z0
-	VMOVSD X0, 0(CX)
 	VADDPD Z29, Z28, Z0
 	VSHUFF64X2 $14, Z0, Z0, Z1
 	VADDPD Z1, Z0, Z0
@@ -669,7 +542,7 @@ fold:
 	VADDPD Z1, Z0, Z0
 	VPERMILPD $1, Z0, Z1
 	VADDPD Z1, Z0, Z0
-	VMOVSD X0, 8(CX)
+	VMOVSD X0, 0(CX)
 	VADDPD Z31, Z30, Z0
 	VSHUFF64X2 $14, Z0, Z0, Z1
 	VADDPD Z1, Z0, Z0
@@ -677,8 +550,8 @@ fold:
 	VADDPD Z1, Z0, Z0
 	VPERMILPD $1, Z0, Z1
 	VADDPD Z1, Z0, Z0
-	VMOVSD X0, 16(CX)
-	ADDQ $24, 0(SP)
+	VMOVSD X0, 8(CX)
+	ADDQ $16, 0(SP)
 	MOVQ (DI), CX
 	SHLQ $3, CX
 	CMPQ AX, CX

@@ -34,6 +34,7 @@ func (s *subject[T]) compareKernels() error {
 }
 
 func (s *subject[T]) compareKernel(k *ir.Kernel, pass *optrt.Pass) error {
+	k = k.ByRows()
 	r := rand.New(rand.NewPCG(uint64(len(k.Instrs)), uint64(len(k.Streams))))
 	for g := range numRegimes {
 		for _, n := range s.kernelLengths(r) {

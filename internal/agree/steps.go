@@ -216,7 +216,7 @@ func (s *subject[T]) runEngine(m *model[T], want [][]array[T], r *rand.Rand, opt
 		if err := s.setHypers(o, step.hypers[:], t); err != nil {
 			return err
 		}
-		if err := stepGuarded(o, r, step, data, m.runtimeGiven(checked.Givens, step.given, false)); err != nil {
+		if err := stepGuarded(o, s.rule.ClearsGrad, r, step, data, m.runtimeGiven(checked.Givens, step.given, false)); err != nil {
 			return fmt.Errorf("step %d: %w", t+1, err)
 		}
 		for i := range params {
@@ -261,8 +261,8 @@ func (s *subject[T]) setHypers(o *optrt.Optimizer[T], hypers [][]float64, t int)
 	return nil
 }
 
-// stepGuarded takes a step with gradients off their alignment, which it must not change.
-func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T], x [][]T, given []optrt.GivenValue[T]) error {
+// stepGuarded takes a step with gradients off their alignment, which it must not change, or must set to zero.
+func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], clears bool, r *rand.Rand, step step[T], x [][]T, given []optrt.GivenValue[T]) error {
 	grads := guardAll(r, step.grads)
 	data := make([][]T, len(grads))
 	for i := range grads {
@@ -286,7 +286,10 @@ func stepGuarded[T optrt.Float](o *optrt.Optimizer[T], r *rand.Rand, step step[T
 			return fmt.Errorf("wrote beyond gradient %d of %d elements", i, grads[i].n)
 		}
 		for k, v := range data[i] {
-			if !asked && !same(v, step.grads[i][k]) {
+			if clears && v != 0 {
+				return fmt.Errorf("gradient %d at %d is %v, not cleared", i, k, v)
+			}
+			if !clears && !asked && !same(v, step.grads[i][k]) {
 				return fmt.Errorf("wrote gradient %d at %d", i, k)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 // Run asks for a task to be trained. The answer is a line of progress now and then, and one with the result.
 type Run struct {
 	Task  string `json:"task"`
+	Data  string `json:"data,omitempty"` // a file, instead of the task's own
 	Steps int    `json:"steps"`
 	Seed  uint64 `json:"seed"`
 }
@@ -32,7 +33,11 @@ type Result struct {
 const progressSteps = 8
 
 func (p *program[T]) run(req *Run) error {
-	run, err := tasks.Open(req.Task, req.Seed)
+	task, err := tasks.LookupOn(req.Task, req.Data)
+	if err != nil {
+		return err
+	}
+	run, err := task.Open(req.Seed)
 	if err != nil {
 		return err
 	}

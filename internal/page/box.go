@@ -14,9 +14,12 @@ type Box struct {
 	Inits   []Init
 	Lines   []Line
 	Where   []Definition
-	Calls   []*Box // the rules that the lines call, by their names in calls
-	Called  string // its name in calls
-	Carried bool   // whether a step may leave a state or x as it is
+	Calls   []*Box   // the rules that the lines call, by their names in calls
+	Called  string   // its name in calls
+	Carried bool     // whether a step may leave a state or x as it is
+	Derived []string // the calls of derived operators in it, by the names of their rows, in order
+	Sets    []string // the sets and penalties that those are of, by the names of their rows, in order
+	Slopes  []string // what hypergrad is asked of
 	symbols *symbols
 }
 
@@ -53,6 +56,7 @@ const (
 	For                    // Target in Value..To, Body; without a Target, Value times
 	Until                  // Value
 	Eval                   // the point of evaluation, Value
+	Clear                  // the gradient is left at zero
 )
 
 // Line is one line of a step.

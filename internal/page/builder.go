@@ -222,6 +222,11 @@ func (b *builder) run(c *callee, name string, fixed map[string]string, outer *ho
 	}
 	b.block(f, r.Body, &b.box.Lines)
 	b.evaluate(f, r.Body)
+	for _, s := range r.Body {
+		if _, ok := s.(*lang.Clear); ok {
+			b.box.Lines = append(b.box.Lines, Line{Kind: Clear})
+		}
+	}
 }
 
 func (b *builder) reads(body []lang.Stmt, name string) bool {

@@ -101,6 +101,9 @@ func (s *symbols) call(e *lang.Call) *Node {
 	if e.Prime {
 		f = node(Sup, levelAtom, f, symbol(`\prime`))
 	}
+	if len(e.Args)+len(e.Params) == 0 {
+		return f // a fn that a derived operator is of
+	}
 	n := call(f, args, s.params(e.Params))
 	if e.Per != nil {
 		return perScript(n, perNode(e.Per))
@@ -171,8 +174,8 @@ func (s *symbols) params(args []lang.Arg) []*Node {
 	var out []*Node
 	for _, a := range args {
 		v := s.math(a.Value)
-		if a.Name.Name != "" {
-			v = row(levelCmp, s.spell(a.Name.Name), symbol("="), v)
+		if name := s.spell(a.Name.Name); a.Name.Name != "" && document.latex(name) != document.latex(v) {
+			v = row(levelCmp, name, symbol("="), v)
 		}
 		out = append(out, v)
 	}

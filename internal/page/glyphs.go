@@ -11,7 +11,7 @@ var greekLetters = map[string]string{
 var marks = map[string]string{
 	`\ne`: "≠", `\le`: "≤", `\ge`: "≥", `\wedge`: "∧", `\vee`: "∨", `\neg`: "¬", `\infty`: "∞", `\#`: "#", `\exists`: "∃", `\forall`: "∀",
 	`\top`: "⊤", `\pm`: "±", `\bmod`: "mod", `\cdot`: "·", `\times`: "×", `\gets`: "←", `\nabla`: "∇", `\in`: "∈", `\leftarrow`: "←",
-	`\ldots`: "…", `\prime`: "′", `\circ`: "∘", `\odot`: "⊙", `\to`: "→",
+	`\ldots`: "…", `\prime`: "′", `\partial`: "∂", `\circ`: "∘", `\odot`: "⊙", `\to`: "→",
 }
 
 // bigs are operators that stand before a product.

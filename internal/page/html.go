@@ -16,17 +16,19 @@ math{font-size:1.06em}
 code,pre{font:.86em/1.5 ui-monospace,monospace}code{overflow-wrap:anywhere}
 pre{background:var(--code);border:1px solid var(--line);border-radius:6px;padding:.8rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 table.data td:first-child code{white-space:nowrap}
-.scroll{overflow-x:auto}
-table.data{border-collapse:collapse;width:100%;font-size:.94em}
+.scroll{overflow-x:auto;margin:.7rem 0}
+table.data{border-collapse:collapse;min-width:60%;font-size:.94em}
 table.data th{text-align:left;font-weight:600;border-bottom:2px solid var(--line)}
 table.data td{border-bottom:1px solid var(--line)}
-table.data th,table.data td{padding:.35rem .7rem .35rem 0;vertical-align:top}
+table.data th,table.data td{padding:.35rem 1.4rem .35rem 0;vertical-align:baseline}
+table.data th:last-child,table.data td:last-child{padding-right:0}.scroll+p{margin-top:1.1rem}
 table.data .number{text-align:right;white-space:nowrap}
-.box{border-top:2px solid var(--ink);border-bottom:2px solid var(--ink);margin:1.6rem 0;overflow-x:auto}
+.box{border-top:2px solid var(--ink);border-bottom:2px solid var(--ink);margin:1.6rem 0;padding-bottom:.2rem;overflow-x:auto}
 .box .title{border-bottom:1px solid var(--ink);padding:.3rem 0}
 .box .require{padding-left:.2rem}.box .rule{border-top:1px solid var(--line);margin:.3rem 0}
 .box div{padding:.18rem 0}
 .box .line{display:flex;gap:.8rem;align-items:baseline}
+.box .line math{padding:.22em 0}
 .box .count{flex:0 0 1.6rem;text-align:right;color:var(--soft);font-size:.85em;font-variant-numeric:tabular-nums}
 .box .body{flex:1}
 mtable.cases mtd{text-align:left;padding:.1em .5em .1em .2em}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -116,10 +117,15 @@ var shapes = map[string]bool{"rank": true, "rows": true, "cols": true, "numel": 
 // call is a call that stays one: of an operator, of a pure fn, which is defined below the algorithm, or of a rule.
 func (b *builder) call(f *frame, e *lang.Call, out *[]Line) lang.Expr {
 	c := &lang.Call{Fn: e.Fn, Prime: e.Prime, Per: e.Per}
-	for _, a := range e.Args {
-		c.Args = append(c.Args, b.expr(f, a, out))
-	}
 	to := b.calleeOf(f, &lang.Name{Name: e.Fn.Name})
+	derived := to == nil && op.IsDerivation(e.Fn.Name)
+	for i, a := range e.Args {
+		if derived && i == 0 {
+			c.Args = append(c.Args, b.derivedFrom(f, e.Fn.Name, a, out))
+		} else {
+			c.Args = append(c.Args, b.expr(f, a, out))
+		}
+	}
 	if to == nil {
 		if n, ok := e.Args[:min(1, len(e.Args))], shapes[e.Fn.Name]; ok && len(n) == 1 {
 			if x, is := n[0].(*lang.Name); is && x.Name == "x" {
@@ -134,6 +140,11 @@ func (b *builder) call(f *frame, e *lang.Call, out *[]Line) lang.Expr {
 	if _, ok := to.decl.(*lang.Rule); ok {
 		return b.ruleCall(f, e, c, to, out)
 	}
+	return b.fnCall(f, e, c, to)
+}
+
+// fnCall is c, a call of a fn that is defined below the algorithm, with what e and an option give its parameters.
+func (b *builder) fnCall(f *frame, e, c *lang.Call, to *callee) lang.Expr {
 	to = b.with(f, to, e.Params)
 	fn := to.decl.(*lang.Fn)
 	option := ""

@@ -9,6 +9,7 @@ package page
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/optc-lang/optc/lang"
@@ -198,7 +199,7 @@ func (p *Page) derivedBlocks() []any {
 	if len(p.Derived) == 0 {
 		return nil
 	}
-	out := []any{heading{2, plain("Derived")}}
+	out := []any{heading{2, plain("Derived in closed form")}}
 	for _, d := range p.Derived {
 		out = append(out, paragraph{{kind: codeText, text: d.Call}, textSpan(" is " + d.Is)})
 		for _, c := range d.Cases {
@@ -223,7 +224,7 @@ func (p *Page) tables() []any {
 	var out []any
 	section := func(title string, t table) {
 		if len(t.rows) > 0 {
-			out = append(out, heading{2, plain(title)}, t)
+			out = append(out, heading{2, plain(title)}, t.withoutEmpty())
 		}
 	}
 	t := table{head: words("Name", "Symbol", "Default", "Interval", "Meaning")}
@@ -231,7 +232,7 @@ func (p *Page) tables() []any {
 		t.rows = append(t.rows, [][]span{codes(h.Name), p.Box.letterOf(h.Name), codes(h.Default), codes(h.Interval), plain(h.Doc)})
 	}
 	section("Hyperparameters", t)
-	t = table{head: words("Name", "Here", "Choices", "Meaning")}
+	t = table{head: words("Name", "Value", "Choices", "Meaning")}
 	for _, o := range p.Options {
 		t.rows = append(t.rows, [][]span{codes(o.Name), codes(o.Value), plain(o.Choices), plain(o.Doc)})
 	}
@@ -247,6 +248,25 @@ func (p *Page) tables() []any {
 	}
 	section("States", t)
 	return out
+}
+
+// withoutEmpty drops the columns in which no row says anything.
+func (t table) withoutEmpty() table {
+	out := table{rows: make([][][]span, len(t.rows)), numbers: t.numbers}
+	for i, title := range t.head {
+		if !slices.ContainsFunc(t.rows, func(row [][]span) bool { return shows(row[i]) }) {
+			continue
+		}
+		out.head = append(out.head, title)
+		for r, row := range t.rows {
+			out.rows[r] = append(out.rows[r], row[i])
+		}
+	}
+	return out
+}
+
+func shows(cell []span) bool {
+	return slices.ContainsFunc(cell, func(s span) bool { return s.text != "" || s.math != nil })
 }
 
 // letterOf is how the algorithms write a hyperparameter: the rule's own, or one of a rule that it calls.
@@ -333,9 +353,9 @@ func (b *Box) algorithm(number int, numbers map[*Box]int) algorithm {
 
 func (b *Box) title() []span {
 	if b.As != "" {
-		return []span{strong(b.As), textSpan(": the rule " + b.Name + ", by default")}
+		return plain(b.As + ": the rule " + b.Name + ", by default")
 	}
-	return []span{strong(b.Name)}
+	return plain(b.Name)
 }
 
 // requirements are the lines above a box: what it takes, and what its states start from.
@@ -441,6 +461,8 @@ func (s *symbols) boxLines(l Line, depth int) []boxLine {
 		text = []span{strong("if "), mathSpan(s.math(l.Value)), strong(" then leave the loop")}
 	case Eval:
 		text = []span{strong("evaluate the model at "), mathSpan(s.math(l.Value))}
+	case Clear:
+		text = []span{strong("clear the gradient's arrays")}
 	}
 	out := []boxLine{{depth, text, true}}
 	for _, inner := range l.Body {
@@ -468,7 +490,7 @@ func (b *Box) definitions() []any {
 			}
 		}
 	})
-	if len(out) > 0 {
+	if out = append(b.derivedDefinitions(), out...); len(out) > 0 {
 		out = append([]any{paragraph{textSpan("where")}}, out...)
 	}
 	return out
@@ -478,7 +500,11 @@ func (b *Box) definitions() []any {
 func (d Definition) block() any {
 	name := call(function(d.Name), d.keys(d.Args), d.keys(d.Params))
 	if len(d.Lines) == 0 && len(d.Inits) == 0 {
-		return paragraph(display(row(levelCmp, name, symbol("="), d.symbols.math(d.Value))))
+		line := paragraph(display(row(levelCmp, name, symbol("="), d.symbols.math(d.Value))))
+		if d.Default != "" {
+			line = append(line, textSpan(" (the fn "), span{kind: codeText, text: d.Default}, textSpan(", by default)"))
+		}
+		return line
 	}
 	a := algorithm{title: []span{mathSpan(name)}, require: d.symbols.initLines(d.Inits)}
 	if d.Default != "" {

@@ -86,6 +86,26 @@ func TestEveryRow(t *testing.T) {
 	}
 }
 
+// So is what defines the derived operators, and it names them and all that they take.
+func TestDerivationRows(t *testing.T) {
+	for _, d := range op.Derivations {
+		n, err := parseLaTeX(d.LaTeX)
+		if err != nil {
+			t.Errorf("%s: %v", d.Name, err)
+			continue
+		}
+		if got, want := sorted(essence(document.latex(n))), sorted(essence(d.LaTeX)); got != want {
+			t.Errorf("%s: %q is written again as %q", d.Name, d.LaTeX, document.latex(n))
+		}
+		text, _ := parseXML(t, d.Name, mathML(n, true))
+		for _, part := range strings.FieldsFunc(d.Usage, func(r rune) bool { return strings.ContainsRune("(,;) ", r) }) {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q does not show %s", d.Name, text, part)
+			}
+		}
+	}
+}
+
 // What is not understood is refused, and never printed as something else.
 func TestLaTeXErrors(t *testing.T) {
 	for _, s := range []string{`\unknown`, `$d`, `$`, `(a`, `\frac`, `{a`, `a}`, `\operatorname a`, `\begin{matrix}a\end{matrix}`, `\begin{cases}a\end{cases}`, `a & b`, "\x00", `\`, `\text{a`, `|a`, `"`} {

@@ -224,6 +224,9 @@ func (g *generator) rule(name, prefix string) {
 	if prefix == "" && g.chance(3) { // the x of a rule within is not the one that is kept
 		g.eval()
 	}
+	if prefix == "" && g.seed%5 == 0 {
+		g.linef("  clear g")
+	}
 	g.linef("}")
 	g.baseArg = g.hyper
 }

@@ -14,10 +14,16 @@ func BenchmarkFunctions(b *testing.B) {
 		}
 	}
 	for _, f := range functions {
-		b.Run(f.name, func(b *testing.B) {
+		b.Run(f.name+"/float64", func(b *testing.B) {
 			for i := range b.N {
 				x := &args[i&1023]
 				sink += f.f64(x[0], x[1])
+			}
+		})
+		b.Run(f.name+"/float32", func(b *testing.B) {
+			for i := range b.N {
+				x := &args[i&1023]
+				sink += float64(f.f32(float32(x[0]), float32(x[1])))
 			}
 		})
 	}

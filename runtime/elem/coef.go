@@ -6,21 +6,12 @@ package elem
 // includes that rounding. All have an even number of coefficients, lowest
 // first, as poly wants.
 
-// expC: (e^r - 1 - r)/r^2 on |r| <= ln2/2; error 2^-60.
-var expC = [...]float64{
-	0x1.0000000000000p-1,
-	0x1.5555555555555p-3,
-	0x1.5555555555557p-5,
-	0x1.1111111111111p-7,
-	0x1.6c16c16c15a6cp-10,
-	0x1.a01a01a0196aep-13,
-	0x1.a01a01a9e81a8p-16,
-	0x1.71de3a5aa6f36p-19,
-	0x1.27e4d41d52edcp-22,
-	0x1.ae642c8711eaap-26,
-	0x1.1f7f203581f40p-29,
-	0x1.61bfa265de1dap-33,
-}
+const (
+	ln2   = 0x1.62e42fefa3800p-1 // its leading 42 bits: k*ln2 is exact for |k| < 2^11
+	ln2Lo = 0x1.ef35793c76730p-45
+
+	twoThirds = 0x1.5555555555555p-1
+)
 
 // logC: ((2 atanh(s)/s - 2)/z - 2/3)/z with z = s^2 on |s| <= (sqrt2-1)/(sqrt2+1);
 // error 2^-66.
@@ -55,68 +46,6 @@ var cosC = [...]float64{
 	-0x1.27e4fa17d9c81p-22,
 	0x1.1eeb68e8f6cdfp-29,
 	-0x1.907da33638fbcp-37,
-}
-
-// atanC: (atan(t)/t - 1)/z with z = t^2 on |t| <= tan(pi/8); error 2^-58.
-var atanC = [...]float64{
-	-0x1.5555555555555p-2,
-	0x1.9999999999953p-3,
-	-0x1.249249248d7eep-3,
-	0x1.c71c71c304b46p-4,
-	-0x1.745d165df3918p-4,
-	0x1.3b1392d9dbcc6p-4,
-	-0x1.110e8809a7beep-4,
-	0x1.e19a13a7120bap-5,
-	-0x1.ac7a9300192a8p-5,
-	0x1.74ddd18d3dae6p-5,
-	-0x1.1b33b2c14f38ep-5,
-	0x1.0ad35c1edefbcp-6,
-}
-
-// erfC: ((erf(x)/x - 2/sqrt(pi))/z + 2/(3 sqrt(pi)))/z with z = x^2 on |x| <= 1;
-// error 2^-58.
-var erfC = [...]float64{
-	0x1.ce2f21a042be2p-4,
-	-0x1.b82ce31288b4ep-6,
-	0x1.565bcd0e6a2f8p-8,
-	-0x1.c02db4002b715p-11,
-	0x1.f9a326f349f2cp-14,
-	-0x1.f4d25b17f54c2p-17,
-	0x1.b9e6a8811781cp-20,
-	-0x1.5f71af7b88120p-23,
-	0x1.fc855264f4898p-27,
-	-0x1.4fb34a81fbaaap-30,
-	0x1.86e3e38000677p-34,
-	-0x1.3e449f9d0ee2dp-38,
-}
-
-// erfcxC: e^(x^2) erfc(x) in t = (x-2.5)/(x+3) on 1 <= x <= 6; absolute error in
-// erf 2^-59.
-var erfcxC = [...]float64{
-	0x1.afbb3f3b7343bp-3,
-	-0x1.a2b968ea24d36p-2,
-	0x1.61c150e5902bfp-2,
-	-0x1.d9f423994c6c0p-3,
-	0x1.e302959e6b907p-4,
-	-0x1.50559fda23f9dp-5,
-	0x1.965a73ea7b21ap-8,
-	0x1.1504511d68cafp-9,
-	-0x1.4035a90850804p-10,
-	-0x1.3fb727477c808p-15,
-	0x1.696c9610c23a5p-13,
-	-0x1.13fd194cb3344p-17,
-	-0x1.c18580399ffb9p-16,
-	0x1.46eede6001bf3p-20,
-	0x1.205f9e750fc52p-18,
-	0x1.ac849a4d63acdp-27,
-}
-
-// cbrtC: cbrt(m) on 1/2 <= m <= 1; error 2^-13, a first guess only.
-var cbrtC = [...]float64{
-	0x1.c3b7ff0a6e189p-2,
-	0x1.d810f6c24d3dep-1,
-	-0x1.01e7d6a492d5cp-1,
-	0x1.20057dc14d725p-3,
 }
 
 // twoOverPi holds the bits of 2/pi after one word of zeros: enough for the

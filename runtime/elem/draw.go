@@ -112,8 +112,7 @@ func boxMuller(v, w uint64) (x, y float64) {
 // logUnit is log without the double-length arithmetic, for 2^-53 <= x <= 1:
 // within 3 ULP, in half the time.
 func logUnit(x float64) float64 {
-	m, e := split(x)
-	k, f := float64(e), m-1
+	k, f := Exponent(x), Mantissa(x)-1
 	s := f / (2 + f)
 	z := float64(s * s)
 	t := float64(float64(s*z) * (twoThirds + float64(z*poly(z, logC[:]))))

@@ -1,11 +1,19 @@
 package elem
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // The functions of this file compute in T, with one rounding an operation.
 
 // Abs returns |x|.
-func Abs[T Float](x T) T { return T(math.Abs(float64(x))) }
+func Abs[T Float](x T) T {
+	if unsafe.Sizeof(x) == 4 {
+		return T(math.Float32frombits(math.Float32bits(float32(x)) &^ (1 << 31)))
+	}
+	return T(math.Abs(float64(x)))
+}
 
 // Sign returns -1, +0 or 1; the sign of NaN is NaN.
 func Sign[T Float](x T) T {
@@ -50,6 +58,10 @@ func Clamp[T Float](x, lo, hi T) T { return min(max(x, lo), hi) }
 func Copysign[T Float](x, y T) T {
 	if y != y {
 		return y
+	}
+	if unsafe.Sizeof(x) == 4 {
+		sign := math.Float32bits(float32(y)) & (1 << 31)
+		return T(math.Float32frombits(math.Float32bits(float32(x))&^(1<<31) | sign))
 	}
 	return T(math.Copysign(float64(x), float64(y)))
 }

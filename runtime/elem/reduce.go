@@ -103,6 +103,10 @@ func (a *Acc[T]) AddMax(i int, v T) {
 	*p = max(*p, v)
 }
 
+// Lanes are those of the block so far, for code that takes in a row of lanes at
+// once.
+func (a *Acc[T]) Lanes() []T { return a.lane[:Lanes[T]()] }
+
 // laneOf returns i % Lanes[T](); the second mask holds the index within the
 // array for the compiler's eyes.
 func laneOf[T Float](i int) int { return i & (Lanes[T]() - 1) & (LaneBytes/4 - 1) }

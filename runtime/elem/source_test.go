@@ -43,7 +43,7 @@ func checkSource(t *testing.T, fset *token.FileSet, files []*ast.File) (faults [
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				if name, ok := n.Fun.(*ast.Ident); ok && (name.Name == "float64" || name.Name == "T") && len(n.Args) == 1 {
+				if name, ok := n.Fun.(*ast.Ident); ok && (name.Name == "float64" || name.Name == "float32" || name.Name == "T") && len(n.Args) == 1 {
 					rounded[n.Args[0]] = true
 				}
 			case *ast.BinaryExpr:

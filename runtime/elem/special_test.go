@@ -76,6 +76,13 @@ func TestPowSpecial(t *testing.T) {
 	for _, a := range xs {
 		for _, b := range xs {
 			got, want := Pow(a, b), math.Pow(a, b)
+			if x, y := float32(a), float32(b); same(float64(x), a) && same(float64(y), b) {
+				got, want := Pow(x, y), math.Pow(a, b)
+				near := math.Abs(float64(got)-want) <= 0x1p-24*math.Abs(want)+0x1p-149
+				if !same(float64(got), float64(float32(want))) && (!near || want-want != 0 || want == 0) {
+					t.Errorf("float32 Pow(%v, %v) = %v, want %v", a, b, got, want)
+				}
+			}
 			if same(got, want) {
 				continue
 			}
@@ -98,10 +105,17 @@ func TestHypotSpecial(t *testing.T) {
 	big, tiny := math.MaxFloat64, 0x1p-1074
 	for _, c := range [][3]float64{{3, 4, 5}, {inf, nan, inf}, {nan, -inf, inf}, {nan, 1, nan}, {0, nan, nan}, {zero, neg0, zero}, {neg0, neg0, zero},
 		{big, 0, big}, {big, big, inf}, {tiny, 0, tiny}, {3 * tiny, 4 * tiny, 5 * tiny}, {-0x3p600, 0x4p600, 0x5p600}, {0x1.8p-600, 0x1p-599, 0x1.4p-599},
-		{big, tiny, big}} {
+		{big, tiny, big}, {math.MaxFloat32, 0, math.MaxFloat32}, {0x1p-149, 0, 0x1p-149}, {0x3p-149, 0x4p-149, 0x5p-149}, {0x3p100, 0x4p100, 0x5p100}} {
 		for _, v := range [][2]float64{{c[0], c[1]}, {c[1], c[0]}, {-c[0], c[1]}} {
 			if got := Hypot(v[0], v[1]); !same(got, c[2]) {
 				t.Errorf("Hypot(%v, %v) = %v, want %v", v[0], v[1], got, c[2])
+			}
+			x, y := float32(v[0]), float32(v[1])
+			if !same(float64(x), v[0]) || !same(float64(y), v[1]) {
+				continue
+			}
+			if got := Hypot(x, y); !same(float64(got), c[2]) {
+				t.Errorf("float32 Hypot(%v, %v) = %v, want %v", v[0], v[1], got, c[2])
 			}
 		}
 	}

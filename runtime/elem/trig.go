@@ -61,7 +61,7 @@ func reduceLarge(x float64) (n int, r, rl float64) {
 	}
 	z := uint(bits.LeadingZeros64(hi))
 	hi, mid = hi<<z|mid>>(64-z), mid<<z|lo>>(64-z)
-	unit := float64(sign * pow2(-53-int(z)))
+	unit := float64(sign * Pow2(-53-float64(z)))
 	h := float64(float64(hi>>11) * unit)
 	l := float64(float64(hi&0x7ff<<42|mid>>22) * float64(unit*0x1p-53))
 	r, rl = mulDD(h, l, halfPi, halfPiLo)
@@ -133,31 +133,4 @@ func tan(x float64) float64 {
 	}
 	h, l := divDD(sh, sl, ch, cl)
 	return h + l
-}
-
-// atan reduces to |t| <= tan(pi/8): atan(a) = c + atan(t) with t = a, c = 0, or
-// t = (a-1)/(a+1), c = pi/4, or t = -1/a, c = pi/2.
-func atan(x float64) float64 {
-	a := math.Abs(x)
-	switch {
-	case x != x || a < 0x1p-28:
-		return x
-	case a > 0x1p60:
-		return math.Copysign(halfPi, x)
-	}
-	num, numLo, den, denLo, c := a, 0.0, 1.0, 0.0, 0.0
-	if a > 0x1.a827999fcef32p-2 { // tan(pi/8)
-		num, numLo = twoSum(a, -1)
-		den, denLo = twoSum(a, 1)
-		c = 0.5
-	}
-	if a > 0x1.3504f333f9de6p+1 { // tan(3 pi/8)
-		num, numLo, den, denLo, c = -1, 0, a, 0, 1
-	}
-	t, tl := divDD(num, numLo, den, denLo)
-	z := float64(t * t)
-	p := float64(float64(t*z) * poly(z, atanC[:]))
-	h, l := fastTwoSum(t, p+(tl-float64(tl*z)))
-	s, e := fastTwoSum(float64(c*halfPi), h)
-	return math.Copysign(s+(e+(l+float64(c*halfPiLo))), x)
 }

@@ -77,7 +77,7 @@ func main() {
 		fmt.Println("FAIL:", err)
 		os.Exit(1)
 	}
-	has := map[string]bool{"avx2": hasAVX2(), "avx512": hasAVX512()}
+	has := instructionSets()
 	if *only != "" {
 		has = map[string]bool{*only: true}
 	}
@@ -101,8 +101,8 @@ func main() {
 		}
 		ran[v.isa]++
 	}
-	fmt.Printf("PASS: avx2 %d, avx512 %d kernels; %d values, %.3f of them numbers\n",
-		ran["avx2"], ran["avx512"], count.values, float64(count.numbers)/float64(max(count.values, 1)))
+	fmt.Printf("PASS: %v kernels; %d values, %.3f of them numbers\n",
+		ran, count.values, float64(count.numbers)/float64(max(count.values, 1)))
 }
 
 // tally counts the values compared and those that are numbers and not NaN.

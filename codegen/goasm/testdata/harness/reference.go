@@ -131,7 +131,7 @@ func calculate[T Float](op string, a, b T) T {
 	case "round":
 		return T(math.RoundToEven(float64(a)))
 	}
-	panic("no operator " + op)
+	return elementary(op, a, b)
 }
 
 // foldBlock reduces at most a block by the tree: 128 bytes of lanes, each in index order, then halves.

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/compiler/interp"
+	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/lang"
+	"github.com/optc-lang/optc/runtime/elem"
+	"github.com/optc-lang/optc/stdlib"
+)
+
+// ownRules are rules that are measured beside the library's: with narrow states, and a whole training step.
+//
+//go:embed *.opt
+var ownRules embed.FS
+
+// ownPrefix marks a rule of this folder in least.tsv.
+const ownPrefix = "bench/"
+
+// sources are the rules that can be measured.
+type sources struct {
+	library *check.Unit
+	own     map[string]*check.Unit // by rule
+}
+
+// readSources loads the library and the rules of this folder.
+func readSources() (*sources, error) {
+	library, diags := compiler.Library(stdlib.FS)
+	if len(diags) > 0 {
+		return nil, fmt.Errorf("the library: %v", diags[0])
+	}
+	s := &sources{library: library, own: map[string]*check.Unit{}}
+	files, err := ownRules.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		u, diags := compiler.Load(ownRules, f.Name(), stdlib.FS)
+		if len(diags) > 0 {
+			return nil, fmt.Errorf("%s: %v", f.Name(), diags[0])
+		}
+		for _, name := range u.Rules() {
+			s.own[name] = u
+		}
+	}
+	return s, nil
+}
+
+// rules are the names of all rules, as least.tsv has them.
+func (s *sources) rules() []string {
+	out := slices.Clone(s.library.Rules())
+	for _, name := range slices.Sorted(maps.Keys(s.own)) {
+		out = append(out, ownPrefix+name)
+	}
+	return out
+}
+
+func (s *sources) unit(rule string) (*check.Unit, string) {
+	if own, ok := strings.CutPrefix(rule, ownPrefix); ok {
+		return s.own[own], own
+	}
+	return s.library, rule
+}
+
+// options are the options of a rule with a body that the rules on the way to it leave open, with what each may be.
+func (s *sources) options(rule string) []*lang.Option {
+	u, name := s.unit(rule)
+	fixed := map[string]bool{}
+	for range 256 { // the checker reports a cycle
+		decl, _, ok := u.Rule(name)
+		if !ok {
+			return nil
+		}
+		if decl.Value == nil {
+			var out []*lang.Option
+			for _, stmt := range decl.Body {
+				if o, ok := stmt.(*lang.Option); ok && !fixed[o.Name.Name] {
+					out = append(out, o)
+				}
+			}
+			return out
+		}
+		call, ok := decl.Value.(*lang.Call)
+		if !ok {
+			n, ok := decl.Value.(*lang.Name)
+			if !ok {
+				return nil
+			}
+			name = n.Name
+			continue
+		}
+		for _, a := range call.Params {
+			fixed[a.Name.Name] = true
+		}
+		name = call.Fn.Name
+	}
+	return nil
+}
+
+// compiled is a rule ready to be generated, with its hyperparameters.
+type compiled struct {
+	*compiler.Rule
+	hypers []float64
+}
+
+// compile compiles a rule with the settings of a row: NAME=VALUE, of an option or a hyperparameter.
+func (s *sources) compile(rule string, set map[string]string) (*compiled, error) {
+	u, name := s.unit(rule)
+	if u == nil || !slices.Contains(u.Rules(), name) {
+		return nil, fmt.Errorf("there is no rule %s", rule)
+	}
+	chosen := compiler.Settings{Options: map[string]string{}}
+	hypers := map[string]float64{}
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		if slices.ContainsFunc(s.options(rule), func(o *lang.Option) bool { return o.Name.Name == key }) {
+			chosen.Options[key] = set[key]
+			continue
+		}
+		v, err := strconv.ParseFloat(set[key], 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s=%s is neither an option nor a number", rule, key, set[key])
+		}
+		hypers[key] = v
+	}
+	r, diags, err := compiler.Compile(u, name, chosen)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.Plan == nil {
+		return nil, fmt.Errorf("%s: %v", rule, diags)
+	}
+	c := &compiled{Rule: r}
+	for _, h := range r.Checked.Hypers {
+		v, ok := hypers[h.Name]
+		if !ok {
+			v = h.Default
+		} else if !h.Admits(v) {
+			return nil, fmt.Errorf("%s: %s", rule, h.Refusal(v))
+		}
+		delete(hypers, h.Name)
+		c.hypers = append(c.hypers, v)
+	}
+	for _, name := range slices.Sorted(maps.Keys(hypers)) {
+		return nil, fmt.Errorf("%s has neither an option nor a hyperparameter %s", rule, name)
+	}
+	return c, nil
+}
+
+// wantsMatrix reports whether a rule does anything that concerns matrices alone: it is then measured on a square one.
+func (c *compiled) wantsMatrix() bool {
+	if len(c.Plan.Classes) > 1 {
+		return true
+	}
+	for _, v := range ir.Reachable(c.Plan.Program.Roots()...) {
+		if v.Extent.IsArray() && v.Extent != ir.Elem || v.Kind == ir.Input && v.Name == "rows" {
+			return true
+		}
+	}
+	return false
+}
+
+// class is the class of a tensor of a shape that is called w.
+func (c *compiled) class(shape []int) int {
+	for i, class := range c.Plan.Classes {
+		fits := true
+		for _, choice := range class.Choices {
+			fits = fits && (static(choice.Cond, shape) != 0) == choice.Is
+		}
+		if fits {
+			return i
+		}
+	}
+	return 0
+}
+
+// tensorName is what the tensor that is measured is called.
+const tensorName = "w"
+
+// static is a value that is made of shape, name and constants.
+func static(v *ir.Value, shape []int) float64 {
+	switch v.Kind {
+	case ir.Number:
+		return v.Num
+	case ir.Input:
+		return interp.Shape(v.Name, shape)
+	case ir.Size:
+		return interp.Shape("rows", shape) * interp.Shape("cols", shape)
+	case ir.Named:
+		if elem.Match(v.Name, tensorName) {
+			return 1
+		}
+		return 0
+	case ir.Spread:
+		return static(v.Args[0], shape)
+	}
+	args := make([]float64, len(v.Args))
+	for i, a := range v.Args {
+		args[i] = static(a, shape)
+	}
+	return v.Op.Eval(args)
+}
+
+// stages are the stages of a later step that concern a class.
+func (c *compiled) stages(class int) []ir.Stage {
+	var out []ir.Stage
+	for _, s := range c.Plan.Later {
+		if s.Kernel == nil && s.Array == nil || s.Class == class {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// moved is what the compiled rule moves of each element in a later step, in bytes.
+func (c *compiled) moved(class int) float64 {
+	total := 0.0
+	for _, s := range c.stages(class) {
+		if s.Kernel == nil || s.Kernel.Domain != ir.Elem {
+			continue
+		}
+		for _, stream := range s.Kernel.Streams {
+			if stream.Extent != ir.Elem || stream.Kind == ir.DrawStream || stream.Kind == ir.CollectStream {
+				continue
+			}
+			size := 4.0
+			if stream.Kind == ir.StateStream {
+				size = formatBytes(c.Plan.Program.States[stream.Index].As.Format)
+			}
+			if stream.Read {
+				total += size
+			}
+			if stream.Write {
+				total += size
+			}
+		}
+	}
+	return total
+}

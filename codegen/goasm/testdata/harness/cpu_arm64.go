@@ -1,0 +1,4 @@
+package main
+
+// instructionSets are those of this processor.
+func instructionSets() map[string]bool { return map[string]bool{"neon": true} }
