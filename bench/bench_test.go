@@ -309,7 +309,7 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		shape := []int{64, 64}
-		g, err := generate(l[0], c, shape, false, false)
+		g, err := generate(l[0], c, shape, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,9 +43,8 @@ type generated struct {
 	noC   string
 }
 
-// generate writes the program of a row for a shape: rule, loops that bound it, and the same step in C. With zero a step ends with
-// zeros in the gradient.
-func generate(l least, c *compiled, shape []int, withC, zero bool) (*generated, error) {
+// generate writes the program of a row for a shape: rule, loops that bound it, and the same step in C.
+func generate(l least, c *compiled, shape []int, withC bool) (*generated, error) {
 	out := &generated{files: map[string][]byte{}}
 	files, err := codegen.Emit(target.Request{Package: "main", Base: "rule", Source: l.Rule, Version: "bench",
 		Rules: []*compiler.Rule{c.Rule}, DTypes: []target.DType{target.F32}})
@@ -94,7 +93,7 @@ func generate(l least, c *compiled, shape []int, withC, zero bool) (*generated, 
 	} else if out.noC == "" {
 		out.noC = "no C compiler was found"
 	}
-	out.files["main.go"] = mainFile(l, c, names, len(counts) > 0, v, step, out.noC, zero)
+	out.files["main.go"] = mainFile(l, c, names, len(counts) > 0, v, step, out.noC)
 	return out, nil
 }
 
@@ -127,7 +126,7 @@ func Run(steps, n, rows, cols int, table, scalars unsafe.Pointer) {
 }
 
 // mainFile puts the parts together.
-func mainFile(l least, c *compiled, loops []string, arithmetic bool, v vectors, step cStep, noC string, zero bool) []byte {
+func mainFile(l least, c *compiled, loops []string, arithmetic bool, v vectors, step cStep, noC string) []byte {
 	var b bytes.Buffer
 	b.WriteString("package main\n\nimport (\n\t\"math\"\n\n")
 	fmt.Fprintf(&b, "\t%q\n", modulePath+"/bench/subject")
@@ -142,7 +141,7 @@ func mainFile(l least, c *compiled, loops []string, arithmetic bool, v vectors, 
 	for _, h := range c.hypers {
 		b.WriteString(ir.FormatNumber(h) + ", ")
 	}
-	fmt.Fprintf(&b, "}\n\tp.ZeroGrad = %v\n", zero)
+	b.WriteString("}\n")
 	if arithmetic {
 		b.WriteString("\tp.Arithmetic = arithmetic\n")
 	}

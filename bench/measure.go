@@ -196,7 +196,7 @@ const fewestShrunk = 1 << 18
 
 // roofsOn measures on a shape; retry says that it takes too long on so many elements.
 func (b *bench) roofsOn(ctx context.Context, l least, c *compiled, shape []int, r *result) (retry bool, err error) {
-	g, err := generate(l, c, shape, b.builder.gcc != "", false)
+	g, err := generate(l, c, shape, b.builder.gcc != "")
 	if err != nil {
 		return false, err
 	}

@@ -164,7 +164,7 @@ func (b *bench) pair(ctx context.Context, p *process, name string, l least, r re
 }
 
 func (b *bench) pairOn(ctx context.Context, p *process, name string, l least, c *compiled, r *result) (retry bool, err error) {
-	g, err := generate(l, c, r.Shape, false, l.Rule == wholeStep)
+	g, err := generate(l, c, r.Shape, false)
 	if err != nil {
 		return false, err
 	}

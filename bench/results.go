@@ -215,7 +215,7 @@ func (b *bench) memoryState(ctx context.Context, threads []int) map[string]float
 		return nil
 	}
 	const n = 32 << 20
-	g, err := generate(l, c, []int{n}, false, false)
+	g, err := generate(l, c, []int{n}, false)
 	if err != nil {
 		return nil
 	}

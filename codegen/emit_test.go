@@ -78,13 +78,15 @@ func TestVet(t *testing.T) {
 	if !*full {
 		return
 	}
-	for _, platform := range []string{"linux/arm64", "linux/386", "linux/riscv64", "js/wasm", "windows/amd64", "darwin/arm64"} {
+	for _, platform := range []string{"linux/arm64", "linux/386", "js/wasm", "windows/amd64", "darwin/arm64"} {
 		t.Run(strings.ReplaceAll(platform, "/", "_"), func(t *testing.T) {
 			var os, arch string
 			fmt.Sscanf(strings.Replace(platform, "/", " ", 1), "%s %s", &os, &arch)
 			env := []string{"GOOS=" + os, "GOARCH=" + arch}
 			m.goCommand(t, env, append([]string{"vet"}, packages...)...)
-			m.goCommand(t, env, append([]string{"build"}, packages...)...)
+			if os == "linux" { // nothing that is generated depends on the system
+				m.goCommand(t, env, append([]string{"build"}, packages...)...)
+			}
 		})
 	}
 }

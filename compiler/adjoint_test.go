@@ -304,6 +304,7 @@ func TestAdjointOfWhatIsNotTaken(t *testing.T) {
 		{"let u = where(x > 1, h, 1)\n x <- g*where(x > 1, u^2, sqrt(0*u))", 3, 6 / 12.},
 		{"let u = sqrt(h)\n x <- g*where(x > 3, u, 1) + g*where(x < -3, 2*u, 1)", 0, 0}, // under either of two
 		{"let u = h*x\n x <- where(sum(u) > 1e9, sqrt(sum(u)*0)*x, u/x*g)", 3, 1},
+		{"let v = h*(0*g)^2\n x <- h*(0*g)/(sqrt(v) + 1) + h*g", 1, 1},             // a root of 0 that does not matter
 		{"let u = 1/h\n when h > 0 { x <- x@(g'@(u*x)) } else { x <- h*g }", 0, 1}, // a product that is left out
 	} {
 		text := "rule r {\n hyper h = 1 in [-9, 9]\n " + c.body + "\n}\n"

@@ -11,10 +11,9 @@ import (
 
 // Program is a rule with what it is held against. Generated code makes it.
 type Program struct {
-	Rule     *optrt.Rule
-	Hypers   []float64
-	Tensor   string // its name
-	ZeroGrad bool   // a step ends with zeros in the gradient
+	Rule   *optrt.Rule
+	Hypers []float64
+	Tensor string // its name
 
 	Memory     []Walk      // the least that the rule must move
 	Arithmetic func(n int) // as many operations as n vectors of Vector elements need, in registers; nil: none
@@ -147,11 +146,11 @@ func (h *host) Open(q Request) (map[string]Timed, Reply, error) {
 
 // stepped is the rule's optimizer with a gradient.
 type stepped struct {
-	opt   *optrt.Optimizer[float32]
-	x, g  []float32
-	grads [][]float32
-	in    optrt.Inputs[float32]
-	zero  bool
+	opt    *optrt.Optimizer[float32]
+	x, g   []float32
+	grads  [][]float32
+	in     optrt.Inputs[float32]
+	clears bool // the rule leaves zeros in the gradient
 }
 
 func newRule(p *Program, rule *optrt.Rule, q Request, n int) (*stepped, error) {
@@ -161,7 +160,7 @@ func newRule(p *Program, rule *optrt.Rule, q Request, n int) (*stepped, error) {
 	x, g := optrt.Alloc[float32](n), optrt.Alloc[float32](n)
 	Fill(x[0], 1)
 	Fill(g[0], 1.0/64)
-	s := &stepped{x: x[0], g: g[0], grads: g, zero: p.ZeroGrad}
+	s := &stepped{x: x[0], g: g[0], grads: g, clears: rule.ClearsGrad}
 	s.in = optrt.Inputs[float32]{Loss: 1, Closure: func(to [][]float32) (float64, error) {
 		copy(to[0], g[0]) // a model that costs nothing: its gradient is always the same
 		return 1, nil
@@ -175,7 +174,7 @@ func newRule(p *Program, rule *optrt.Rule, q Request, n int) (*stepped, error) {
 
 // Prepare fills a gradient that steps end with zeros in.
 func (s *stepped) Prepare() {
-	if s.zero {
+	if s.clears {
 		Fill(s.g, 1.0/64)
 	}
 }
@@ -185,9 +184,6 @@ func (s *stepped) Do(steps int) error {
 	for range steps {
 		if err := s.opt.StepWith(s.grads, s.in); err != nil {
 			return err
-		}
-		if s.zero {
-			clear(s.g)
 		}
 	}
 	return nil

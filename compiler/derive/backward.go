@@ -177,10 +177,14 @@ func (b *backward) product(n *ir.Value, i int, c *ir.Value) *ir.Value {
 	for q.Kind == ir.Spread {
 		q = q.Args[0]
 	}
+	whole := c
 	if c.Extent.IsArray() && !q.Extent.IsArray() {
 		c = pool.Call("mul", c, pool.Call("div", pool.Number(1), q))
 	} else {
 		c = pool.Call("div", c, q)
+	}
+	if n.Op.Name == "sqrt" { // at 0 the slope is infinite, and what does not matter there must not become NaN
+		c = pool.Call("where", pool.Call("eq", whole, pool.Number(0)), pool.Number(0), c)
 	}
 	if p.Kind == ir.Apply && p.Op.Name == "neg" {
 		return pool.Call("neg", times(pool, p.Args[0], c))

@@ -178,6 +178,9 @@ func (s *splitter) kinkOf(n *ir.Value, depends map[*ir.Value]bool) (kink, bool) 
 		if !depends[n.Args[0]] {
 			return kink{}, false
 		}
+		if e := n.Args[1]; e.Kind == ir.Number && e.Num == math.Floor(e.Num) && (e.Num < 0 || e.Num > 16) {
+			fail("write it as a product of smaller powers, or as a quotient", "the whole power %s has values below 0 too, and its sign there is not followed", s.text(n))
+		}
 		return kink{n, n.Args[0], true}, true
 	case "isfinite":
 		fail("write the formula of what is inside out, without prox or mirror", "the penalty holds isfinite, which stands there or comes from a prox or mirror inside it that has no single formula; nothing more is derived from such a one")

@@ -66,7 +66,7 @@ const newtonTurns = 20
 type newton struct {
 	of, slope   func(*ir.Value) *ir.Value
 	lo, hi      *ir.Value
-	start       *ir.Value // taken if it is between them
+	start       *ir.Value // taken if it is between them, the ends included
 	first, last *ir.Value // the ends of the domain, nil where it has none
 	steep       bool      // the derivative is at least 1: the zero is no farther away than the function is from 0
 }
@@ -76,8 +76,7 @@ type newton struct {
 // Recipes, 9.4).
 func (r real) increasing(n newton) *ir.Value {
 	lo, hi := n.lo, n.hi
-	inside := r.Call("and", r.Call("gt", n.start, lo), r.Call("lt", n.start, hi))
-	u := r.Call("where", inside, n.start, r.divide(n, lo, hi))
+	u := r.Call("where", r.starts(n), n.start, r.divide(n, lo, hi))
 	last := r.sub(hi, lo)
 	width := r.mul(r.Number(4), last) // so that the first step is not held to anything
 	for turn := range newtonTurns {
@@ -104,6 +103,19 @@ func (r real) increasing(n newton) *ir.Value {
 		markTurn(turn+1, []string{"z", "lo", "hi"}, u, lo, hi)
 	}
 	return u
+}
+
+// starts reports whether the start is between the ends of the bracket. It may be one of them, as where nothing is to move,
+// but not an end of the domain.
+func (r real) starts(n newton) *ir.Value {
+	inside := r.Call("and", r.Call("ge", n.start, n.lo), r.Call("le", n.start, n.hi))
+	if n.first != nil {
+		inside = r.Call("and", inside, r.Call("gt", n.start, n.first))
+	}
+	if n.last != nil {
+		inside = r.Call("and", inside, r.Call("lt", n.start, n.last))
+	}
+	return inside
 }
 
 // markTurn labels what a turn hands to the next, so that a listing can state one turn for all.
