@@ -283,8 +283,10 @@ func lines(order []*Value, names, leaves map[*Value]string) map[*Value]bool {
 }
 
 // Short reports whether v is at most a line of a formula.
-func (p *Program) Short(v *Value) bool {
-	left := longLine
+func (p *Program) Short(v *Value) bool { return within(v, longLine) }
+
+// within reports whether v has fewer nodes, each counted as often as it is printed.
+func within(v *Value, left int) bool {
 	var count func(*Value)
 	count = func(v *Value) {
 		left--
@@ -298,9 +300,9 @@ func (p *Program) Short(v *Value) bool {
 	return left > 0
 }
 
-// Text is v as one expression, with the given names for some of its values; what is too long for a line is left out.
+// Text is v as one expression, with the given names for some of its values; what is too long for a few lines is left out.
 func (p *Program) Text(v *Value, names map[*Value]string) string {
-	if !p.Short(v) {
+	if !within(v, longText) {
 		return "..."
 	}
 	w := &writer{p: p, names: p.StateLeaves()}
@@ -310,8 +312,11 @@ func (p *Program) Text(v *Value, names map[*Value]string) string {
 	return w.text(v)
 }
 
-// longLine bounds the operators on a line of a formula.
-const longLine = 60
+// longLine bounds the operators on a line of a formula, longText those of a formula that stands alone.
+const (
+	longLine = 60
+	longText = 200
+)
 
 // readLater reports whether a line below order[i] reads the leaf called name.
 func (w *writer) readLater(name string, order []*Value, i int, isLine map[*Value]bool) bool {
