@@ -13,15 +13,16 @@ import (
 
 	"github.com/optc-lang/optc/bench/subject"
 	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/internal/host"
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
 // Quartiles and ratios are those of a spreadsheet.
 func TestQuartiles(t *testing.T) {
-	if q := quartiles([]float64{9, 1, 3, 5, 7}); q != [3]float64{3, 5, 7} {
+	if q := host.Quartiles([]float64{9, 1, 3, 5, 7}); q != [3]float64{3, 5, 7} {
 		t.Error(q)
 	}
-	if q := quartiles([]float64{1, 2, 3, 4}); q != [3]float64{1.75, 2.5, 3.25} {
+	if q := host.Quartiles([]float64{1, 2, 3, 4}); q != [3]float64{1.75, 2.5, 3.25} {
 		t.Error(q)
 	}
 	if q := ratios(series{2, 9, 4}, series{1, 3, 4}); q != [3]float64{1.5, 2, 2.5} {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/optc-lang/optc/bench/subject"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/internal/host"
 )
 
 // plan is how often things are measured.
@@ -81,26 +82,13 @@ func interleave(turns []*turn, reps int) error {
 	return nil
 }
 
-// quartiles are the lower quartile, the median and the upper quartile, interpolated.
-func quartiles(values []float64) [3]float64 {
-	v := slices.Sorted(slices.Values(values))
-	var q [3]float64
-	for i := range q {
-		at := float64(i+1) / 4 * float64(len(v)-1)
-		k := int(math.Floor(at))
-		next := min(k+1, len(v)-1)
-		q[i] = v[k] + (at-float64(k))*(v[next]-v[k])
-	}
-	return q
-}
-
 // ratios are those of two series by repetition.
 func ratios(a, b series) [3]float64 {
 	out := make([]float64, min(len(a), len(b)))
 	for i := range out {
 		out[i] = a[i] / b[i]
 	}
-	return quartiles(out)
+	return host.Quartiles(out)
 }
 
 // bench is a run of the benchmark.
@@ -276,7 +264,7 @@ func fastestWalks(turns []*turn, all map[string]*turn) ([]*turn, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(walks, func(a, b *turn) int {
-		return cmp.Compare(quartiles(a.series)[1], quartiles(b.series)[1])
+		return cmp.Compare(host.Quartiles(a.series)[1], host.Quartiles(b.series)[1])
 	})
 	for i, t := range walks {
 		t.series = nil
@@ -295,7 +283,7 @@ func (r *result) evaluate(all map[string]*turn) {
 	n := float64(elements(r.Shape))
 	r.NS = map[string][3]float64{}
 	for _, what := range slices.Sorted(maps.Keys(all)) {
-		q := quartiles(all[what].series)
+		q := host.Quartiles(all[what].series)
 		for i := range q {
 			q[i] = rounded(q[i] / n)
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/optc-lang/optc/bench/subject"
+	"github.com/optc-lang/optc/internal/host"
 )
 
 // library is a program with optimizers of others.
@@ -224,7 +225,7 @@ func (b *bench) pairOn(ctx context.Context, p *process, name string, l least, c 
 	n := float64(elements(r.Shape))
 	r.NS = map[string][3]float64{}
 	for _, t := range []*turn{rule, peer} {
-		q := quartiles(t.series)
+		q := host.Quartiles(t.series)
 		for i := range q {
 			q[i] = rounded(q[i] / n)
 		}
@@ -333,7 +334,7 @@ func failure(err error) string {
 }
 
 func (b *bench) built(rule, what string, times []float64) error {
-	r := result{Kind: kindBuild, Rule: rule, Peer: what, Reps: len(times), Seconds: roundedAll(quartiles(times))}
+	r := result{Kind: kindBuild, Rule: rule, Peer: what, Reps: len(times), Seconds: roundedAll(host.Quartiles(times))}
 	fmt.Println(r.line())
 	return b.out.put(r)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/bench/subject"
+	"github.com/optc-lang/optc/internal/host"
 )
 
 // The kinds of results.
@@ -236,7 +237,7 @@ func (b *bench) memoryState(ctx context.Context, threads []int) map[string]float
 		}
 		t1 := &turn{process: p, what: subject.MemoryPrefix + "0", period: 1, steps: 3}
 		if interleave([]*turn{t1}, 7) == nil {
-			out[fmt.Sprint(t)] = rounded(12 * n / quartiles(t1.series)[1])
+			out[fmt.Sprint(t)] = rounded(12 * n / host.Quartiles(t1.series)[1])
 		}
 		p.ask(subject.Request{Op: "close"})
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/lang"
-	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/stdlib"
 )
 
@@ -168,45 +167,10 @@ func (c *compiled) wantsMatrix() bool {
 }
 
 // class is the class of a tensor of a shape that is called w.
-func (c *compiled) class(shape []int) int {
-	for i, class := range c.Plan.Classes {
-		fits := true
-		for _, choice := range class.Choices {
-			fits = fits && (static(choice.Cond, shape) != 0) == choice.Is
-		}
-		if fits {
-			return i
-		}
-	}
-	return 0
-}
+func (c *compiled) class(shape []int) int { return interp.ClassOf(c.Plan, tensorName, shape) }
 
 // tensorName is what the tensor that is measured is called.
 const tensorName = "w"
-
-// static is a value that is made of shape, name and constants.
-func static(v *ir.Value, shape []int) float64 {
-	switch v.Kind {
-	case ir.Number:
-		return v.Num
-	case ir.Input:
-		return interp.Shape(v.Name, shape)
-	case ir.Size:
-		return interp.Shape("rows", shape) * interp.Shape("cols", shape)
-	case ir.Named:
-		if elem.Match(v.Name, tensorName) {
-			return 1
-		}
-		return 0
-	case ir.Spread:
-		return static(v.Args[0], shape)
-	}
-	args := make([]float64, len(v.Args))
-	for i, a := range v.Args {
-		args[i] = static(a, shape)
-	}
-	return v.Op.Eval(args)
-}
 
 // stages are the stages of a later step that concern a class.
 func (c *compiled) stages(class int) []ir.Stage {

@@ -573,3 +573,38 @@ func TestEveryElementOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestClearGrad: where no pass has written the gradient, of a skipped step and of blocks, the optimizer clears it; after an
+// error, and by a rule that does not say so, it stays.
+func TestClearGrad(t *testing.T) {
+	for _, clears := range []bool{true, false} {
+		rule := adam[float32]()
+		rule.ClearsGrad = clears
+		for _, c := range []struct {
+			first float32
+			opts  []Option
+			n     int
+			left  bool // whatever the rule says
+		}{
+			{float32(math.NaN()), []Option{OnNonFinite(Skip)}, 12, false},
+			{1, []Option{Blocks(2)}, 12, false},
+			{1, []Option{Blocks(2)}, 11, true}, // too short: an error
+		} {
+			o, err := New(rule, []Param[float32]{{Name: "w", Shape: []int{3, 4}, Data: make([]float32, 12)}}, []float64{0.1, 0.9, 0.99, 1e-8}, c.opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := [][]float32{make([]float32, c.n)}
+			for i := range g[0] {
+				g[0][i] = 1
+			}
+			g[0][0] = c.first
+			if err := o.Step(g, 0); (err != nil) != c.left {
+				t.Fatal(err)
+			}
+			if cleared := g[0][0] == 0 && g[0][1] == 0; cleared != (clears && !c.left) {
+				t.Errorf("clears %v, first %v, %d values: %v is left", clears, c.first, c.n, g[0])
+			}
+		}
+	}
+}

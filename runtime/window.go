@@ -20,13 +20,10 @@ func (o *Optimizer[T]) isWindowed(p *Pass, s Stream) bool {
 		s.Kind == StreamState && o.rule.States[s.Index].Format != ""
 }
 
-// directUnit divides the number of elements of a call of a direct kernel.
-const directUnit = 64
-
 // runDirect runs the current pass over a chunk but for its last elements, by the kernel that widens and narrows states
 // itself. It returns what is left.
 func (o *Optimizer[T]) runDirect(s *stage[T], a *Args, c chunk) chunk {
-	n := c.n &^ (directUnit - 1)
+	n := c.n &^ (elem.DirectUnit - 1)
 	if n == 0 {
 		return c
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -111,7 +110,7 @@ func (cmd *benchCmd) Run(c *console) error {
 	for _, d := range shape {
 		cmd.N *= size(d)
 	}
-	class := classOf(r.Plan, benchName, shape)
+	class := interp.ClassOf(r.Plan, benchName, shape)
 	cost := costOf(r.Plan, class)
 	if cost.Passes == 0 {
 		return fmt.Errorf("rule %s changes nothing: there is nothing to measure", r.Name)
@@ -138,15 +137,15 @@ func (cmd *benchCmd) Run(c *console) error {
 		b.Shape = shape
 	}
 	total, roofTotal := b.Bytes*float64(b.N), roofCost.Bytes.of(cmd.DType)*float64(b.N) // bytes a step: over nanoseconds, GB/s
-	rule, roofTime := quartiles(timing.Rule), [3]float64{}
+	rule, roofTime := host.Quartiles(timing.Rule), [3]float64{}
 	b.NS, b.GB = rule[1]/float64(b.N), total/rule[1]
 	if why == "" {
-		roofTime = quartiles(timing.Roof)
+		roofTime = host.Quartiles(timing.Roof)
 		ratios := make([]float64, len(timing.Rule))
 		for i := range ratios {
 			ratios[i] = (total / timing.Rule[i]) / (roofTotal / timing.Roof[i])
 		}
-		b.Roof, b.Share = roofTotal/roofTime[1], quartiles(ratios)[1]
+		b.Roof, b.Share = roofTotal/roofTime[1], host.Quartiles(ratios)[1]
 	}
 	for _, w := range b.warnings(rule, roofTime, cmd.arrays(r, class, shape)) {
 		fmt.Fprintf(c.err, "optc: note: %s\n", w)
@@ -386,17 +385,4 @@ func (b *benchmark) print(c *console, rule, roof [3]float64, reps int) {
 	row("roof", roof, fmt.Sprintf("%.2f", b.Roof))
 	t.print(c.out, "  ")
 	fmt.Fprintf(c.out, "share of the roof %.3f (medians of %d)\n", b.Share, reps)
-}
-
-// quartiles are the lower quartile, the median and the upper quartile, interpolated.
-func quartiles(values []float64) [3]float64 {
-	v := slices.Sorted(slices.Values(values))
-	var q [3]float64
-	for i := range q {
-		at := float64(i+1) / 4 * float64(len(v)-1)
-		k := int(math.Floor(at))
-		next := min(k+1, len(v)-1)
-		q[i] = v[k] + (at-float64(k))*(v[next]-v[k])
-	}
-	return q
 }

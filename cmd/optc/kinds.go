@@ -6,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
 	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/compiler/pass"
-	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // kind is the classes of tensors for which a rule does the same.
@@ -216,42 +214,4 @@ func formulaOf(p *ir.Program, class ir.Class, states []string) []ir.Equation {
 		}
 	}
 	return p.Equations(roots, names, leaves)
-}
-
-// classOf is the class of a tensor.
-func classOf(plan *ir.Plan, name string, shape []int) int {
-	for i, class := range plan.Classes {
-		fits := true
-		for _, c := range class.Choices {
-			fits = fits && (static(c.Cond, name, shape) != 0) == c.Is
-		}
-		if fits {
-			return i
-		}
-	}
-	return 0
-}
-
-// static is a value that is made of shape, name and constants.
-func static(v *ir.Value, name string, shape []int) float64 {
-	switch v.Kind {
-	case ir.Number:
-		return v.Num
-	case ir.Input:
-		return interp.Shape(v.Name, shape)
-	case ir.Size:
-		return interp.Shape("rows", shape) * interp.Shape("cols", shape)
-	case ir.Named:
-		if elem.Match(v.Name, name) {
-			return 1
-		}
-		return 0
-	case ir.Spread:
-		return static(v.Args[0], name, shape)
-	}
-	args := make([]float64, len(v.Args))
-	for i, a := range v.Args {
-		args[i] = static(a, name, shape)
-	}
-	return v.Op.Eval(args)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/internal/host"
 	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -286,10 +287,10 @@ func TestTerminalCurve(t *testing.T) {
 }
 
 func TestQuartiles(t *testing.T) {
-	if got, want := quartiles([]float64{7, 1, 3, 5, 9}), [3]float64{3, 5, 7}; got != want {
+	if got, want := host.Quartiles([]float64{7, 1, 3, 5, 9}), [3]float64{3, 5, 7}; got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if got, want := quartiles([]float64{4, 1, 3, 2}), [3]float64{1.75, 2.5, 3.25}; got != want {
+	if got, want := host.Quartiles([]float64{4, 1, 3, 2}), [3]float64{1.75, 2.5, 3.25}; got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

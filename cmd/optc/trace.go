@@ -175,7 +175,7 @@ func (in *traceInput[T]) taken(r *compiler.Rule, m *interp.Machine[T], states []
 // keeps reports whether a parameter has a state that is an array.
 func (in *traceInput[T]) keeps(r *compiler.Rule, state, param int) bool {
 	q := in.params[param]
-	return r.Plan.Classes[classOf(r.Plan, q.name, q.shape)].States[state]
+	return r.Plan.Classes[interp.ClassOf(r.Plan, q.name, q.shape)].States[state]
 }
 
 // interpret runs the interpreter.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler/elementary"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // DType is the type of a kernel's elements.
@@ -35,9 +36,6 @@ func (d DType) size() int {
 	}
 	return 4
 }
-
-// DirectUnit is the number of elements that kernels with storage formats take at a time.
-const DirectUnit = 64
 
 // ISA is an instruction set.
 type ISA uint8
@@ -84,12 +82,16 @@ func Supports(isa ISA, k *ir.Kernel) bool {
 
 // Emit returns the kernel as the assembly function ·symbol, declared in Go as func symbol(a *optrt.Args) with any name
 // for the package. It belongs in a [File], which defines the constants that it reads. A kernel with storage formats is for
-// float32 and a number of elements that [DirectUnit] divides.
+// float32 and a number of elements that [elem.DirectUnit] divides.
 func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
 	if err := verify(isa, k); err != nil {
 		return nil, fmt.Errorf("goasm: kernel %s: %w", k.Name, err)
 	}
-	return newFunction(isa.set(), dtype, lower(k, dtype)).text(symbol), nil
+	f := newFunction(isa.set(), dtype, lower(k, dtype))
+	if f.isDirect() && elem.DirectUnit*dtype.size()%f.step() != 0 {
+		return nil, fmt.Errorf("goasm: kernel %s: an iteration takes %d bytes, which does not divide %d elements", k.Name, f.step(), elem.DirectUnit)
+	}
+	return f.text(symbol), nil
 }
 
 // File puts functions into one assembly file. The header holds the comments and the build tag that it starts with.

@@ -9,24 +9,27 @@ func (k *Kernel) Direct(p *Program) *Kernel {
 	}
 	out := *k
 	out.Streams = append([]Stream{}, k.Streams...)
-	formats := ""
+	formats, any := "", false // a letter a stream
 	for i, s := range k.Streams {
 		if s.Extent != k.Domain || s.Kind == DrawStream {
 			return nil
 		}
-		if s.Kind != StateStream {
-			continue
+		as := Storage{}
+		if s.Kind == StateStream {
+			as = p.States[s.Index].As
 		}
-		switch as := p.States[s.Index].As; {
+		switch {
 		case as.Format == "":
+			formats += "x"
 		case as.Stochastic || as.Format != "bf16" && as.Format != "f16":
 			return nil
 		default:
 			out.Streams[i].Format = as.Format
 			formats += as.Format[:1]
+			any = true
 		}
 	}
-	if formats == "" {
+	if !any {
 		return nil
 	}
 	out.Digest += formats

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	optrt "github.com/optc-lang/optc/runtime"
@@ -196,4 +197,17 @@ func (b *benched[T]) time(n int) (float64, error) {
 		}
 	}
 	return float64(time.Since(start).Nanoseconds()) / float64(n), nil
+}
+
+// Quartiles are the lower quartile, the median and the upper quartile, interpolated.
+func Quartiles(values []float64) [3]float64 {
+	v := slices.Sorted(slices.Values(values))
+	var q [3]float64
+	for i := range q {
+		at := float64(i+1) / 4 * float64(len(v)-1)
+		k := int(math.Floor(at))
+		next := min(k+1, len(v)-1)
+		q[i] = v[k] + (at-float64(k))*(v[next]-v[k])
+	}
+	return q
 }

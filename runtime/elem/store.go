@@ -1,5 +1,9 @@
 package elem
 
+// DirectUnit divides the number of elements that a kernel is called on which
+// reads and writes storage formats itself.
+const DirectUnit = 64
+
 // RoundingStream is s as the words of stochastic rounding of a state have it: its site is the FNV-1a hash of the state's
 // name, and no draw of a rule has its turn.
 func RoundingStream(s Stream, state string) Stream {
