@@ -12,6 +12,7 @@ import (
 	"github.com/optc-lang/optc/compiler/check"
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
+	"github.com/optc-lang/optc/compiler/pass"
 	"github.com/optc-lang/optc/lang"
 	"github.com/optc-lang/optc/stdlib"
 )
@@ -190,21 +191,69 @@ func (c *compiled) moved(class int) float64 {
 		if s.Kernel == nil || s.Kernel.Domain != ir.Elem {
 			continue
 		}
-		for _, stream := range s.Kernel.Streams {
-			if stream.Extent != ir.Elem || stream.Kind == ir.DrawStream || stream.Kind == ir.CollectStream {
-				continue
-			}
-			size := 4.0
-			if stream.Kind == ir.StateStream {
-				size = formatBytes(c.Plan.Program.States[stream.Index].As.Format)
-			}
-			if stream.Read {
-				total += size
-			}
-			if stream.Write {
-				total += size
-			}
+		dearest := c.traffic(pass.Dearest(s))
+		for _, of := range s.Cases {
+			dearest -= c.share(of) * (c.traffic(pass.Dearest(s)) - c.traffic(of.Kernel))
+		}
+		total += dearest
+	}
+	return total
+}
+
+// traffic is what a kernel moves of each element, in bytes.
+func (c *compiled) traffic(k *ir.Kernel) float64 {
+	total := 0.0
+	for _, stream := range k.Streams {
+		if stream.Extent != ir.Elem || stream.Kind == ir.DrawStream || stream.Kind == ir.CollectStream {
+			continue
+		}
+		size := formatBytes(c.Plan.Program.Storage(stream.Place).Format)
+		if stream.Read {
+			total += size
+		}
+		if stream.Write {
+			total += size
 		}
 	}
 	return total
+}
+
+// countedSteps is how many steps are looked at, from that number on: a multiple of the numbers of steps after which rules do
+// something again.
+const countedSteps = 1000
+
+// share is the part of the steps in which a case is known to run: 0 where its condition depends on more than hyperparameters and t.
+func (c *compiled) share(of ir.KernelCase) float64 {
+	steps := 0
+	for t := countedSteps; t < 2*countedSteps; t++ {
+		if v, known := c.stepValue(of.If, float64(t)); known && (v != 0) == of.Is {
+			steps++
+		}
+	}
+	return float64(steps) / countedSteps
+}
+
+// stepValue is a value of a step that depends on hyperparameters and t alone; false for any other.
+func (c *compiled) stepValue(v *ir.Value, t float64) (float64, bool) {
+	switch {
+	case v.Kind == ir.Number:
+		return v.Num, true
+	case v.Kind == ir.Hyper:
+		return c.hypers[v.Index], true
+	case v.Kind == ir.Input && v.Name == "t":
+		return t, true
+	case v.Kind == ir.Spread:
+		return c.stepValue(v.Args[0], t)
+	case v.Kind != ir.Apply:
+		return 0, false
+	}
+	args := make([]float64, len(v.Args))
+	for i, a := range v.Args {
+		value, known := c.stepValue(a, t)
+		if !known {
+			return 0, false
+		}
+		args[i] = value
+	}
+	return v.Op.Eval(args), true
 }

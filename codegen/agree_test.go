@@ -2,8 +2,6 @@ package codegen_test
 
 import (
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -69,25 +67,4 @@ func TestCheckpoints(t *testing.T) {
 	dir := t.TempDir()
 	enough(t, run(t, program, agree.Save, size(), "-dir="+dir))
 	enough(t, run(t, program, agree.Resume, size(), "-dir="+dir))
-}
-
-// TestTrajectories holds 1000 steps of every rule of the library to what they once were.
-func TestTrajectories(t *testing.T) {
-	m := open(t)
-	var names []string
-	for _, c := range m.library() {
-		names = append(names, c.Name)
-	}
-	rep := run(t, m.build(t, ""), agree.Trace, size(), "-only=^("+strings.Join(names, "|")+")$")
-	if rep.Numbers != rep.Values || rep.Values == 0 {
-		t.Errorf("%d of %d values are finite numbers", rep.Numbers, rep.Values)
-	}
-	var lines []string
-	for name, digest := range rep.Digests {
-		if strings.HasSuffix(name, " f32") {
-			lines = append(lines, name+" "+digest+"\n")
-		}
-	}
-	slices.Sort(lines)
-	golden(t, filepath.Join("..", "testdata", "golden", "trajectories.txt"), strings.Join(lines, ""))
 }

@@ -2,15 +2,18 @@ package codegen_test
 
 import (
 	"bytes"
-	"fmt"
+	"go/build/constraint"
 	"go/format"
+	"go/parser"
+	"go/token"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// TestOutput asks of the generated files that they are formatted, that generating them again gives the same bytes, and
-// that AVX2 functions use nothing beyond AVX2.
+// TestOutput asks of the generated files that they are formatted, that generating them again gives the same bytes, that
+// nothing in them depends on the system, and that AVX2 functions use nothing beyond AVX2.
 func TestOutput(t *testing.T) {
 	for _, p := range open(t).packages {
 		again := &generated{name: p.name, cases: p.cases}
@@ -30,6 +33,7 @@ func TestOutput(t *testing.T) {
 				if formatted, err := format.Source(f.Data); err != nil || !bytes.Equal(formatted, f.Data) {
 					t.Errorf("%s is not formatted (%v)", f.Name, err)
 				}
+				checkPlatform(t, f.Name, f.Data)
 				continue
 			}
 			functions += checkAVX2(t, f.Name, string(f.Data))
@@ -39,6 +43,33 @@ func TestOutput(t *testing.T) {
 		}
 	}
 }
+
+// imported is what generated code may import: nothing that depends on the system.
+var imported = []string{`"math"`, `"unsafe"`, `"github.com/optc-lang/optc/runtime"`, `"github.com/optc-lang/optc/runtime/elem"`, `"github.com/optc-lang/optc/runtime/matrix"`}
+
+// checkPlatform checks that a Go file is chosen by the architecture alone.
+func checkPlatform(t *testing.T, name string, text []byte) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly|parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range file.Imports {
+		if !slices.Contains(imported, i.Path.Value) {
+			t.Errorf("%s imports %s", name, i.Path.Value)
+		}
+	}
+	for _, group := range file.Comments {
+		for _, c := range group.List {
+			if expr, err := constraint.Parse(c.Text); err == nil && systems.MatchString(expr.String()) {
+				t.Errorf("%s is built for %s", name, expr)
+			}
+		}
+	}
+}
+
+// systems finds what is no architecture or tag of this project in a build constraint.
+var systems = regexp.MustCompile(`\b(linux|windows|darwin|js|wasip1|unix|cgo|\w*bsd)\b`)
 
 var (
 	functionName = regexp.MustCompile(`(?m)^TEXT ·(\w+)\(SB\)`)
@@ -70,23 +101,41 @@ func checkAVX2(t *testing.T, name, text string) int {
 // there is a difference for.
 func TestVet(t *testing.T) {
 	m := open(t)
-	var packages []string
-	for _, p := range m.packages {
-		packages = append(packages, "./"+p.name)
-	}
-	m.goCommand(t, []string{"GOARCH=amd64"}, append([]string{"vet"}, packages...)...)
+	all := m.paths("")
+	m.goCommand(t, []string{"GOARCH=amd64"}, append([]string{"vet", "-trimpath"}, all...)...)
 	if !*full {
 		return
 	}
-	for _, platform := range []string{"linux/arm64", "linux/386", "js/wasm", "windows/amd64", "darwin/arm64"} {
-		t.Run(strings.ReplaceAll(platform, "/", "_"), func(t *testing.T) {
-			var os, arch string
-			fmt.Sscanf(strings.Replace(platform, "/", " ", 1), "%s %s", &os, &arch)
+	for _, test := range []struct {
+		platform string
+		packages []string
+		build    bool
+	}{
+		{"linux/arm64", all, true},
+		{"linux/386", all, false}, // TestBuilds builds it
+		// Nothing that is generated depends on the system (see TestOutput): some rules are enough.
+		{"js/wasm", m.paths("regress"), false},
+		{"windows/amd64", m.paths("regress"), false},
+		{"darwin/arm64", m.paths("regress"), false},
+	} {
+		t.Run(strings.ReplaceAll(test.platform, "/", "_"), func(t *testing.T) {
+			os, arch, _ := strings.Cut(test.platform, "/")
 			env := []string{"GOOS=" + os, "GOARCH=" + arch}
-			m.goCommand(t, env, append([]string{"vet"}, packages...)...)
-			if os == "linux" { // nothing that is generated depends on the system
-				m.goCommand(t, env, append([]string{"build"}, packages...)...)
+			m.goCommand(t, env, append([]string{"vet", "-trimpath"}, test.packages...)...)
+			if test.build {
+				m.goCommand(t, env, append([]string{"build", "-trimpath"}, test.packages...)...)
 			}
 		})
 	}
+}
+
+// paths are the packages whose name starts with a word.
+func (m *module) paths(word string) []string {
+	var paths []string
+	for _, p := range m.packages {
+		if strings.HasPrefix(p.name, word) {
+			paths = append(paths, "./"+p.name)
+		}
+	}
+	return paths
 }

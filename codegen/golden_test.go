@@ -37,7 +37,7 @@ var assembly = []string{"adam", "lion"}
 
 // TestJourney shows each rule of the library on its way from the checked program to Go.
 func TestJourney(t *testing.T) {
-	found := map[string]bool{"trajectories.txt": true, "doc": true} // doc holds pages of rules
+	found := map[string]bool{"doc": true} // doc holds pages of rules
 	for _, c := range open(t).library() {
 		found[c.Name+".txtar"] = true
 		t.Run(c.Name, func(t *testing.T) {

@@ -53,12 +53,20 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	if !fast && set.Math != Strict && set.Math != "" {
 		return nil, nil, fmt.Errorf("rule %s: math %q is neither %s nor %s", name, set.Math, Strict, Fast)
 	}
+	params, err := pass.ParseParams(set.Params)
+	if err != nil {
+		return nil, nil, fmt.Errorf("rule %s: params: %w", name, err)
+	}
 	checked, diags := check.Rule(u, name, set)
 	if checked == nil {
 		return nil, diags, nil
 	}
 	r := &Rule{Name: name, Settings: set}
 	r.Decl, r.Source, _ = u.Rule(name)
+	if set.Adjoint && params.Format != "" {
+		return nil, append(diags, lang.Diagnostic{File: u.File(name), Span: r.Decl.Name.Span, Hint: "build the adjoint for float32 or float64 parameters",
+			Message: "there is no adjoint for parameters in " + params.Format + ": its own parameters are derivatives, which have another range"}), nil
+	}
 	if set.Adjoint {
 		adjoint, err := derive.Adjoint(pass.DropStates(checked))
 		if err != nil {
@@ -66,6 +74,7 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 		}
 		checked, r.Name = adjoint, adjoint.Name
 	}
+	checked = pass.KeepParams(checked, params)
 	r.Checked = checked
 	r.Dumps = append(r.Dumps, Dump{"check", checked.String()})
 	prog, err := pass.Run(checked, pass.Passes(fast), func(ps pass.Pass, p *ir.Program) error {
@@ -89,6 +98,9 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 		return nil, append(diags, tooLarge(r, u, "let fewer reductions depend on each other", "its passes over memory times its values are %d, and the limit is %d", work, pass.MaxWork)), nil
 	}
 	r.Plan = pass.Schedule(prog, classes)
+	if fast {
+		pass.FastKernels(r.Plan)
+	}
 	if k := pass.TooWide(r.Plan); k != nil {
 		return nil, append(diags, tooLarge(r, u, "keep fewer states", "a pass touches %d arrays, and the limit is %d", len(k.Streams), pass.MaxStreams)), nil
 	}

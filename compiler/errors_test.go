@@ -46,7 +46,11 @@ func TestErrorCases(t *testing.T) {
 	if r != nil || err != nil || len(diags) != 1 {
 		t.Errorf("an adjoint in tau: %v %v", diags, err)
 	}
-	for _, d := range diags {
+	half, halfDiags, err := compiler.Compile(u, "r", compiler.Settings{Adjoint: true, Params: "bf16"})
+	if half != nil || err != nil || len(halfDiags) != 1 {
+		t.Errorf("an adjoint of parameters in bf16: %v %v", halfDiags, err)
+	}
+	for _, d := range append(diags, halfDiags...) {
 		said = append(said, errtest.Said{Place: d.File, Message: d.Message, Hint: d.Hint})
 	}
 	texts, sites := errtest.Texts(t, "*.go", map[string]int{"tooLarge": -1})

@@ -26,6 +26,15 @@ func TestFastMath(t *testing.T) {
 			}
 		}
 	}
+	digests := map[string]bool{}
+	for _, k := range strict.Plan.Kernels {
+		digests[k.Digest] = true
+	}
+	for _, k := range fast.Plan.Kernels {
+		if !k.Fast || digests[k.Digest] {
+			t.Errorf("%s: fast is %t and its digest %s that of a strict kernel", k.Name, k.Fast, k.Digest)
+		}
+	}
 	again := compile(t, adam, compiler.Settings{Math: compiler.Fast})
 	if again.Digest != fast.Digest || again.Plan.String() != fast.Plan.String() {
 		t.Error("two results")
@@ -39,6 +48,13 @@ func TestFastMathOfNothing(t *testing.T) {
 	strict, fast := compile(t, text, compiler.Settings{}), compile(t, text, compiler.Settings{Math: compiler.Fast})
 	if len(ir.Reachable(fast.Checked.X)) != len(ir.Reachable(strict.Checked.X)) || fast.Digest == strict.Digest {
 		t.Errorf("%s and %s", strict.Checked, fast.Checked)
+	}
+	for _, stages := range [][]ir.Stage{fast.Plan.First, fast.Plan.Later} {
+		for _, s := range stages {
+			if s.Kernel != nil && (!s.Kernel.Fast || s.Kernel.Digest == strict.Plan.Kernels[0].Digest) {
+				t.Errorf("a stage has the kernel %s of strict math", s.Kernel.Digest)
+			}
+		}
 	}
 	u, _ := compiler.Load(fstest.MapFS{"r.opt": {Data: []byte(text)}}, "r.opt", fstest.MapFS{})
 	if _, _, err := compiler.Compile(u, "r", compiler.Settings{Math: "quick"}); err == nil || !strings.Contains(err.Error(), `math "quick" is neither strict nor fast`) {

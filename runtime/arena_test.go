@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -45,6 +46,12 @@ func TestAllocArrays(t *testing.T) {
 		checkArrays(t, sizes, Alloc[float64](sizes...))
 		for _, column := range allocColumns[float64](sizes, sizes) {
 			checkArrays(t, sizes, column)
+		}
+		x := make([][]float64, len(sizes))
+		for i, column := range allocBeside(x, [][][]float64{nil, x}, sizes, nil, sizes) {
+			if i != 1 {
+				checkArrays(t, sizes, column)
+			}
 		}
 	}
 }
@@ -93,6 +100,46 @@ func TestStatesStaggered(t *testing.T) {
 		for j := range i {
 			if rest := (starts[i] - starts[j]) % 4096; min(rest, 4096-rest) < 512 {
 				t.Errorf("streams %d and %d are %#x apart", j, i, starts[i]-starts[j])
+			}
+		}
+	}
+}
+
+// TestStatesBesideParameters holds the states and the scratch of an optimizer off its parameters, wherever these start: parts
+// of one array, arrays of make, arrays off their alignment, large ones and small ones.
+func TestStatesBesideParameters(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for try := range 60 {
+		large := try%2 == 0
+		all := make([]float32, 1<<20)
+		var params []Param[float32]
+		for i := range 1 + rng.IntN(12) {
+			n := 1 + rng.IntN(phasedBytes/4-1)
+			if large {
+				n += phasedBytes / 4
+			}
+			gap := 0
+			if try%3 == 0 {
+				gap = rng.IntN(2000)
+			}
+			params = append(params, Param[float32]{Name: fmt.Sprint("p", i), Shape: []int{n}, Data: all[gap : gap+n : gap+n]})
+			all = all[gap+n:]
+		}
+		rule := adam[float32]()
+		rule.Scratch = []Extent{PerElem}
+		o, err := New(rule, params, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range params {
+			starts := []int{phaseOf(p.Data), phaseOf(o.states[0][i]), phaseOf(o.states[1][i]), phaseOf(o.scratch[0][i])}
+			for k := range starts {
+				for j := range k {
+					d := modPage(starts[k] - starts[j])
+					if min(d, pageBytes-d) < nearBytes && (large || d != 0) {
+						t.Fatalf("arrays %d and %d of %d elements, number %d, start %d bytes apart modulo a page", j, k, len(p.Data), i, d)
+					}
+				}
 			}
 		}
 	}

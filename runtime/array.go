@@ -107,6 +107,7 @@ func (o *Optimizer[T]) axis(a Axis, param int) int {
 
 // order computes an order statistic.
 func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
+	o.selector.args = o.args
 	if s.Per <= PerGroup {
 		o.orderAcross(s, in)
 		return
@@ -126,10 +127,10 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 			o.lineBuffers.Statistic(s.Stat, o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
 		case s.Top:
 			o.marks, o.parts = append(o.marks[:0], o.scratch[s.Out.Index][param]), append(o.parts[:0], u)
-			elem.TopK(o.marks, o.parts, elem.Rank(k))
+			o.selector.topK(o.marks, o.parts, elem.Rank(k))
 		default:
 			o.parts = append(o.parts[:0], u)
-			o.tensors[param][s.To.Index] = elem.Statistic(s.Stat, o.parts, k)
+			o.tensors[param][s.To.Index] = o.selector.statistic(s.Stat, o.parts, k)
 		}
 	}
 	o.forgetParts()
@@ -140,6 +141,23 @@ type ordering[T Float] struct {
 	lineBuffers  elem.Lines[T]
 	parts, marks [][]T
 	values       [1][]float64 // one a tensor
+	selector     selector[T]
+}
+
+// setOrder makes room for an order statistic.
+func (o *Optimizer[T]) setOrder(s *Order) {
+	if s.From != nil || s.Per.isLine() {
+		return
+	}
+	most, all := 0, 0
+	for param := range o.x {
+		n := o.length(s.Of, param)
+		most, all = max(most, n), all+n
+	}
+	if s.Per <= PerGroup {
+		most = all
+	}
+	o.selector.ready(o, most)
 }
 
 func (o *ordering[T]) forgetParts() {
@@ -194,11 +212,11 @@ func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
 		k := o.value(s.K, group, 0)
 		switch {
 		case s.Top:
-			elem.TopK(o.marks, o.parts, elem.Rank(k))
+			o.selector.topK(o.marks, o.parts, elem.Rank(k))
 		case s.From != nil:
 			frame[s.To.Index] = elem.Statistic(s.Stat, o.values[:], k)
 		default:
-			frame[s.To.Index] = elem.Statistic(s.Stat, o.parts, k)
+			frame[s.To.Index] = o.selector.statistic(s.Stat, o.parts, k)
 		}
 	}
 	o.forgetParts()

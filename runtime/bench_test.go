@@ -3,7 +3,9 @@ package runtime
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // benchModels are models whose steps should cost alike by the parameter, and ones that are all overhead.
@@ -67,4 +69,42 @@ func benchmarkRule(b *testing.B, rule *Rule) {
 			})
 		}
 	}
+}
+
+// handOff is a job of two items: the first works until the other one has begun, which keeps when that was.
+type handOff struct {
+	begun atomic.Int64
+	start time.Time
+}
+
+func (h *handOff) runItem(_ *Args, item int) {
+	if item == 1 {
+		h.begun.Store(int64(time.Since(h.start)))
+	}
+	for h.begun.Load() == 0 {
+	}
+}
+
+// BenchmarkHandOff is the time from a pass's start until a helper that slept works on it: the first quarter, the median and
+// the third quarter of 1000 times.
+func BenchmarkHandOff(b *testing.B) {
+	h := new(handOff)
+	j := newJob(h)
+	a := new(Args)
+	var times []float64
+	for b.Loop() {
+		times = times[:0]
+		for range 1000 {
+			time.Sleep(20 * time.Microsecond) // until the helper sleeps
+			h.begun.Store(0)
+			h.start = time.Now()
+			j.do(2, 2, a)
+			times = append(times, float64(h.begun.Load()))
+		}
+	}
+	slices.Sort(times)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(times[len(times)/4], "q1-ns")
+	b.ReportMetric(times[len(times)/2], "ns")
+	b.ReportMetric(times[3*len(times)/4], "q3-ns")
 }

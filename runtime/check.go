@@ -32,7 +32,8 @@ func numel(shape []int) (int, error) {
 	return n, nil
 }
 
-func checkParams[T Float](rule string, params []Param[T]) error {
+func (o *Optimizer[T]) checkParams(params []Param[T]) error {
+	rule := o.rule.Name
 	if len(params) == 0 {
 		return fmt.Errorf("%s: no parameters", rule)
 	}
@@ -49,8 +50,12 @@ func checkParams[T Float](rule string, params []Param[T]) error {
 		if err != nil {
 			return fmt.Errorf("%s: param %q: %w", rule, p.Name, err)
 		}
-		if n != len(p.Data) {
-			return fmt.Errorf("%s: param %q: shape %v has %d elements, data has %d", rule, p.Name, p.Shape, n, len(p.Data))
+		data := len(p.Data)
+		if o.half != nil {
+			data = o.numel(i)
+		}
+		if n != data {
+			return fmt.Errorf("%s: param %q: shape %v has %d elements, data has %d", rule, p.Name, p.Shape, n, data)
 		}
 	}
 	return nil
@@ -64,25 +69,38 @@ func (o *Optimizer[T]) checkGrads(grads [][]T) error {
 	if len(grads) != len(o.whole) {
 		return fmt.Errorf("%s: %d gradients given, there are %d parameters", o.rule.Name, len(grads), len(o.whole))
 	}
+	m := &o.memory
+	whole, at := o.whole[:len(grads)], m.grads[:len(grads)]
 	for i, g := range grads {
-		if len(g) == len(o.whole[i]) {
-			continue
+		if len(g) != len(whole[i]) {
+			return o.lengthError(i, g)
 		}
-		if g == nil {
-			return fmt.Errorf("%s: the gradient of %q is nil: %d elements are needed", o.rule.Name, o.users[i].Name, len(o.whole[i]))
+		if from := uintptr(unsafe.Pointer(unsafe.SliceData(g))); from != at[i] {
+			at[i] = from
+			m.sound = m.sound && len(g) == 0
 		}
-		return fmt.Errorf("%s: the gradient of %q has %d elements, the parameter has %d",
-			o.rule.Name, o.users[i].Name, len(g), len(o.whole[i]))
+	}
+	if m.sound {
+		return nil
 	}
 	return o.checkMemory(grads)
+}
+
+func (o *Optimizer[T]) lengthError(param int, g []T) error {
+	name, want := o.users[param].Name, len(o.whole[param])
+	if g == nil {
+		return fmt.Errorf("%s: the gradient of %q is nil: %d elements are needed", o.rule.Name, name, want)
+	}
+	return fmt.Errorf("%s: the gradient of %q has %d elements, the parameter has %d", o.rule.Name, name, len(g), want)
 }
 
 // memory knows where parameters and gradients lie, to find any two that overlap. It keeps the order from one step to
 // the next: the same buffers need no look, and other ones mostly a pass over what is sorted already. Addresses are
 // good for that because Go does not move what lies on its heap.
 type memory struct {
-	spans []span // of all arrays that are not empty, by address
-	sound bool   // no two overlap
+	spans []span    // of all arrays that are not empty, by address
+	grads []uintptr // where the gradients were that were looked at last, by parameter
+	sound bool      // no two overlap
 }
 
 type span struct {
@@ -109,6 +127,7 @@ func newMemory[T Float](params []Param[T]) (memory, error) {
 		return m, fmt.Errorf("params %q and %q overlap in memory: each needs a slice of its own",
 			params[a.param].Name, params[b.param].Name)
 	}
+	m.grads = make([]uintptr, len(params))
 	for _, s := range slices.Clone(m.spans) {
 		m.spans = append(m.spans, span{param: s.param, grad: true})
 	}
@@ -119,18 +138,9 @@ func newMemory[T Float](params []Param[T]) (memory, error) {
 func (o *Optimizer[T]) checkMemory(grads [][]T) error {
 	m := &o.memory
 	for i := range m.spans {
-		s := &m.spans[i]
-		if !s.grad {
-			continue
+		if s := &m.spans[i]; s.grad {
+			s.from, s.to = spanOf(grads[s.param])
 		}
-		from, to := spanOf(grads[s.param])
-		if from != s.from {
-			s.from, s.to = from, to
-			m.sound = false
-		}
-	}
-	if m.sound {
-		return nil
 	}
 	a, b, found := m.overlap()
 	m.sound = !found
@@ -169,6 +179,11 @@ func (r *Rule) check() error {
 	for _, s := range r.States {
 		if s.Extent == Const || !s.Extent.isArray() && !r.holds(Slot{Extent: s.Extent, Index: s.Slot}) {
 			return fmt.Errorf("state %s has no place", s.Name)
+		}
+	}
+	if r.Params != "" {
+		if err := r.checkHalf(); err != nil {
+			return err
 		}
 	}
 	for _, stages := range [][]Stage{r.First, r.Later, r.Eval} {
@@ -385,6 +400,9 @@ func (r *Rule) checkPass(p *Pass) error {
 		if err := r.checkPlaces(s.Place); err != nil {
 			return err
 		}
+		if s.Kind == StreamCollect && p.ByRows && s.Extent.isLine() {
+			continue
+		}
 		if s.Extent != p.Domain && (p.Domain != PerElem || !s.Extent.isLine() || s.Write) {
 			return fmt.Errorf("stream %v in a pass over %d", s, p.Domain)
 		}
@@ -403,6 +421,12 @@ func (r *Rule) checkPass(p *Pass) error {
 		if c.Stream < 0 || c.Stream >= len(p.Streams) || p.Domain < PerElem || !c.To.Extent.isLine() || c.To.Kind != StreamScratch || r.checkPlaces(c.To) != nil {
 			return fmt.Errorf("collect %v", c)
 		}
+		if added := p.Streams[c.Stream]; p.ByRows && (added.Kind != StreamCollect || added.Extent != c.To.Extent || !added.Read || !added.Write) {
+			return fmt.Errorf("collect %v by rows of stream %v", c, added)
+		}
+	}
+	if !r.checkCases(p) {
+		return fmt.Errorf("%d cases, idle %v", len(p.Cases), p.Idle)
 	}
 	return r.checkRows(p)
 }

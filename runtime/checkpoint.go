@@ -22,13 +22,14 @@ import (
 //
 // A state that is an array is a tensor state/STATE/PARAM for every parameter that keeps it, in the element type or in the
 // format that it is kept in: of the parameter's shape if it has a value an element, else a vector or a matrix. The
-// scales of q8 are a tensor scales/STATE/PARAM beside it. A parameter that Blocks cuts has a tensor a block instead, and
+// scales of q8 are a tensor scales/STATE/PARAM beside it; its codes (I8, or U8 of the map without sign) are those of package
+// elem. A parameter that Blocks cuts has a tensor a block instead, and
 // PARAM is NAME[FIRST_ROW:END,FIRST_COL:END]. Any other state is one F64 tensor state/STATE: without dimensions for one value a model, a vector by group
 // or by parameter otherwise. The metadata say whose they are, and hold the step counter and the hyperparameters; their
 // checksum covers the other metadata and the tensors.
 const (
 	metadataKey   = "__metadata__"
-	formatVersion = "1"
+	formatVersion = "2" // since 2, q8 codes are the upper bits of a float and draws go by blocks of 64
 
 	keyFormat   = "optc.format"
 	keyRule     = "optc.rule"
@@ -244,7 +245,10 @@ func (s *narrow[T]) kept() (values, scales keptBits) {
 	case "q8root":
 		return bits[uint8]{"U8", s.root}, bits[float32]{"F32", s.scales}
 	}
-	return bits[uint16]{strings.ToUpper(s.format), s.half}, nil
+	if s.format == "f16" {
+		return bits[uint16]{"F16", s.half}, nil
+	}
+	return bits[uint16]{"BF16", s.half}, nil
 }
 
 func (o *Optimizer[T]) savedFrames(s State) savedTensor[T] {

@@ -187,7 +187,7 @@ func TestLoadErrors(t *testing.T) {
 		{"other shapes", save(t, trained(t, smallShapes, reshaped)), "it is of other parameters or groups"},
 		{"other names", save(t, trained(t, smallShapes, renamed)), "it is of other parameters or groups"},
 		{"fewer", save(t, trained[float32](t, smallShapes[:3])), "it is of other parameters or groups"},
-		{"version", replace(`"optc.format":"1"`, `"optc.format":"2"`), `optc.format is "2", want "1"`},
+		{"version", replace(`"optc.format":"2"`, `"optc.format":"1"`), `optc.format is "1", want "2"`},
 		{"steps", replace(`"optc.steps":"3"`, `"optc.steps":"-3"`), `step counter "-3": not a count`},
 		{"more steps", replace(`"optc.steps":"3"`, `"optc.steps":"4"`), "checksum"},
 		{"many steps", replace(`"optc.steps":"3"`, `"optc.steps":"9007199254740993"`), "not a count"},

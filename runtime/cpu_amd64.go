@@ -20,13 +20,14 @@ func cpuEngines() [NumEngines]bool {
 	return [NumEngines]bool{Go: true, AVX2: avx2, AVX512: avx2 && cpuRuns(saveZMM, f|dq|bw|vl)}
 }
 
-// cpuRuns tells whether the operating system saves the register files and leaf 7 has all features (bits of EBX).
+// cpuRuns tells whether the operating system saves the register files, leaf 7 has all features (bits of EBX) and products
+// can be fused with sums, which kernels under fast math do.
 func cpuRuns(files, features uint32) bool {
-	const osxsave, avx = 1 << 27, 1 << 28
+	const fma, osxsave, avx = 1 << 12, 1 << 27, 1 << 28
 	if top, _, _, _ := cpuid(0, 0); top < 7 {
 		return false
 	}
-	if _, _, c, _ := cpuid(1, 0); c&osxsave == 0 || c&avx == 0 {
+	if _, _, c, _ := cpuid(1, 0); c&(fma|osxsave|avx) != fma|osxsave|avx {
 		return false
 	}
 	_, b, _, _ := cpuid(7, 0)

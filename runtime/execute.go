@@ -1,14 +1,15 @@
 package runtime
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // chunkElements is what a worker claims at a time: a whole number of blocks, enough to make a claim cheap, and a bound
-// on how long assembly keeps the garbage collector waiting. Reductions per column combine chunk by chunk.
-const chunkElements = elem.Band
+// on how long assembly keeps the garbage collector waiting.
+const chunkElements = 64 * elem.Block
 
 // chunkCost is what starting a kernel costs at least, in elements: so many chunks of tiny tensors make one item.
 const chunkCost = 256
@@ -21,8 +22,15 @@ type stage[T Float] struct {
 	spread   Extent    // of Pass: the finest of its scalars
 	cuts     *cuts     // of Pass
 	windowed bool      // of Pass: some stream is made piece by piece
+	plain    bool      // of Pass: its kernel runs over whole chunks of the arrays themselves
+	finest   []int     // of Pass: its scalars of one value a tensor
 	collects []Collect // of Pass: RowReductions and Collects
-	lines    [][]int   // of Pass: where in the machine's lines those of each of these and tensor begin
+	lines    [][]int   // of Pass: where in the workspace's rows or cols those of each of these and tensor begin
+	mem      *workspace[T]
+	group    *group[T]  // of a pass that runs together with others
+	cases    []passCase // of Pass
+	idle     []bool     // of a case: by stream, it is left alone
+	kept     []int      // of Pass: the streams kept in a narrow format, where no others are made piece by piece
 	run      *arrayRunner[T]
 }
 
@@ -36,6 +44,9 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 			if s.Pass != nil {
 				o.setPass(&s, limit)
 			}
+			if s.Order != nil {
+				o.setOrder(s.Order)
+			}
 			if s.Array != nil {
 				var err error
 				if s.run = runners[s.Array]; s.run == nil {
@@ -47,7 +58,7 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 			}
 			out = append(out, s)
 		}
-		return out, nil
+		return groups(out), nil
 	}
 	var err error
 	if o.first, err = resolve(o.rule.First); err != nil {
@@ -68,9 +79,17 @@ func (o *Optimizer[T]) setPass(s *stage[T], limit Engine) {
 	for _, scalar := range s.Pass.Scalars {
 		s.spread = max(s.spread, scalar.Extent)
 	}
+	for i, scalar := range s.Pass.Scalars {
+		if scalar.Extent == PerTensor {
+			s.finest = append(s.finest, i)
+		}
+	}
 	for _, stream := range s.Pass.Streams {
 		s.windowed = s.windowed || o.isWindowed(s.Pass, stream)
 	}
+	s.plain = !s.windowed && s.direct == nil && !s.Pass.ByRows
+	s.kept = o.keptOf(s.Pass)
+	o.setCases(s, limit)
 	s.collects = append(append(s.collects, s.Pass.RowReductions...), s.Pass.Collects...)
 	s.cuts = o.cutsFor(s.Pass.Domain, s.Class)
 }
@@ -81,25 +100,27 @@ type machine[T Float] struct {
 	args *Args // the caller's
 	cuts []*cuts
 
-	splats   []T       // scalars of the pass, one set for each of its spread
-	partials []float64 // results of its reductions, block-major
-	lines    []float64 // results of its collects so far
-	totals   []float64 // of one collect and tensor
+	workspaces []*workspace[T] // by place in a group
+	totals     []float64       // of one collect and tensor
+	streams    int             // of the pass that has most
+	perRows    int             // scalars per row of the pass that has most
 
-	// Of the stage that runs.
 	current *stage[T]
-	arrays  [MaxStreams][][]T // by stream and parameter
-	perRow  [MaxStreams][][]T // by scalar per row and parameter
+	grouped bool // current's group runs, not it alone
 }
 
 // cuts is how the arrays of a domain and a class are cut for passes.
 type cuts struct {
-	domain Extent
-	class  int
-	chunks []chunk // of all tensors, in order
-	items  []int   // item i is chunks[items[i]:items[i+1]]
-	blocks int
+	domain  Extent
+	class   int
+	tensors []cut   // all of the class, in order
+	chunks  []chunk // of all tensors, in order
+	items   []int   // item i is chunks[items[i]:items[i+1]]
+	blocks  int
 }
+
+// cut is a tensor with the number of its blocks.
+type cut struct{ param, blocks int }
 
 // chunk is a part of a tensor that one call of a kernel works on.
 type chunk struct {
@@ -110,22 +131,28 @@ type chunk struct {
 func (m *machine[T]) init(o *Optimizer[T]) {
 	m.job = newJob(o)
 	m.args = new(Args)
-	splats, partials, lines, totals := 0, 0, 0, 0
+	totals := 0
 	for param := range o.x {
 		totals = max(totals, o.cols(param), o.axis(Rows, param))
 	}
+	m.totals = make([]float64, totals)
 	for _, stages := range [][]stage[T]{o.first, o.later, o.evals} {
 		for i := range stages {
-			if s := &stages[i]; s.Pass != nil {
-				splats = max(splats, o.sets(s.spread)*len(s.Pass.Scalars))
-				partials = max(partials, s.cuts.blocks*len(s.Pass.Reductions))
-				lines = max(lines, o.setLines(s))
+			s := &stages[i]
+			switch {
+			case s.group != nil:
+				for place, member := range s.group.passes {
+					m.remember(o, member, place)
+				}
+				s.group.ready(o)
+			case s.Pass != nil:
+				m.remember(o, s, 0)
 			}
 		}
 	}
-	m.splats = Alloc[T](splats * splatLanes[T]())[0]
-	m.partials = make([]float64, partials)
-	m.lines, m.totals = make([]float64, lines), make([]float64, totals)
+	for _, m := range m.workspaces {
+		m.make()
+	}
 }
 
 // cutsFor cuts the arrays of a domain and a class into chunks and gathers small ones into items.
@@ -135,25 +162,32 @@ func (o *Optimizer[T]) cutsFor(domain Extent, class int) *cuts {
 			return c
 		}
 	}
+	c := o.cut(domain, class, func(int) int { return chunkElements })
+	o.cuts = append(o.cuts, c)
+	return c
+}
+
+// cut is cutsFor chunks of a size that depends on the parameter; 0 leaves one out. Blocks are numbered alike in all cuts.
+func (o *Optimizer[T]) cut(domain Extent, class int, size func(param int) int) *cuts {
 	c := &cuts{domain: domain, class: class}
 	cost := chunkElements
 	for i := range o.x {
 		if o.classOf[i] != class {
 			continue
 		}
-		length := o.length(domain, i)
-		for from := 0; from < length; from += chunkElements {
-			n := min(length-from, chunkElements)
+		length, most := o.length(domain, i), size(i)
+		for from := 0; from < length && most > 0; from += most {
+			n := min(length-from, most)
 			if cost += max(n, chunkCost); cost > chunkElements {
 				c.items = append(c.items, len(c.chunks))
 				cost = max(n, chunkCost)
 			}
-			c.chunks = append(c.chunks, chunk{i, from, n, c.blocks})
-			c.blocks += blocks(n)
+			c.chunks = append(c.chunks, chunk{i, from, n, c.blocks + from/elem.Block})
 		}
+		c.tensors = append(c.tensors, cut{i, blocks(length)})
+		c.blocks += blocks(length)
 	}
 	c.items = append(c.items, len(c.chunks))
-	o.cuts = append(o.cuts, c)
 	return c
 }
 
@@ -199,9 +233,11 @@ func (o *Optimizer[T]) execute(stages []stage[T], in *inputs[T]) error {
 
 // forget lets go of the step's inputs.
 func (o *Optimizer[T]) forget() {
-	clear(o.arrays[:])
-	clear(o.perRow[:])
-	o.args.forget()
+	for _, m := range o.workspaces {
+		clear(m.arrays[:o.streams])
+		clear(m.perRow[:o.perRows])
+	}
+	o.args.forget(o.streams)
 }
 
 // place is an array of all tensors; nil for what a pass makes piece by piece.
@@ -224,20 +260,33 @@ func (o *Optimizer[T]) place(p Place, in *inputs[T]) [][]T {
 }
 
 func (o *Optimizer[T]) pass(s *stage[T], in *inputs[T]) {
+	if s.group != nil {
+		o.together(s, in)
+		return
+	}
+	o.begin(s, in)
 	o.current = s
+	o.job.do(len(s.cuts.items)-1, o.workers, o.args)
+	o.end(s, nil)
+}
+
+// begin readies a pass.
+func (o *Optimizer[T]) begin(s *stage[T], in *inputs[T]) {
 	for i, stream := range s.Pass.Streams {
-		o.arrays[i] = o.place(stream.Place, in)
+		s.mem.arrays[i] = o.place(stream.Place, in)
 	}
 	for i, place := range s.Pass.RowScalars {
-		o.perRow[i] = o.place(place, in)
+		s.mem.perRow[i] = o.place(place, in)
 	}
 	o.splat(s)
-	o.startLines(s)
-	o.job.do(len(s.cuts.items)-1, o.workers, o.args)
-	for r := range s.Pass.Reductions {
-		o.reduce(s, r)
+}
+
+// end combines what a pass reduced, but for the rows that its group has combined.
+func (o *Optimizer[T]) end(s *stage[T], g *group[T]) {
+	if len(s.Pass.Reductions) > 0 {
+		o.reduce(s)
 	}
-	o.endLines(s)
+	o.endLines(s, g)
 }
 
 // runItem does an item of the current stage.
@@ -247,28 +296,69 @@ func (o *Optimizer[T]) runItem(a *Args, item int) {
 		o.runArray(s, item)
 		return
 	}
-	scalars, reductions := len(s.Pass.Scalars), len(s.Pass.Reductions)
-	for _, c := range s.cuts.chunks[s.cuts.items[item]:s.cuts.items[item+1]] {
-		a.N = c.n
-		if scalars > 0 {
-			a.Vals = unsafe.Pointer(&o.splats[o.setOf(s.spread, c.param)*scalars*splatLanes[T]()])
+	if o.grouped {
+		o.runGroup(s.group, a, item)
+		return
+	}
+	chunks := s.cuts.chunks[s.cuts.items[item]:s.cuts.items[item+1]]
+	if s.plain {
+		o.runPlain(s, a, chunks)
+		return
+	}
+	for _, c := range chunks {
+		o.runChunk(s, a, c)
+	}
+}
+
+// runChunk runs a pass over a chunk.
+func (o *Optimizer[T]) runChunk(s *stage[T], a *Args, c chunk) {
+	if s.cases != nil {
+		fitting := *s
+		s = &fitting
+		o.fit(s, c.param)
+	}
+	o.ready(s, a, &c)
+	if s.direct != nil {
+		c = o.runDirect(s, a, c)
+	}
+	if s.windowed {
+		o.windows(s, a, c)
+		return
+	}
+	for i, stream := range s.Pass.Streams {
+		if stream.Extent == s.Pass.Domain && !(s.isIdle(i) && o.isWindowed(s.Pass, stream)) {
+			a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][c.from])
 		}
-		if reductions > 0 {
-			a.Part = unsafe.Pointer(&o.partials[c.block*reductions])
+	}
+	o.call(s, a, c.param, c.from)
+}
+
+// runPlain runs the current pass over chunks. For tensors of few elements it is most of what a step costs.
+func (o *Optimizer[T]) runPlain(s *stage[T], a *Args, chunks []chunk) {
+	arrays := s.mem.arrays[:len(s.Pass.Streams)]
+	to := a.Ptr[:len(arrays)]
+	for k := range chunks {
+		c := &chunks[k]
+		o.ready(s, a, c)
+		for i, array := range arrays {
+			to[i] = unsafe.Pointer(&array[c.param][c.from])
 		}
-		if s.direct != nil {
-			c = o.runDirect(s, a, c)
-		}
-		if s.windowed {
-			o.windows(s, a, c)
+		if s.cases != nil {
+			o.caseOf(s, c.param).kernel(a)
 			continue
 		}
-		for i, stream := range s.Pass.Streams {
-			if stream.Extent == s.Pass.Domain {
-				a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
-			}
-		}
-		o.call(s, a, c.param, c.from)
+		s.kernel(a)
+	}
+}
+
+// ready sets the length, the scalars and the reductions of a chunk.
+func (o *Optimizer[T]) ready(s *stage[T], a *Args, c *chunk) {
+	a.N = c.n
+	if n := len(s.Pass.Scalars); n > 0 {
+		a.Vals = unsafe.Pointer(&s.mem.splats[o.setOf(s.spread, c.param)*n*splatLanes[T]()])
+	}
+	if n := len(s.Pass.Reductions); n > 0 {
+		a.Part = unsafe.Pointer(&s.mem.partials[c.block*n])
 	}
 }
 
@@ -305,19 +395,57 @@ func (o *Optimizer[T]) setOf(spread Extent, param int) int {
 
 // splat rounds the scalars of a pass to the element type.
 func (o *Optimizer[T]) splat(s *stage[T]) {
-	for set := range o.sets(s.spread) {
-		group, param := set, set
-		if s.spread == PerTensor {
-			group = o.groupOf[set]
+	n := len(s.Pass.Scalars)
+	switch {
+	case n == 0:
+	case s.spread == PerTensor:
+		first := -1 // of those in a row that are of one group
+		for _, t := range s.cuts.tensors {
+			if first < 0 || o.groupOf[first] != o.groupOf[t.param] {
+				first = t.param
+			}
+			o.splatTensor(s, t.param, first)
 		}
-		lanes := splatLanes[T]()
-		to := o.splats[set*len(s.Pass.Scalars)*lanes:]
-		for i, slot := range s.Pass.Scalars {
-			v := T(o.value(slot, group, param))
-			for k := i * lanes; k < (i+1)*lanes; k++ {
-				to[k] = v
+	case s.spread == PerGroup:
+		for _, g := range o.filled {
+			for i, slot := range s.Pass.Scalars {
+				o.splatTo(s, g*n+i, o.value(slot, g, 0))
 			}
 		}
+	default:
+		for i, slot := range s.Pass.Scalars {
+			o.splatTo(s, i, o.value(slot, 0, 0))
+		}
+	}
+}
+
+// splatTensor sets the scalars of a tensor. Those that are not its own are copied from another one of its group, if it is
+// not that: and not from the one before it, whose stores are still under way, so that a load of several waits for them.
+func (o *Optimizer[T]) splatTensor(s *stage[T], param, first int) {
+	n := len(s.Pass.Scalars)
+	if param == first {
+		for i, slot := range s.Pass.Scalars {
+			o.splatTo(s, param*n+i, o.value(slot, o.groupOf[param], param))
+		}
+		return
+	}
+	size := n * splatLanes[T]()
+	copy(s.mem.splats[param*size:][:size], s.mem.splats[first*size:])
+	for _, i := range s.finest {
+		o.splatTo(s, param*n+i, o.tensors[param][s.Pass.Scalars[i].Index])
+	}
+}
+
+// splatTo sets the copies of a scalar, a word of 8 bytes at a time.
+func (o *Optimizer[T]) splatTo(s *stage[T], scalar int, v float64) {
+	lanes := splatLanes[T]()
+	to := (*[SplatBytes / 8]uint64)(unsafe.Pointer(unsafe.SliceData(s.mem.splats[scalar*lanes:][:lanes])))
+	word := math.Float64bits(v)
+	if unsafe.Sizeof(T(0)) == 4 {
+		word = uint64(math.Float32bits(float32(v))) * (1<<32 + 1)
+	}
+	for i := range to {
+		to[i] = word
 	}
 }
 
@@ -333,16 +461,14 @@ func (o *Optimizer[T]) value(s Slot, group, param int) float64 {
 	return s.Value
 }
 
-// reduce combines the partial results of reduction r: those of a tensor's blocks.
-func (o *Optimizer[T]) reduce(s *stage[T], r int) {
-	red, step := s.Pass.Reductions[r], len(s.Pass.Reductions)
-	partials := o.partials
-	for param, frame := range o.tensors {
-		if o.classOf[param] != s.Class {
-			continue
+// reduce combines the partial results of each reduction: those of a tensor's blocks.
+func (o *Optimizer[T]) reduce(s *stage[T]) {
+	reductions, partials := s.Pass.Reductions, s.mem.partials
+	for _, t := range s.cuts.tensors {
+		frame, n := o.tensors[t.param], t.blocks*len(reductions)
+		for r := range reductions {
+			frame[reductions[r].To.Index] = combine(reductions[r].Kind, partials[:n], r, len(reductions))
 		}
-		n := blocks(o.length(s.Pass.Domain, param)) * step
-		frame[red.To.Index] = combine(red.Kind, partials[:n], r, step)
 		partials = partials[n:]
 	}
 }
@@ -371,8 +497,14 @@ func (o *Optimizer[T]) fold(f *Fold) {
 		}
 		return
 	}
+	frame := o.model
 	for param, class := range o.classOf {
-		o.add(f.Kind, f.To, param, o.value(f.From[class], o.groupOf[param], param))
+		group := o.groupOf[param]
+		if f.To.Extent == PerGroup {
+			frame = o.groups[group]
+		}
+		at := &frame[f.To.Index]
+		*at = elem.Combine(f.Kind, *at, o.value(f.From[class], group, param))
 	}
 }
 
@@ -382,15 +514,6 @@ func (o *Optimizer[T]) start(kind elem.Reduction, to Slot) {
 	for _, frame := range o.framesOf(to.Extent) {
 		frame[to.Index] = identity
 	}
-}
-
-// add combines a value of a tensor into the slot that it belongs to.
-func (o *Optimizer[T]) add(kind elem.Reduction, to Slot, param int, value float64) {
-	frame := o.model
-	if to.Extent == PerGroup {
-		frame = o.groups[o.groupOf[param]]
-	}
-	frame[to.Index] = elem.Combine(kind, frame[to.Index], value)
 }
 
 // holdsFor reports whether a condition holds for a parameter; nil always does.

@@ -106,6 +106,9 @@ func (o *Optimizer[T]) SetStateValue(name string, v GivenValue[T]) error {
 
 // Values are copies of the parameters' data, one slice a parameter.
 func (o *Optimizer[T]) Values() ([][]T, error) {
+	if err := o.notHalf(); err != nil {
+		return nil, err
+	}
 	if err := o.enter(); err != nil {
 		return nil, err
 	}

@@ -21,9 +21,10 @@ func Partials(a *Args, n int) []float64 {
 	return unsafe.Slice((*float64)(a.Part), blocks(a.N)*n)
 }
 
-// forget keeps no user's memory alive.
-func (a *Args) forget() {
-	*a = Args{window: a.window, words: a.words, rowVals: a.rowVals, rowPart: a.rowPart}
+// forget keeps no user's memory alive, of passes with at most so many streams.
+func (a *Args) forget(streams int) {
+	a.N, a.Vals, a.Part = 0, nil, nil
+	clear(a.Ptr[:streams])
 }
 
 // blocks is the number of reduction blocks in n elements.

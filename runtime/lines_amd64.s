@@ -2,9 +2,27 @@
 
 #include "textflag.h"
 
-// func addCols32(to *float64, w *float32, n int)
+// func addSame32(to, w *float32, n int)
+// to[i] += w[i] for n a multiple of 8, AVX2.
+TEXT ·addSame32(SB), NOSPLIT, $0-24
+	MOVQ to+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORL AX, AX
+	PCALIGN $32
+same32:
+	VMOVUPS 0(DI)(AX*4), Y0
+	VADDPS 0(SI)(AX*4), Y0, Y0
+	VMOVUPS Y0, 0(DI)(AX*4)
+	ADDQ $8, AX
+	CMPQ AX, CX
+	JLT same32
+	VZEROUPPER
+	RET
+
+// func widenCols32(to *float64, w *float32, n int)
 // to[i] += float64(w[i]) for n a multiple of 8, AVX2.
-TEXT ·addCols32(SB), NOSPLIT, $0-24
+TEXT ·widenCols32(SB), NOSPLIT, $0-24
 	MOVQ to+0(FP), DI
 	MOVQ w+8(FP), SI
 	MOVQ n+16(FP), CX
@@ -23,9 +41,9 @@ loop32:
 	VZEROUPPER
 	RET
 
-// func addCols64(to *float64, w *float64, n int)
+// func addSame64(to *float64, w *float64, n int)
 // to[i] += w[i] for n a multiple of 8, AVX2.
-TEXT ·addCols64(SB), NOSPLIT, $0-24
+TEXT ·addSame64(SB), NOSPLIT, $0-24
 	MOVQ to+0(FP), DI
 	MOVQ w+8(FP), SI
 	MOVQ n+16(FP), CX

@@ -9,7 +9,7 @@ import (
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
-// TestAddCols holds the sums of columns to elem.AddCols, bit for bit, for pieces that start anywhere and wrap around.
+// TestAddCols holds the sums of columns to elem.AddCols, and those of groups of rows to sums in float64, bit for bit.
 func TestAddCols(t *testing.T) {
 	testAddCols[float32](t)
 	testAddCols[float64](t)
@@ -19,24 +19,28 @@ func testAddCols[T Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 7))
 	for range 2000 {
 		cols := 1 + r.IntN(70)
-		got, w := make([]float64, cols+2), make([]T, r.IntN(4*cols))
-		for i := range got {
-			got[i] = r.NormFloat64()
-		}
-		for i := range w {
-			w[i] = T(r.NormFloat64() * math.Exp(20*r.NormFloat64()))
-			if r.IntN(40) == 0 {
-				w[i] = T([]float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)}[r.IntN(4)])
+		got, w, totals := make([]T, cols+2), make([]T, cols), make([]float64, cols+2)
+		for _, u := range [][]T{got, w} {
+			for i := range u {
+				u[i] = T(r.NormFloat64() * math.Exp(20*r.NormFloat64()))
+				if r.IntN(40) == 0 {
+					u[i] = T([]float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)}[r.IntN(4)])
+				}
 			}
 		}
-		want := slices.Clone(got)
-		kind, first := elem.Reduction(r.IntN(3)), r.IntN(cols)
-		addCols(kind, got[1:cols+1], w, first)
-		elem.AddCols(kind, want[1:cols+1], w, first)
-		for i := range want {
-			if math.Float64bits(got[i]) != math.Float64bits(want[i]) && !(got[i] != got[i] && want[i] != want[i]) {
-				t.Fatalf("%d columns, %d elements from column %d: value %d is %v, want %v", cols, len(w), first, i-1, got[i], want[i])
-			}
+		for i := range totals {
+			totals[i] = r.NormFloat64()
+		}
+		want, sums := slices.Clone(got), slices.Clone(totals)
+		kind := elem.Reduction(r.IntN(3))
+		addCols(kind, got[1:cols+1], w)
+		elem.AddCols(kind, want[1:cols+1], w, 0)
+		widenCols(kind, totals[1:cols+1], w)
+		for i, v := range w {
+			sums[i+1] = elem.Combine(kind, sums[i+1], float64(v))
+		}
+		if !same([][]T{got}, [][]T{want}) || !same([][]float64{totals}, [][]float64{sums}) {
+			t.Fatalf("%s of %d columns: %v and %v, want %v and %v", kind, cols, got, totals, want, sums)
 		}
 	}
 }

@@ -39,6 +39,9 @@ type Rule struct {
 	StepDraws            []StepDraw
 
 	ElemBytes int // size of an element: 4 for float32, 8 for float64
+
+	Params           string // the format of parameters and gradients, bf16 or f16; "" is the element type
+	ParamsStochastic bool   // parameters are rounded at random between the two neighbours, in proportion
 }
 
 // Fixed slots of the frames.
@@ -115,7 +118,7 @@ type State struct {
 	Init   float64 // what it holds before the first step
 	Slot   int     // in the frame of its extent; unused for arrays
 
-	Format     string // of storage: "" is the element type, else bf16, f16, q8 or q8root
+	Format     string // of storage: "" is the element type, else bf16, f16, q8, q8root, bf16rest or f16rest
 	Stochastic bool   // rounded at random between the two neighbours, in proportion
 
 	FromFirst bool // the first step computes it, of what it is given, and does not read it
@@ -211,12 +214,23 @@ type Pass struct {
 	Scalars    []Slot             // Args.Vals in order, each rounded to the element type
 	Reductions []Reduction        // Args.Part in order
 	Collects   []Collect
+	Cases      []PassCase // where the condition of one holds, it runs in the kernels' place; the first that does
+	Idle       []int      // streams that the pass's own kernels leave alone
 
 	// With ByRows the kernel runs over pieces of rows, the same place of the tensor never twice. It has no Reductions then;
-	// streams of one value a column start where the piece does.
+	// streams of one value a column start where the piece does. What it collects per column it combines itself, into a
+	// stream of one value a column that starts from the reduction's identity every [elem.ColRows] rows.
 	ByRows        bool
 	RowScalars    []Place   // Args.Vals after Scalars: of each the row's value
-	RowReductions []Collect // Args.Part in order, of pieces that end where a block of the tensor does; Stream is unused
+	RowReductions []Collect // Args.Part in order, of pieces that begin or end where a block of the tensor does; Stream is unused
+}
+
+// PassCase is a pass where a condition holds: kernels that give the same bits there, from the same arguments, and leave some
+// streams alone.
+type PassCase struct {
+	If              Slot
+	Kernels, Direct [NumEngines]Kernel
+	Idle            []int
 }
 
 // Place is an array of each tensor.

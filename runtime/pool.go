@@ -52,13 +52,15 @@ func newJob(run runner) *job {
 // do runs all items of a job on the caller and up to workers-1 helpers and returns when all are done. A busy pool may
 // help late or not at all: the caller never waits for a helper to come.
 func (j *job) do(items, workers int, a *Args) {
-	j.items = items
-	j.next.Store(0)
 	helpers := min(workers, items) - 1
 	if helpers <= 0 {
-		j.work(a)
+		for item := range items {
+			j.run.runItem(a, item)
+		}
 		return
 	}
+	j.items = items
+	j.next.Store(0)
 	pool.offer(j, helpers)
 	defer pool.withdraw(j)
 	j.work(a)
@@ -117,7 +119,7 @@ func (p *workerPool) help() {
 	for {
 		j := p.join()
 		failed := j.try(a)
-		a.forget()
+		a.forget(MaxStreams)
 		p.leave(j, failed)
 	}
 }

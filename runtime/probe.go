@@ -82,6 +82,9 @@ func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
 
 // ask calls the closure with the points in the parameters.
 func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
+	if o.half != nil {
+		return o.askHalf(out)
+	}
 	var loss float64
 	o.hand(out)
 	err := o.at(o.points, func() (err error) {
@@ -122,6 +125,9 @@ func (o *Optimizer[T]) kept(out [][]T) error {
 
 // at calls f with the points in the parameters.
 func (o *Optimizer[T]) at(points [][]T, f func() error) error {
+	if o.half != nil {
+		return o.half.at(points, f)
+	}
 	for i, x := range o.whole {
 		copy(o.saved[i], x)
 	}
@@ -205,9 +211,9 @@ func (o *Optimizer[T]) product(out [][]T, in *inputs[T]) error {
 }
 
 // setProbes allocates what probes need.
-func (o *Optimizer[T]) setProbes() {
+func (o *Optimizer[T]) setProbes() error {
 	if !o.rule.Probes {
-		return
+		return nil
 	}
 	products, losses := false, false
 	for _, stages := range [][]Stage{o.rule.First, o.rule.Later} {
@@ -218,7 +224,12 @@ func (o *Optimizer[T]) setProbes() {
 			}
 		}
 	}
-	sizes := lengths(o.x)
+	if o.half != nil {
+		if err := o.half.setProbes(o.rule.Name, products && o.hvp == nil); err != nil {
+			return err
+		}
+	}
+	sizes := o.sizes()
 	columns := allocColumns[T](lengths(o.whole), sizes)
 	o.saved, o.points = columns[0], columns[1]
 	if losses {
@@ -234,6 +245,7 @@ func (o *Optimizer[T]) setProbes() {
 	if o.grid != nil && products && o.hvp != nil {
 		o.wholeVectors = o.newWholes()
 	}
+	return nil
 }
 
 // probing is what an optimizer has for a rule that probes.

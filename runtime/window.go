@@ -7,8 +7,8 @@ import (
 )
 
 // Some streams are not arrays of the domain's size that a kernel could walk along: a value per row or column repeats, a
-// random value is made as it is read, a value to be reduced per row or column is used up as it is written, and a state in
-// a narrow format is widened and narrowed. A pass with such streams goes through its chunks in windows: for each, the
+// random value is made as it is read, a value to be reduced per row or column is used up as it is written, and what is kept
+// in a narrow format is widened and narrowed. A pass with such streams goes through its chunks in windows: for each, the
 // worker fills pieces of its own memory that stay in the cache, runs the kernel over them, and takes away what it wrote.
 
 // windowElements is the size of a window: a whole number of blocks, so that reductions see the blocks of the tensor.
@@ -16,8 +16,8 @@ const windowElements = 2 * elem.Block
 
 // isWindowed reports whether a pass makes a stream piece by piece.
 func (o *Optimizer[T]) isWindowed(p *Pass, s Stream) bool {
-	return s.Kind == StreamDraw || s.Kind == StreamCollect || s.Extent != p.Domain && !p.ByRows ||
-		s.Kind == StreamState && o.rule.States[s.Index].Format != ""
+	return s.Kind == StreamDraw || s.Extent != p.Domain && !p.ByRows || s.Kind == StreamCollect && !p.ByRows ||
+		o.stored(s.Place) != nil
 }
 
 // runDirect runs the current pass over a chunk but for its last elements, by the kernel that widens and narrows states
@@ -29,10 +29,13 @@ func (o *Optimizer[T]) runDirect(s *stage[T], a *Args, c chunk) chunk {
 	}
 	a.N = n
 	for i, stream := range s.Pass.Streams {
+		if s.isIdle(i) {
+			continue
+		}
 		if o.isWindowed(s.Pass, stream) {
-			a.Ptr[i] = unsafe.Pointer(&o.narrow[stream.Index][c.param].half[c.from])
+			a.Ptr[i] = unsafe.Pointer(&o.stored(stream.Place)[c.param].half[c.from])
 		} else {
-			a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][c.from])
+			a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][c.from])
 		}
 	}
 	s.direct(a)
@@ -42,22 +45,43 @@ func (o *Optimizer[T]) runDirect(s *stage[T], a *Args, c chunk) chunk {
 
 // windows runs the current pass over a chunk, window by window.
 func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
+	switch {
+	case c.n == 0:
+		return
+	case s.kept != nil:
+		o.keptWindows(s, a, c)
+		return
+	}
 	part := a.Part
+	cols := max(1, o.cols(c.param))
+	row := -1 // the one whose values all of the windows of values per row have
 	for at := c.from; at < c.from+c.n; at += windowElements {
 		a.N = min(windowElements, c.from+c.n-at)
 		for i, stream := range s.Pass.Streams {
-			if stream.Extent != s.Pass.Domain && s.Pass.ByRows {
+			if stream.Extent != s.Pass.Domain && s.Pass.ByRows || s.isIdle(i) {
 				continue
 			}
 			if !o.isWindowed(s.Pass, stream) {
-				a.Ptr[i] = unsafe.Pointer(&o.arrays[i][c.param][at])
+				a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][at])
+				continue
+			}
+			if stream.Extent == PerCol && s.Pass.Domain == PerElem && at%cols+a.N <= cols {
+				a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][at%cols])
 				continue
 			}
 			w := window[T](a, i)
 			a.Ptr[i] = unsafe.Pointer(&w[0])
-			if stream.Read {
-				o.fill(w[:a.N], stream, o.arrays[i], c.param, at)
+			switch {
+			case stream.Extent == PerRow && s.Pass.Domain == PerElem && (at+a.N-1)/cols == at/cols:
+				if at/cols != row {
+					repeat(w, s.mem.arrays[i][c.param][at/cols])
+				}
+			case stream.Read:
+				o.fill(w[:a.N], stream, s.mem.arrays[i], c.param, at)
 			}
+		}
+		if row = -1; (at+a.N-1)/cols == at/cols {
+			row = at / cols
 		}
 		if part != nil {
 			a.Part = unsafe.Add(part, (at-c.from)/elem.Block*len(s.Pass.Reductions)*8)
@@ -86,8 +110,8 @@ func (o *Optimizer[T]) fill(w []T, s Stream, arrays [][]T, param, at int) {
 	switch {
 	case s.Kind == StreamDraw:
 		o.draw(w, s.Place, param, at)
-	case s.Kind == StreamState && o.rule.States[s.Index].Format != "":
-		o.narrow[s.Index][param].widen(w, at)
+	case o.stored(s.Place) != nil:
+		o.stored(s.Place)[param].widen(w, at)
 	case s.Extent == PerCol:
 		cols := arrays[param]
 		for from := at % len(cols); len(w) > 0; from = 0 {
@@ -122,11 +146,11 @@ func (o *Optimizer[T]) draw(w []T, p Place, param, at int) {
 	s := elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param), Site: uint32(p.Index)}
 	switch p.Draw {
 	case "normal":
-		elem.Normal(w, s, at)
+		drawNormal(o.drawing, w, s, at)
 	case "uniform":
-		elem.Uniform(w, s, at)
+		drawUniform(o.drawing, w, s, at)
 	default:
-		elem.Rademacher(w, s, at)
+		drawRademacher(o.drawing, w, s, at)
 	}
 }
 
@@ -143,21 +167,25 @@ func (o *Optimizer[T]) drawSteps() {
 // drain takes away what a kernel wrote to windows.
 func (o *Optimizer[T]) drain(s *stage[T], a *Args, c chunk, at int) {
 	for i, stream := range s.Pass.Streams {
-		if stream.Write && stream.Kind == StreamState && o.isWindowed(s.Pass, stream) {
-			o.narrow[stream.Index][c.param].keep(window[T](a, i)[:a.N], at, o.roundingWords(a, stream.Index, c.param, at))
+		if kept := o.stored(stream.Place); stream.Write && kept != nil && !s.isIdle(i) {
+			kept[c.param].keep(window[T](a, i)[:a.N], at, o.roundingWords(a, stream.Place, c.param, at))
 		}
 	}
+	if s.Pass.ByRows {
+		return // it has added its columns up
+	}
 	for i, collect := range s.collects[len(s.Pass.RowReductions):] {
-		o.collect(s.Pass.Domain, collect, window[T](a, collect.Stream)[:a.N], o.lines[s.lines[len(s.Pass.RowReductions)+i][c.param]:], c.param, at)
+		o.collect(s, len(s.Pass.RowReductions)+i, window[T](a, collect.Stream)[:a.N], c.param, at)
 	}
 }
 
-// roundingWords are the random words by which a state is rounded stochastically, nil when it is rounded to nearest.
-func (o *Optimizer[T]) roundingWords(a *Args, state, param, at int) []uint32 {
-	if !o.rule.States[state].Stochastic {
+// roundingWords are the random words by which an array is rounded stochastically, nil when it is rounded to nearest.
+func (o *Optimizer[T]) roundingWords(a *Args, p Place, param, at int) []uint32 {
+	name, chance := o.rounding(p)
+	if !chance {
 		return nil
 	}
 	words := a.words[:a.N]
-	elem.Words(words, elem.RoundingStream(elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param)}, o.rule.States[state].Name), at)
+	drawWords(o.drawing, words, elem.RoundingStream(elem.Stream{Seed: o.seed, Step: uint64(o.steps.Load()), Tensor: uint32(param)}, name), at)
 	return words
 }

@@ -38,17 +38,24 @@ func (l *log) watch(rule *optrt.Rule) *optrt.Rule {
 			continue
 		}
 		p := *out.Later[i].Pass
-		for e, k := range p.Kernels {
-			if k == nil {
-				continue
-			}
-			number, pass := passes, &p
-			p.Kernels[e] = func(a *optrt.Args) {
-				if l.on {
-					l.note(rule, number, pass, a)
+		watch := func(kernels *[optrt.NumEngines]optrt.Kernel) {
+			for e, k := range kernels {
+				if k == nil {
+					continue
 				}
-				k(a)
+				number, pass := passes, &p
+				kernels[e] = func(a *optrt.Args) {
+					if l.on {
+						l.note(rule, number, pass, a)
+					}
+					k(a)
+				}
 			}
+		}
+		watch(&p.Kernels)
+		p.Cases = slices.Clone(p.Cases)
+		for i := range p.Cases {
+			watch(&p.Cases[i].Kernels)
 		}
 		out.Later[i].Pass = &p
 		passes++

@@ -19,6 +19,7 @@ import (
 type benchCmd struct {
 	ruleArg
 	setFlag
+	paramsArg
 	N       size       `short:"n" default:"16M" help:"Parameter elements; K, M and G count 1024, 1024K and 1024M."`
 	Shape   string     `placeholder:"SHAPE" help:"Shape of the parameter instead of -n: 4096x4096."`
 	Threads int        `default:"1" help:"Goroutines a step."`
@@ -39,6 +40,7 @@ What a rule declares with given is filled with random numbers of magnitude 0.5 t
 Example:
   optc bench std/adam -n 64M --threads 2
   optc bench std/lion -n 16K --json
+  optc bench std/adamw -n 64K --params bf16+kahan
   optc bench mine.opt:muon --shape 512x512`
 }
 
@@ -95,7 +97,17 @@ func (cmd *benchCmd) Run(c *console) error {
 	if cmd.Threads < 1 {
 		return usagef("--threads %d: at least 1", cmd.Threads)
 	}
-	r, hypers, err := cmd.openRule(c, cmd.Set)
+	if err := cmd.only(cmd.DType); err != nil {
+		return err
+	}
+	u, r, err := cmd.openUnit(c)
+	if err != nil {
+		return err
+	}
+	if r, err = cmd.keep(u, r); err != nil {
+		return err
+	}
+	hypers, err := setHypers(r, cmd.Set)
 	if err != nil {
 		return err
 	}
@@ -251,8 +263,8 @@ func (cmd *benchCmd) arrays(r *compiler.Rule, class int, shape []int) int {
 			d.add(float64(rows)*float64(cols), format)
 		}
 	}
-	add(ir.Elem, "")
-	add(ir.Elem, "")
+	add(ir.Elem, r.Plan.Program.Params.Format)
+	add(ir.Elem, r.Plan.Program.Params.Format)
 	for _, g := range r.Plan.Program.Givens {
 		add(g.Extent, "")
 	}

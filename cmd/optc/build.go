@@ -21,6 +21,7 @@ type buildCmd struct {
 	Diff    bool     `xor:"mode" help:"Write nothing; print what would change, and exit with 1 if anything would."`
 	Dump    string   `xor:"mode" placeholder:"PASS" help:"Write nothing; print the rules after a pass of the compiler: ${passes}."`
 	Adjoint bool     `help:"Add the adjoint of each rule: a rule RULE_adjoint that carries derivatives back through a step."`
+	paramsArg
 	fixed
 	Files []string `arg:"" name:"rules" help:"Rule files, or std/NAME."`
 }
@@ -34,11 +35,18 @@ Example:
   optc build -o internal/optim --dtype f32,f64 std/adam std/lion
   optc build --target torch adam.opt
   optc build --adjoint adam.opt
+  optc build --params bf16+kahan adam.opt
   //go:generate go tool optc build adam.opt`
 }
 
 // Run builds.
 func (cmd *buildCmd) Run(c *console) error {
+	if err := cmd.only(cmd.DType...); err != nil {
+		return err
+	}
+	if cmd.Params != "" && cmd.Target != "go" {
+		return usagef("--params %s: for the target go alone; %s keeps parameters as its own arrays are", cmd.Params, cmd.Target)
+	}
 	batches, err := cmd.compile(c)
 	if err != nil {
 		return err
@@ -142,9 +150,10 @@ func (cmd *buildCmd) batch(c *console, arg string) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.said, b.target = cmd.fixed.said(), cmd.Target
+	b.said, b.target = cmd.fixed.said()+cmd.paramsArg.said(), cmd.Target
 	var failed error
 	for i, name := range names {
+		sets[i].Params = string(cmd.Params)
 		r, err := u.compile(c, name, sets[i])
 		if err == errReported {
 			failed = err

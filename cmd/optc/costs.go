@@ -16,7 +16,7 @@ type perDType struct {
 func (d *perDType) add(n float64, format string) {
 	f32, f64 := n*4, n*8
 	switch format {
-	case "bf16", "f16":
+	case "bf16", "f16", "bf16rest", "f16rest":
 		f32, f64 = n*2, n*2
 	case "q8", "q8root":
 		f32 = n * (1 + 4.0/elem.Q8Block)
@@ -52,7 +52,7 @@ func costOf(plan *ir.Plan, class int) costInfo {
 		switch {
 		case s.Kernel != nil && s.Class == class:
 			own = append(own, s)
-			c.Bytes = plus(c.Bytes, traffic(plan.Program, s.Kernel))
+			c.Bytes = plus(c.Bytes, traffic(plan.Program, pass.Dearest(s)))
 		case s.Array != nil && (s.Class == class || sharedOrder(s.Array)):
 			c.Operators++
 		case s.Probe != nil:
@@ -104,10 +104,7 @@ func traffic(p *ir.Program, k *ir.Kernel) perDType {
 		if s.Extent != ir.Elem || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
 			continue
 		}
-		format := ""
-		if s.Kind == ir.StateStream {
-			format = p.States[s.Index].As.Format
-		}
+		format := p.Storage(s.Place).Format
 		if s.Read {
 			d.add(1, format)
 		}

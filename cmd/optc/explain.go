@@ -13,6 +13,7 @@ import (
 
 type explainCmd struct {
 	ruleArg
+	paramsArg
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
@@ -22,7 +23,8 @@ func (explainCmd) Help() string {
 
 Example:
   optc explain std/adam
-  optc explain std/adam -D decoupled=true --fix weight_decay=0.1 --json`
+  optc explain std/adam -D decoupled=true --fix weight_decay=0.1 --json
+  optc explain std/adamw --params bf16+kahan`
 }
 
 // Run explains a rule.
@@ -31,7 +33,14 @@ func (cmd *explainCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	e := explain(u, r)
+	kept, err := cmd.keep(u, r)
+	if err != nil {
+		return err
+	}
+	e := explain(u, kept)
+	if kept != r { // proofs are about the rule, not about rounding
+		e.Properties = propertiesOf(r, kindsOf(r.Plan))
+	}
 	if cmd.JSON {
 		enc := json.NewEncoder(c.out)
 		enc.SetEscapeHTML(false)
@@ -45,6 +54,7 @@ func (cmd *explainCmd) Run(c *console) error {
 // explanation is what `explain` says.
 type explanation struct {
 	Rule      string      `json:"rule"`
+	Math      string      `json:"math,omitempty"` // fast, or nothing
 	Doc       string      `json:"doc"`
 	Hypers    []hyperInfo `json:"hypers"`
 	Options   []option    `json:"options"`
@@ -132,6 +142,9 @@ func explain(u *unit, r *compiler.Rule) *explanation {
 	e := &explanation{
 		Rule: r.Name, Doc: p.Doc, Hypers: []hyperInfo{}, Givens: []givenInfo{}, States: statesOf(r.Plan, kinds), Options: optionValues(u, r),
 		Tensors: kindInfos(r.Plan, kinds), Engines: enginesOf(r), PlainGo: slowPasses(r), Derived: derivedOf(r),
+	}
+	if r.Settings.Math == compiler.Fast {
+		e.Math = compiler.Fast
 	}
 	for _, h := range p.Hypers {
 		e.Hypers = append(e.Hypers, hyperInfo{h.Name, host.Number(h.Default), h.Interval(), h.Doc})

@@ -14,6 +14,9 @@ func (e *explanation) print(w io.Writer) {
 	for l := range strings.Lines(strings.TrimSpace(e.Doc)) {
 		fmt.Fprintf(w, "  %s\n", strings.TrimSpace(l))
 	}
+	if e.Math != "" {
+		fmt.Fprintf(w, "\nmath: %s, whose kernels fuse and approximate\n", e.Math)
+	}
 	e.printDeclarations(w)
 	for _, d := range e.Derived {
 		fmt.Fprintf(w, "\nderived: %s\n  is %s\n", d.Call, d.Is)
@@ -230,7 +233,13 @@ func (s stageInfo) title(number int) string {
 			}
 		}
 		if s.Bytes != nil {
-			parts = append(parts, shortNumber(s.Bytes.F32)+" bytes an element in f32")
+			text := shortNumber(s.Bytes.F32) + " bytes an element in f32"
+			for _, c := range s.Cases {
+				if c.Bytes.F32 < s.Bytes.F32 {
+					text += fmt.Sprintf(", %s %s %s", shortNumber(c.Bytes.F32), map[bool]string{true: "when", false: "unless"}[c.Is], c.If)
+				}
+			}
+			parts = append(parts, text)
 		}
 		return text + ": " + strings.Join(parts, "; ")
 	case "array":

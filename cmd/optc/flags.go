@@ -7,6 +7,7 @@ import (
 
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/pass"
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
@@ -42,6 +43,55 @@ func (m *mathFlag) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is neither %s nor %s", s, compiler.Strict, compiler.Fast)
 	}
 	*m = mathFlag(text)
+	return nil
+}
+
+// paramsArg is the flag that has parameters and gradients in 16 bits.
+type paramsArg struct {
+	Params paramsFlag `placeholder:"FORMAT" help:"Take parameters and gradients in bf16 or f16, and compute in f32. Beside a parameter stands what its rounding would forget: bf16 or bf16+master has a float32 copy, which the rule reads as x; bf16+kahan what was lost, in bf16; bf16+sr and bf16+nearest nothing, and round stochastically or to nearest. Likewise f16."`
+}
+
+// paramsFlag is how parameters are kept, on the command line.
+type paramsFlag string
+
+// UnmarshalText reads f32, or a format and what stands beside parameters in it.
+func (p *paramsFlag) UnmarshalText(text []byte) error {
+	params, err := pass.ParseParams(string(text))
+	*p = paramsFlag(params.String())
+	return err
+}
+
+// said is the flag as it stands on a command line.
+func (p paramsArg) said() string {
+	if p.Params == "" {
+		return ""
+	}
+	return " --params " + string(p.Params)
+}
+
+// keep is a rule of the unit, which has been compiled and reported on, for parameters as the flag has them.
+func (p paramsArg) keep(u *unit, r *compiler.Rule) (*compiler.Rule, error) {
+	if p.Params == "" {
+		return r, nil
+	}
+	set := r.Settings
+	set.Params = string(p.Params)
+	kept, diags, err := compiler.Compile(u.Unit, r.Name, set)
+	if err == nil && kept == nil {
+		u.place(diags)
+		err = diags
+	}
+	if err != nil {
+		return nil, internalError{fmt.Errorf("rule %s for parameters in %s: %w", r.Name, p.Params, err)}
+	}
+	return kept, nil
+}
+
+// only refuses element types other than f32.
+func (p paramsArg) only(dtypes ...string) error {
+	if p.Params != "" && slices.Contains(dtypes, "f64") {
+		return usagef("--params %s: such a rule computes in f32; leave out --dtype f64", p.Params)
+	}
 	return nil
 }
 

@@ -23,7 +23,7 @@ import (
 type fixed struct {
 	Define map[string]string `short:"D" mapsep:"," placeholder:"OPTION=VALUE" help:"Choose an option of the rule (again for each option)."`
 	Fix    map[string]string `mapsep:"," placeholder:"HYPER=VALUE" help:"Make a hyperparameter a constant (again for each)."`
-	Math   mathFlag          `default:"strict" help:"strict computes what the rule says, bit for bit; fast also rewrites what is equal over the real numbers, if that costs less."`
+	Math   mathFlag          `default:"strict" help:"strict computes what the rule says, bit for bit; fast also rewrites what is equal over the real numbers, if that costs less, and lets kernels fuse products with sums and take some quotients and roots by Newton steps."`
 }
 
 // ruleArg is the argument and the flags of the verbs that take one rule.

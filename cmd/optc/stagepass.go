@@ -8,10 +8,14 @@ import (
 )
 
 // pass is one loop over elements, rows, columns or squares of them.
-func (t *teller) pass(k *ir.Kernel) stageInfo {
-	info := stageInfo{Where: "pass", Over: k.Domain.String(), Flops: pass.CostOf([]ir.Stage{{Kernel: k}}).Flops}
-	if d := traffic(t.p, k); d.F32 > 0 {
+func (t *teller) pass(s ir.Stage) stageInfo {
+	k := s.Kernel
+	info := stageInfo{Where: "pass", Over: k.Domain.String(), Flops: pass.CostOf([]ir.Stage{s}).Flops}
+	if d := traffic(t.p, pass.Dearest(s)); d.F32 > 0 {
 		info.Bytes = &d
+		for _, c := range s.Cases {
+			info.Cases = append(info.Cases, caseInfo{t.condition(c.If), c.Is, traffic(t.p, c.Kernel)})
+		}
 	}
 	leaves := map[*ir.Value]string{}
 	computed := map[*ir.Value]bool{}

@@ -11,16 +11,24 @@ import (
 
 // stageInfo is one thing that a step does.
 type stageInfo struct {
-	Where   string    `json:"where"`             // model, group, tensor, pass, array, order, probe or rotate
-	Tensors string    `json:"tensors,omitempty"` // which; "" if there is one kind, or where it concerns all at once
-	Over    string    `json:"over,omitempty"`    // of a pass or an order statistic: elem, row, model, ...
-	If      string    `json:"if,omitempty"`      // it is done only when this holds
-	Reads   []string  `json:"reads,omitempty"`
-	Writes  []string  `json:"writes,omitempty"`
-	Keeps   []string  `json:"keeps,omitempty"` // in scratch, for later stages
-	Flops   int       `json:"flops_per_param,omitempty"`
-	Bytes   *perDType `json:"bytes_per_param,omitempty"`
-	Lines   []line    `json:"lines"`
+	Where   string     `json:"where"`             // model, group, tensor, pass, array, order, probe or rotate
+	Tensors string     `json:"tensors,omitempty"` // which; "" if there is one kind, or where it concerns all at once
+	Over    string     `json:"over,omitempty"`    // of a pass or an order statistic: elem, row, model, ...
+	If      string     `json:"if,omitempty"`      // it is done only when this holds
+	Reads   []string   `json:"reads,omitempty"`
+	Writes  []string   `json:"writes,omitempty"`
+	Keeps   []string   `json:"keeps,omitempty"` // in scratch, for later stages
+	Flops   int        `json:"flops_per_param,omitempty"`
+	Bytes   *perDType  `json:"bytes_per_param,omitempty"`
+	Cases   []caseInfo `json:"cases,omitempty"` // of a pass whose bytes a condition decides
+	Lines   []line     `json:"lines"`
+}
+
+// caseInfo is what a pass moves where a condition is as said.
+type caseInfo struct {
+	If    string   `json:"if"`
+	Is    bool     `json:"is"`
+	Bytes perDType `json:"bytes_per_param"`
 }
 
 // array is a place of which each tensor has one.
@@ -154,7 +162,7 @@ func (t *teller) stage(s ir.Stage) stageInfo {
 	info := stageInfo{Where: s.Extent.String(), If: t.condition(s.If)}
 	switch {
 	case s.Kernel != nil:
-		return t.pass(s.Kernel)
+		return t.pass(s)
 	case s.Fold != nil:
 		info.Where = s.Fold.Per.String()
 		t.fold(&info, s)

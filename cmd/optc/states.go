@@ -76,7 +76,7 @@ func stateNames(plan *ir.Plan) []string {
 		switch full := p.States[i].Name; {
 		case !strings.Contains(full, "."):
 			names[i] = taken.Fresh(full)
-		case labelled[i] != nil:
+		case labelled[i] != nil && !p.States[i].BesideX():
 			names[i] = taken.Fresh(labelled[i].Label)
 		default:
 			names[i] = taken.Invent(full[strings.LastIndex(full, ".")+1:])

@@ -93,7 +93,7 @@ func (f *function) park(back bool) {
 	}
 	c := f.code()
 	for r := range f.accs {
-		for copy := range f.copies {
+		for copy := range f.lanesOf {
 			acc, lanes := f.accumulator(r, copy), operand{place: frame, off: f.lanes(r) + copy*f.set.width}
 			if back {
 				c.move(acc, lanes, "")
@@ -172,8 +172,8 @@ func armLine(d DType, mnemonic, comment string, operands []string) string {
 	return line(mnemonic, comment, operands...)
 }
 
-// lanewise are the instructions of Go's assembler that work on integers as wide as an element; the others work on bits.
-var lanewise = map[string]bool{"VADD": true, "VSUB": true, "VSHL": true, "VUSHR": true}
+// lanewise are the instructions of Go's assembler that work on elements; the others work on bits.
+var lanewise = map[string]bool{"VADD": true, "VSUB": true, "VSHL": true, "VUSHR": true, "VFMLA": true, "VFMLS": true}
 
 var arrangements = [...]string{F32: "V%d.S4", F64: "V%d.D2"}
 

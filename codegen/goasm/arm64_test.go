@@ -180,7 +180,7 @@ func askAssembler(t *testing.T, texts []string) map[string]string {
 // TestNEONRegisters holds NEON code to the registers that it may use, and its words to instructions of the table.
 func TestNEONRegisters(t *testing.T) {
 	reserved := regexp.MustCompile(`\bR(18|2[6-9]|3\d)\b|\bg\b`)
-	kernels := hardKernels()
+	kernels := append(hardKernels(), fastKernels()...)
 	for _, k := range kernels {
 		for _, d := range dtypes {
 			body, err := Emit(NEON, d, "k", k)

@@ -50,6 +50,14 @@ var avx2 = instructionSet{
 			store: parseStep("VMOVDQU a, r"),
 			x:     true,
 		},
+		"bf16rest": { // what rounding to bf16 loses, rounded to bf16: see package elem
+			load: steps("VPMOVZXWD [a], t; VPSLLD $16, t, r"),
+			round: steps("VPSRLD $16, a, t; VANDPS [lowbit], t, u; VPADDD [belowhalf], u, v; VPADDD a, v, w; VANDPS [highhalf], w, x; " +
+				"VSUBPS a, x, y; VXORPS [sign], y, z; VSUBPS y, y, m; VCMPPS $7, m, m, n; VBLENDVPS n, z, sign, d; " +
+				"VPSRLD $16, d, e; VANDPS [lowbit], e, f; VPADDD [belowhalf], f, h; VPADDD d, h, i; VPSRLD $16, i, j; VPACKUSDW j, j, k; VPERMQ $8, k, r"),
+			store: parseStep("VMOVDQU a, r"),
+			x:     true,
+		},
 		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
 	},
 	parts: map[string]row{
@@ -57,6 +65,17 @@ var avx2 = instructionSet{
 		"exponent": steps("VPSUB{W} [exponentbase], a, t; VPSRL{W} ${E}, t, u; VOR{S} [integer], u, v; VSUB{S} [integerbias], v, r"),
 		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VAND{S} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
 		"top":      steps("VAND{S} [topbits], a, r"),
+	},
+	fusedRows: fusedRows(),
+	mixed:     1,
+
+	// As for AVX-512, but from 11 bits a step of third order, and what is below the least normal number has an infinite
+	// estimate. Of an infinite a, both factors of the root's correction are -inf; a zero b makes 2^128/3 three times.
+	newtonRows: map[string]row{
+		opRoot: steps("VRSQRT{S} [a], t; VMIN{S} t, normalrootmax, u; VMAX{S} u, rootmin, v; VMUL{S} a, v, w; VFNMADD213{S} [one], w, x=v; " +
+			"VFMADD213{S} [half], threeeighths, y=x; VMUL{S} x, y, p; VFMADD213{S} w, w, r=p"),
+		opQuotient: steps("VRCP{S} [b], t; VMIN{S} t, thirdmax, u; VMAX{S} u, thirdmin, v; VFNMADD213{S} [one], b, w=v; VMIN{S} [one], w, x; " +
+			"VFMADD213{S} x, x, y=x; VFMADD213{S} v, v, z=y; VMUL{S} [a], z, r"),
 	},
 	halve: map[DType][]string{
 		F32: {"VPERM2F128 $17, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},

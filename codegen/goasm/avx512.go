@@ -53,6 +53,13 @@ var avx512 = instructionSet{
 			round: steps("VPSRLD $16, a, t; VPANDD [lowbit], t, u; VPADDD [belowhalf], u, v; VPADDD a, v, w; VPSRLD $16, w, r"),
 			store: parseStep("VPMOVDW a, r"),
 		},
+		"bf16rest": { // what rounding to bf16 loses, rounded to bf16: see package elem
+			load: steps("VPMOVZXWD [a], t; VPSLLD $16, t, r"),
+			round: steps("VPSRLD $16, a, t; VPANDD [lowbit], t, u; VPADDD [belowhalf], u, v; VPADDD a, v, w; VPANDD [highhalf], w, x; " +
+				"VSUBPS a, x, y; VPXORD [sign], y, z; VFIXUPIMMPS $0, [resttable], z, d; " +
+				"VPSRLD $16, d, e; VPANDD [lowbit], e, f; VPADDD [belowhalf], f, h; VPADDD d, h, i; VPSRLD $16, i, r"),
+			store: parseStep("VPMOVDW a, r"),
+		},
 		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
 	},
 	parts: map[string]row{
@@ -60,6 +67,20 @@ var avx512 = instructionSet{
 		"exponent": steps("VPSUB{W} [exponentbase], a, t; VPSRL{W} ${E}, t, u; VPOR{W} [integer], u, v; VSUB{S} [integerbias], v, r"),
 		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VPAND{W} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
 		"top":      steps("VPAND{W} [topbits], a, r"),
+	},
+	fusedRows: fusedRows(),
+	mixed:     8,
+	averages:  true,
+
+	// One step is enough for 14 bits. What fixes zero and infinity runs beside the units for products: VMIN and VMAX give
+	// their first operand here if one is NaN, so what they bound stays NaN. Of 1/b, an infinite b makes 1 - b*0, which is NaN
+	// and becomes 1, and 0*1 is what is wanted; a zero b makes 2^127 twice, which is infinite. Of the root y of an infinite a,
+	// half of 1/y comes out as -inf and the correction as inf, so 1/2, and inf + inf/2 is what is wanted.
+	newtonRows: map[string]row{
+		opRoot: steps("VRSQRT14{S} [a], t; VMIN{S} t, rootmax, u; VMAX{S} u, rootmin, v; VMUL{S} a, v, w; VPADD{W} [halve], t, x; " +
+			"VFNMADD213{S} [half], w, y=x; VMIN{S} [half], y, z; VFMADD213{S} w, w, r=z"),
+		opQuotient: steps("VRCP14{S} [b], t; VMIN{S} t, inversemax, u; VMAX{S} u, inversemin, v; VFNMADD213{S} [one], b, w=v; " +
+			"VMIN{S} [one], w, x; VFMADD213{S} v, v, y=x; VMUL{S} [a], y, r"),
 	},
 	halve: map[DType][]string{
 		F32: {"VSHUFF64X2 $14, a, a, r", "VSHUFF64X2 $1, a, a, r", "VPERMILPS $14, a, r", "VPERMILPS $1, a, r"},

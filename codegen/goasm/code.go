@@ -85,15 +85,20 @@ func (c *code) apply(operator string, args []operand, dst operand, comment strin
 		r = c.f.set.row(r.swap)
 		args = []operand{args[1], args[0]}
 	}
+	k := vectorClass
+	if isMask(operator) {
+		k = maskClass
+	}
+	return c.place(r, args, dst, k, comment)
+}
+
+// place expands a row, having loaded what may not stand in memory.
+func (c *code) place(r row, args []operand, dst operand, k class, comment string) operand {
 	args = append([]operand(nil), args...)
 	for i, a := range args {
 		if a.inMemory() && !r.foldable(i) {
 			args[i] = c.load(a, "")
 		}
-	}
-	k := vectorClass
-	if isMask(operator) {
-		k = maskClass
 	}
 	return c.expand(r.steps, args, dst, k, comment)
 }

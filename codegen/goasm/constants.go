@@ -31,10 +31,25 @@ var constants = map[string][2]uint64{ // by DType
 
 	"lowbit":    {1, 1},
 	"belowhalf": {0x7FFF, 0x7FFF}, // of the unit of bf16
+	"highhalf":  {0xFFFF0000, 0xFFFF0000},
 	"quietnan":  {0x7FC00000, 0x7FF8000000000000},
+
+	"half":         {0x3F000000, 0x3FE0000000000000},
+	"threeeighths": {0x3EC00000, 0x3FD8000000000000},
+
+	// Bounds of the estimates of Newton steps.
+	"inversemax":    {0x7F000000, 0x7FE0000000000000}, // 2^127
+	"inversemin":    {0xFF000000, 0xFFE0000000000000},
+	"thirdmax":      {0x7EAAAAAB, 0x7FD5555555555556}, // 2^128/3, rounded up
+	"thirdmin":      {0xFEAAAAAB, 0xFFD5555555555556},
+	"rootmin":       {0x1F000000, 0x1FF0000000000000}, // 2^-65: less than 1/sqrt of the largest number
+	"rootmax":       {0x65000000, 0x6190000000000000}, // 2^75: more than 1/sqrt of the least
+	"normalrootmax": {0x5F000000, 0x5FE0000000000000}, // 2^63: 1/sqrt of the least normal number
+	"halve":         {0xFF800000, 0xFFF0000000000000}, // added as an integer, one less in the exponent
 
 	"signtable": {0xA9A9A822, 0xA9A9A822}, // of VFIXUPIMM: quiet NaN, signaling NaN, zero, +1, -inf, +inf, negative, positive, from the lowest digit
 	"copytable": {0x87878822, 0x87878822}, // the same for -0 and +0 by the sign of a number that is not zero
+	"resttable": {0x11771177, 0x11771177}, // the same for -0 where there is no finite number
 }
 
 const (

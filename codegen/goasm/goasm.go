@@ -2,14 +2,17 @@
 //
 // In comes an [ir.Kernel]; out goes the text of one assembly function that takes a pointer to the runtime's Args.
 // The arithmetic is strict: one rounding an operator, no fused multiply-add, reductions by the tree of package elem,
-// so all instruction sets agree with the portable kernel bit for bit, all NaNs taken as equal.
+// so all instruction sets agree with the portable kernel bit for bit, all NaNs taken as equal. A kernel under fast math
+// (fuse.go) fuses products with sums, and of every four vectors of float32 on amd64 takes each quotient and root of one by
+// Newton steps: what an element becomes then depends on the instruction set and on where the element is, counted from the
+// start of the stream, but not on how many follow.
 // A kernel never reads or writes past the end of a stream, and the streams of one kernel must not overlap.
 //
-// The road is short. lower.go unrolls elementary functions into operators; the rows of an instruction set (avx512.go,
+// The road is short. fuse.go brings in the operators of fast math; lower.go unrolls elementary functions into operators; the rows of an instruction set (avx512.go,
 // avx2.go, neon.go) say what each of these becomes; select.go orders the kernel and expands it into straight-line code
 // over virtual registers; alloc.go gives each a register, spilling by furthest next use; layout.go puts loops, tails and
 // reductions around it. What else the assembly of a processor says in its own way is in amd64.go and arm64.go.
-// AVX-512 kernels need AVX512F only, AVX2 kernels AVX2 only: these never touch Y16-Y31 or an EVEX encoding.
+// AVX-512 kernels need AVX512F only, AVX2 kernels AVX2 and, under fast math, FMA only: these never touch Y16-Y31 or an EVEX encoding.
 package goasm
 
 import (
@@ -86,6 +89,9 @@ func Supports(isa ISA, k *ir.Kernel) bool {
 func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
 	if err := verify(isa, k); err != nil {
 		return nil, fmt.Errorf("goasm: kernel %s: %w", k.Name, err)
+	}
+	if k.Fast {
+		k = fuse(isa.set(), dtype, k)
 	}
 	f := newFunction(isa.set(), dtype, lower(k, dtype))
 	if f.isDirect() && elem.DirectUnit*dtype.size()%f.step() != 0 {

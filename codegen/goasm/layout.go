@@ -29,6 +29,8 @@ type function struct {
 	pointers  map[int]string // register of a stream's pointer; the others are loaded at each access
 	constants []string       // uniforms after the scalars
 	copies    int            // vectors an iteration
+	lanesOf   int            // vectors of the lanes of a reduction
+	turns     map[int]int    // of instructions that some vectors take by Newton steps: which vector of a group does
 	accs      int            // reductions with accumulators in registers
 	accBase   int            // the first of those registers, or their number when there are none
 	resident  map[int]int    // uniform to register
@@ -40,16 +42,43 @@ type function struct {
 func newFunction(set *instructionSet, dtype DType, l *lowered) *function {
 	k := l.Kernel
 	f := &function{set: set, dtype: dtype, k: k, constants: l.constants, schedule: newSchedule(k), copies: max(2, stepBytes/set.width)}
-	if len(f.schedule.events) > longBody {
+	f.lanesOf = laneBytes / set.width
+	switch {
+	case len(k.Reductions) > 0:
+		f.copies = f.lanesOf
+	case len(f.schedule.events) > longBody:
 		f.copies = 1
 	}
-	if len(k.Reductions) > 0 {
-		f.copies = laneBytes / set.width
+	if len(f.schedule.events) <= longBody {
+		f.takeTurns()
+	}
+	if len(f.turns) > 0 {
+		f.copies = mixGroup
 	}
 	f.choosePointers()
 	f.chooseAccumulators()
 	f.chooseResident()
 	return f
+}
+
+// takeTurns chooses the quotients and roots that some vectors take by Newton steps, roots first, which cost the hardware
+// more, and spreads them over the vectors of a group: a chain of dependent instructions that is too long keeps the
+// processor from reaching the next group.
+func (f *function) takeTurns() {
+	f.turns = map[int]int{}
+	for _, operator := range []string{opRoot, opQuotient} {
+		for _, e := range f.schedule.events {
+			if e.kind == compute && f.k.Instrs[e.index].Op == operator && len(f.turns) < f.set.mixed {
+				f.turns[e.index] = mixGroup - 1 - len(f.turns)%mixGroup
+			}
+		}
+	}
+}
+
+// byNewton reports whether a vector takes an instruction by Newton steps.
+func (f *function) byNewton(i, copy int) bool {
+	turn, ok := f.turns[i]
+	return ok && turn == copy
 }
 
 // choosePointers gives registers to the streams that are accessed most.
@@ -93,8 +122,8 @@ func (f *function) half() string {
 
 // chooseAccumulators gives the first reductions registers, of at most half of the vectors; the others live in the frame.
 func (f *function) chooseAccumulators() {
-	f.accs = min(len(f.k.Reductions), f.set.vectors/2/f.copies)
-	f.accBase = f.set.vectors - f.accs*f.copies
+	f.accs = min(len(f.k.Reductions), f.set.vectors/2/f.lanesOf)
+	f.accBase = f.set.vectors - f.accs*f.lanesOf
 	if n := len(f.k.Reductions); n > 0 {
 		f.spillBase = f.lanes(n)
 	}
@@ -111,8 +140,9 @@ func (f *function) lanes(r int) int {
 
 // accumulator is where copy's lanes of reduction r are.
 func (f *function) accumulator(r, copy int) operand {
+	copy %= f.lanesOf
 	if r < f.accs {
-		return operand{place: register, n: f.accBase + r*f.copies + copy}
+		return operand{place: register, n: f.accBase + r*f.lanesOf + copy}
 	}
 	return operand{place: frame, off: f.lanes(r) + copy*f.set.width}
 }
@@ -343,7 +373,7 @@ func (f *function) start() {
 	c := f.code()
 	for r, red := range f.k.Reductions {
 		from := f.constant(identity[red.Kind])
-		for copy := range f.copies {
+		for copy := range f.lanesOf {
 			acc := f.accumulator(r, copy)
 			c.move(acc, from, "")
 		}
@@ -365,11 +395,11 @@ func (f *function) fold() {
 
 func (f *function) foldOne(c *code, r int) {
 	op := combine[f.k.Reductions[r].Kind]
-	lanes := make([]operand, f.copies)
+	lanes := make([]operand, f.lanesOf)
 	for copy := range lanes {
 		lanes[copy] = f.accumulator(r, copy)
 	}
-	for h := f.copies / 2; h >= 1; h /= 2 {
+	for h := f.lanesOf / 2; h >= 1; h /= 2 {
 		for i := range h {
 			lanes[i] = c.apply(op, []operand{lanes[i], lanes[i+h]}, operand{}, "")
 		}

@@ -51,6 +51,10 @@ var neon = instructionSet{
 		"mantissa": steps("VSUB sqrthalf, a, t; VAND fraction, t, u; VADD sqrthalf, u, r"),
 		"top":      steps("VAND topbits, a, r"),
 	},
+	fusedRows: map[string]fusedRow{
+		opFMA:  {term: steps("VFMLA b, a, r=c")},
+		opFNMA: {term: steps("VFMLS b, a, r=c")},
+	},
 	halve: map[DType][]string{
 		F32: {"VEXT $8, a, a, r", "VEXT $4, a, a, r"},
 		F64: {"VEXT $8, a, a, r"},

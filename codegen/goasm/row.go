@@ -106,6 +106,12 @@ type instructionSet struct {
 	narrow     map[string]narrow  // by storage format; nil where no kernel is direct
 	parts      map[string]row     // what elementary functions need besides: Pow2, Exponent, Mantissa and Top of package elem
 	halve      map[DType][]string // instructions that bring the upper half of the lanes down, to 2 lanes
+
+	// Of fast math.
+	fusedRows  map[string]fusedRow
+	newtonRows map[string]row // of float32
+	mixed      int            // how many instructions of a kernel some vectors take by Newton steps: registers run out
+	averages   bool           // products are what such a kernel waits for
 }
 
 // narrow is how float32 is kept in a storage format of 16 bits.

@@ -1,7 +1,9 @@
 package goasm
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/optc-lang/optc/compiler/ir"
@@ -166,7 +168,7 @@ func (t *tail) operands(o operand) []operand {
 // body appends the work on one vector of elements: the one that stands copy vectors beyond the running index.
 // In a tail, t is not nil.
 func (f *function) body(c *code, copy int, t *tail) {
-	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: t, at: make([]operand, len(f.k.Instrs))}
+	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: t, at: make([]operand, len(f.k.Instrs)), left: slices.Clone(f.schedule.uses)}
 	for _, e := range f.schedule.events {
 		switch e.kind {
 		case compute:
@@ -185,13 +187,14 @@ type body struct {
 	copy, off int
 	tail      *tail
 	at        []operand // of each instruction
+	left      []int     // uses of each that are to come
 }
 
 func (b *body) compute(i int) {
 	in := b.f.k.Instrs[i]
 	comment := b.f.describe(i)
 	if in.Op != opLoad {
-		b.at[i] = b.c.apply(in.Op, b.operands(in.Args), operand{}, comment)
+		b.at[i] = b.apply(i, comment)
 		return
 	}
 	src := operand{stream, in.Stream, b.off}
@@ -208,10 +211,32 @@ func (b *body) compute(i int) {
 	}
 }
 
+// apply appends an instruction that is no load.
+func (b *body) apply(i int, comment string) operand {
+	in := b.f.k.Instrs[i]
+	args := b.operands(in.Args)
+	hardware, mixed := exact[in.Op]
+	switch {
+	case b.f.set.fused(in.Op):
+		last := make([]bool, len(args))
+		for j, a := range in.Args {
+			last[j] = args[j].place == virtual && b.left[a.Index] == 0
+		}
+		return b.c.fuse(in.Op, args, last, comment)
+	case mixed && b.f.byNewton(i, b.copy):
+		comment += ", by a Newton step"
+		return b.c.place(b.f.set.newtonRows[in.Op], args, operand{}, vectorClass, comment)
+	case mixed:
+		return b.c.apply(hardware, args, operand{}, comment)
+	}
+	return b.c.apply(in.Op, args, operand{}, comment)
+}
+
 func (b *body) operand(a ir.Operand) operand {
 	if a.Scalar {
 		return operand{place: uniform, n: a.Index}
 	}
+	b.left[a.Index]--
 	return b.at[a.Index]
 }
 
@@ -299,7 +324,7 @@ func (f *function) describe(i int) string {
 	for j, a := range in.Args {
 		args[j] = f.operandName(a)
 	}
-	return fmt.Sprintf("%s = %s(%s)", f.valueName(i), in.Op, strings.Join(args, ", "))
+	return fmt.Sprintf("%s = %s(%s)", f.valueName(i), cmp.Or(exact[in.Op], in.Op), strings.Join(args, ", "))
 }
 
 func (f *function) operandName(a ir.Operand) string {

@@ -1,6 +1,7 @@
 package gosrc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,12 +19,12 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 	elem := jen.Id(dt.Go())
 	f := g.file
 	g.declare(g.typeDoc(typ, dt))
-	f.Type().Id(typ).Struct(jen.Op("*").Qual(runtimePath, "Optimizer").Types(elem))
+	f.Type().Id(typ).Struct(jen.Op("*").Add(g.half("Optimizer", elem)))
 
 	g.givenType(typ, false, dt)
 	g.givenType(typ, true, dt)
 	g.declare(fmt.Sprintf("New%s makes an optimizer for params, whose data it updates in place. It allocates every state at once. Errors are\nthose of [optrt.New]: shapes, names, overlap, a hyperparameter outside its interval.", typ))
-	params := []jen.Code{jen.Id("params").Index().Qual(runtimePath, "Param").Types(elem), jen.Id("hyper").Id(hyper)}
+	params := []jen.Code{jen.Id("params").Index().Add(g.half("Param", elem)), jen.Id("hyper").Id(hyper)}
 	options := jen.Id("opts").Op("...")
 	if values := g.givenValues(true); len(values) > 0 {
 		params = append(params, jen.Id("loaded").Id(typ+"Loaded"))
@@ -32,7 +33,7 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 	}
 	params = append(params, jen.Id("opts").Op("...").Qual(runtimePath, "Option"))
 	f.Func().Id("New"+typ).Params(params...).Params(jen.Op("*").Id(typ), jen.Error()).Block(
-		jen.List(jen.Id("o"), jen.Err()).Op(":=").Qual(runtimePath, "New").Call(jen.Id(g.ruleVar(dt)), jen.Id("params"), jen.Id("hyper").Dot("values").Call(), options),
+		jen.List(jen.Id("o"), jen.Err()).Op(":=").Qual(runtimePath, g.newFunc()).Call(jen.Id(g.ruleVar(dt)), jen.Id("params"), jen.Id("hyper").Dot("values").Call(), options),
 		jen.If(jen.Err().Op("!=").Nil()).Block(jen.Return(jen.Nil(), jen.Err())),
 		jen.Return(jen.Op("&").Id(typ).Values(jen.Id("o")), jen.Nil()))
 	g.step(typ, dt)
@@ -54,6 +55,29 @@ func (g *generator) optimizer(dt target.DType) []AsmKernel {
 	return asm
 }
 
+// half is a type of the runtime for the element type of parameters: in 16 bits it has a form of its own.
+func (g *generator) half(name string, elem jen.Code) *jen.Statement {
+	if h := g.params(); h != nil {
+		return jen.Qual(runtimePath, "Half"+name).Types(h)
+	}
+	return jen.Qual(runtimePath, name).Types(elem)
+}
+
+// params is the type of parameters in 16 bits; nil of others.
+func (g *generator) params() jen.Code {
+	if format := g.plan.Program.Params.Format; format != "" {
+		return jen.Qual(runtimePath, strings.ToUpper(format))
+	}
+	return nil
+}
+
+func (g *generator) newFunc() string {
+	if g.params() != nil {
+		return "NewHalf"
+	}
+	return "New"
+}
+
 func (g *generator) ruleVar(dt target.DType) string {
 	return lower(g.rule.Name) + "Rule" + strings.ToUpper(dt.String())
 }
@@ -62,7 +86,7 @@ func (g *generator) ruleVar(dt target.DType) string {
 func (g *generator) typeDoc(typ string, dt target.DType) string {
 	p := g.plan.Program
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s applies the rule %s to %s parameters.\n", typ, g.rule.Name, dt.Go())
+	fmt.Fprintf(&b, "%s applies the rule %s to %s parameters%s.\n", typ, g.rule.Name, cmp.Or(p.Params.Format, dt.Go()), besideDoc(p))
 	if p.Doc != "" {
 		b.WriteString("\n" + p.Doc + "\n")
 	}
@@ -79,7 +103,7 @@ func (g *generator) typeDoc(typ string, dt target.DType) string {
 	} else {
 		b.WriteString("\nA")
 	}
-	fmt.Fprintf(&b, " step makes %s over memory and moves %d bytes a parameter.", count(c.Passes, "pass", "passes"), c.Bytes(dt.Size()))
+	fmt.Fprintf(&b, " step makes %s over memory and moves %d bytes a parameter.", count(c.Passes, "pass", "passes"), g.traffic(c, dt))
 	if n := wholeArrays(g.plan.Later); n > 0 {
 		fmt.Fprintf(&b, " Beside that\nit runs %s on whole matrices.", count(n, "operator", "operators"))
 	}
@@ -87,6 +111,52 @@ func (g *generator) typeDoc(typ string, dt target.DType) string {
 		b.WriteString(" The model is to be evaluated at EvalParams, not at the\nparameters.")
 	}
 	return b.String()
+}
+
+// traffic is what a step moves of a parameter: c arrays of the element type, or less where parameters are in 16 bits.
+func (g *generator) traffic(c ir.Cost, dt target.DType) int {
+	p := g.plan.Program
+	if p.Params.Format == "" {
+		return c.Bytes(dt.Size())
+	}
+	bytes, most := map[int]int{}, 0
+	for _, st := range g.plan.Later {
+		if st.Kernel == nil || st.Kernel.Domain != ir.Elem {
+			continue
+		}
+		for _, s := range st.Kernel.Streams {
+			if s.Extent != ir.Elem || s.Kind == ir.DrawStream || s.Kind == ir.CollectStream {
+				continue
+			}
+			size := map[string]int{"": dt.Size(), "q8": 1, "q8root": 1}[p.Storage(s.Place).Format]
+			if size == 0 {
+				size = 2
+			}
+			if s.Read {
+				bytes[st.Class] += size
+			}
+			if s.Write {
+				bytes[st.Class] += size
+			}
+		}
+		most = max(most, bytes[st.Class])
+	}
+	return most
+}
+
+// besideDoc says what is kept beside parameters in 16 bits.
+func besideDoc(p *ir.Program) string {
+	switch last := len(p.States) - 1; {
+	case p.Params.Format == "":
+		return ""
+	case p.Params.Stochastic:
+		return ", rounded stochastically"
+	case last >= 0 && p.States[last].Name == pass.MasterState:
+		return ", with a float32 copy of each beside them, which the rule reads as x"
+	case last >= 0 && p.States[last].Name == pass.RestState:
+		return ", with what their rounding loses beside them, which the rule reads as a part of x"
+	}
+	return ", rounded to nearest"
 }
 
 // wholeArrays is how many whole-array operators the stages run for the class of tensors with the most.
@@ -111,7 +181,12 @@ func count(n int, one, many string) string {
 // step prints the typed Step: what it takes beside the gradients is what the rule needs.
 func (g *generator) step(typ string, dt target.DType) {
 	p := g.plan.Program
-	params := []jen.Code{jen.Id("grads").Index().Index().Id(dt.Go())}
+	elem := jen.Id(dt.Go())
+	grads, inputs := jen.Code(elem), g.half("Inputs", elem)
+	if h := g.params(); h != nil {
+		grads = h
+	}
+	params := []jen.Code{jen.Id("grads").Index().Index().Add(grads)}
 	doc := "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data; they are read, not\nchanged."
 	var in []jen.Code
 	if p.Reads("loss") {
@@ -120,7 +195,7 @@ func (g *generator) step(typ string, dt target.DType) {
 		doc = "Step takes one step. grads holds one gradient a parameter, each as long as the parameter's data, and loss the value of\nthe loss at the parameters."
 	}
 	if probes(p) {
-		params = append(params, jen.Id("closure").Qual(runtimePath, "Closure").Types(jen.Id(dt.Go())))
+		params = append(params, jen.Id("closure").Add(g.half("Closure", elem)))
 		in = append(in, field("Closure", jen.Id("closure")))
 		doc += " closure evaluates the model again at the parameters as they then are, on the batch\nof grads: see [optrt.Closure]."
 	}
@@ -136,7 +211,11 @@ func (g *generator) step(typ string, dt target.DType) {
 		doc += " given is\nwhat was recorded before it."
 	}
 	doc += " After an error nothing has changed."
-	call := jen.Id("o").Dot("Optimizer").Dot("StepWith").Call(jen.Id("grads"), jen.Qual(runtimePath, "Inputs").Types(jen.Id(dt.Go())).Values(in...))
+	inner := "Optimizer"
+	if g.params() != nil {
+		inner = "HalfOptimizer"
+	}
+	call := jen.Id("o").Dot(inner).Dot("StepWith").Call(jen.Id("grads"), inputs.Values(in...))
 	g.declare(doc)
 	g.file.Func().Params(jen.Id("o").Op("*").Id(typ)).Id("Step").Params(params...).Error().Block(jen.Return(call))
 }
@@ -412,7 +491,14 @@ func (g *generator) description(dt target.DType) {
 		fields = append(fields, line("ClearsGrad", jen.True()))
 	}
 	fields = append(fields, line("ReadsGrad", jen.Lit(p.Reads("g") || p.ClearGrad)), line("ReadsLoss", jen.Lit(p.Reads("loss"))),
-		line("ElemBytes", jen.Lit(dt.Size())), jen.Line())
+		line("ElemBytes", jen.Lit(dt.Size())))
+	if p.Params.Format != "" {
+		fields = append(fields, line("Params", jen.Lit(p.Params.Format)))
+	}
+	if p.Params.Stochastic {
+		fields = append(fields, line("ParamsStochastic", jen.True()))
+	}
+	fields = append(fields, jen.Line())
 	g.declare("")
 	g.file.Var().Id(g.ruleVar(dt)).Op("=").Op("&").Qual(runtimePath, "Rule").Values(fields...)
 }
@@ -491,6 +577,9 @@ func (g *generator) drawFields() []jen.Code {
 }
 
 func stochastic(p *ir.Program) bool {
+	if p.Params.Stochastic {
+		return true
+	}
 	for _, s := range p.States {
 		if s.As.Stochastic {
 			return true

@@ -117,6 +117,9 @@ func crossing(stages []ir.Stage) []*ir.Value {
 				read(r.Result, i)
 			}
 		}
+		for _, c := range s.Cases {
+			read(c.If, i)
+		}
 		for _, v := range s.New {
 			read(v, i)
 		}

@@ -5,6 +5,7 @@ package gosrc
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -54,6 +55,9 @@ func Emit(req target.Request) ([]byte, []AsmKernel, error) {
 	file.Const().Id("_").Op("=").Qual(runtimePath, "GeneratedBy1")
 	var kernels []AsmKernel
 	for _, r := range req.Rules {
+		if f := r.Plan.Program.Params.Format; f != "" && slices.Contains(req.DTypes, target.F64) {
+			return nil, nil, fmt.Errorf("gosrc: %s: the rule %s for parameters in %s computes in f32 alone", req.Source, r.Name, f)
+		}
 		g := &generator{file: file, rule: r, plan: r.Plan, frames: newFrames(r.Plan), functions: map[string]string{}}
 		g.hypers()
 		for _, dt := range req.DTypes {

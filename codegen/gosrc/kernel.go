@@ -27,14 +27,27 @@ func (g *generator) kernel(name string, k *ir.Kernel, dt target.DType) {
 	if len(k.Instrs) <= longKernel {
 		doc = name + " is one pass over the elements of a tensor:\n\n" + indent(g.kernelFormula(k))
 	}
+	if k.Fast {
+		doc += "\n\n" + fastPromise
+	}
 	g.declare(doc)
 	g.file.Func().Id(name).Params(jen.Id("a").Op("*").Qual(runtimePath, "Args")).BlockFunc(func(b *jen.Group) {
 		for i, s := range k.Streams {
+			if !s.Read && !s.Write {
+				continue
+			}
 			slice := jen.Qual(runtimePath, "Slice").Types(jen.Id(dt.Go())).Call(jen.Id("a"), jen.Lit(i))
 			b.Id(stream(i)).Op(":=").Add(slice).Comment(s.Name)
 		}
+		used := usedScalars(k)
 		for i, s := range k.Scalars {
+			if !used[i] {
+				continue
+			}
 			b.Id(scalar(i)).Op(":=").Qual(runtimePath, "Scalar").Types(jen.Id(dt.Go())).Call(jen.Id("a"), jen.Lit(i)).Comment(scalarComment(g.plan.Program, s))
+		}
+		if len(k.Stores)+len(k.Reductions) == 0 {
+			return // a case in which every array stays as it is
 		}
 		if len(k.Reductions) == 0 {
 			b.For(jen.Id("i").Op(":=").Range().Id("a").Dot("N")).BlockFunc(func(b *jen.Group) { g.body(b, k, dt) })
@@ -46,6 +59,10 @@ func (g *generator) kernel(name string, k *ir.Kernel, dt target.DType) {
 
 // The scheduler and the runtime must agree on how many arrays a pass may touch.
 const _ = -uint((pass.MaxStreams - optrt.MaxStreams) * (pass.MaxStreams - optrt.MaxStreams))
+
+// fastPromise is what holds of a kernel under fast math.
+const fastPromise = "Its assembly is under fast math: products are fused with sums, and some quotients and roots taken by Newton steps.\n" +
+	"The same kind of processor and engine give the same bits for any number of workers; other engines give others."
 
 // longKernel is the number of instructions above which a formula tells nobody anything.
 const longKernel = 300
@@ -137,6 +154,31 @@ func usedValues(k *ir.Kernel) map[int]bool {
 				mark(a)
 			}
 		}
+	}
+	return used
+}
+
+// usedScalars are those that the portable form reads: a case of a kernel has all of the kernel's.
+func usedScalars(k *ir.Kernel) map[int]bool {
+	used := map[int]bool{}
+	mark := func(o ir.Operand) {
+		if o.Scalar {
+			used[o.Index] = true
+		}
+	}
+	values := usedValues(k)
+	for n, in := range k.Instrs {
+		if values[n] {
+			for _, a := range in.Args {
+				mark(a)
+			}
+		}
+	}
+	for _, s := range k.Stores {
+		mark(s.Value)
+	}
+	for _, r := range k.Reductions {
+		mark(r.Value)
 	}
 	return used
 }

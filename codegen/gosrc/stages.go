@@ -43,7 +43,7 @@ func (g *generator) what(s ir.Stage, dt target.DType) jen.Code {
 	}
 	switch {
 	case s.Kernel != nil:
-		return pointer("Pass", g.pass(s.Kernel, dt))
+		return pointer("Pass", g.pass(s, dt))
 	case s.Fold != nil:
 		return pointer("Fold", []jen.Code{
 			field("Kind", jen.Qual(elemPath, reduceNames[s.Fold.Op.Reduce])),
@@ -224,16 +224,22 @@ func placeFields(p ir.Place) []jen.Code {
 var streamKinds = map[ir.StreamKind]string{ir.XStream: "StreamX", ir.GradStream: "StreamGrad", ir.StateStream: "StreamState", ir.EvalStream: "StreamEval",
 	ir.GivenStream: "StreamGiven", ir.ScratchStream: "StreamScratch", ir.DrawStream: "StreamDraw", ir.CollectStream: "StreamCollect", none: "StreamNone"}
 
-// pass is the fields of a pass, a line each.
-func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
-	k = k.ByRows()
+// pass is the fields of a pass, a line each. Of two cases the one where the condition does not hold is the pass itself.
+func (g *generator) pass(s ir.Stage, dt target.DType) []jen.Code {
+	k := s.Kernel.ByRows()
+	own := k
+	for _, c := range s.Cases {
+		if !c.Is {
+			own = c.Kernel.ByRows()
+		}
+	}
 	line := field
 	list := func(typ string, fill func(*jen.Group)) jen.Code {
 		return jen.Index().Qual(runtimePath, typ).ValuesFunc(fill)
 	}
 	fields := []jen.Code{
 		line("Domain", jen.Qual(runtimePath, extentNames[k.Domain])),
-		line("Kernels", jen.Id(g.symbol(k, dt)+"Kernels")),
+		line("Kernels", jen.Id(g.symbol(own, dt)+"Kernels")),
 		line("Streams", list("Stream", func(v *jen.Group) {
 			for _, s := range k.Streams {
 				f := []jen.Code{field("Place", placeLiteral(s.Place))}
@@ -248,9 +254,11 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 			v.Line()
 		})),
 	}
-	if d := g.direct(k, dt); d != nil {
+	if d := g.direct(own, dt); d != nil {
 		fields = append(fields, line("Direct", jen.Id(g.symbol(d, dt)+"Kernels")))
 	}
+	fields = append(fields, g.idle(own)...)
+	fields = append(fields, g.cases(s, dt)...)
 	if k.Rows {
 		return append(fields, g.rowFields(k)...)
 	}
@@ -269,6 +277,40 @@ func (g *generator) pass(k *ir.Kernel, dt target.DType) []jen.Code {
 		fields = append(fields, g.collects(k))
 	}
 	return fields
+}
+
+// idle lists the streams that a case leaves alone, if there are any.
+func (g *generator) idle(k *ir.Kernel) []jen.Code {
+	var idle []jen.Code
+	for i, s := range k.Streams {
+		if !s.Read && !s.Write {
+			idle = append(idle, jen.Lit(i))
+		}
+	}
+	if len(idle) == 0 {
+		return nil
+	}
+	return []jen.Code{field("Idle", jen.Index().Int().Values(idle...))}
+}
+
+// cases are the kernels that take the place of a pass's own where a condition holds.
+func (g *generator) cases(s ir.Stage, dt target.DType) []jen.Code {
+	var list []jen.Code
+	for _, c := range s.Cases {
+		if !c.Is {
+			continue
+		}
+		k := c.Kernel.ByRows()
+		fields := []jen.Code{field("If", slotLiteral(g.frames.of(c.If))), field("Kernels", jen.Id(g.symbol(k, dt)+"Kernels"))}
+		if d := g.direct(k, dt); d != nil {
+			fields = append(fields, field("Direct", jen.Id(g.symbol(d, dt)+"Kernels")))
+		}
+		list = append(list, jen.Values(append(fields, g.idle(k)...)...))
+	}
+	if list == nil {
+		return nil
+	}
+	return []jen.Code{field("Cases", jen.Index().Qual(runtimePath, "PassCase").Values(list...))}
 }
 
 // direct is the direct form of a kernel, nil if it has none.

@@ -17,6 +17,7 @@ type Settings struct {
 	Fix     map[string]float64 // hyperparameters made constants
 	Adjoint bool               // the vector-Jacobian product of the step is compiled in its place
 	Math    string             // what rewrites may change: strict (or nothing) keeps every bit, fast is true of real numbers
+	Params  string             // how parameters are kept, as bf16+kahan: see pass.Params; "" in the element type
 }
 
 // Rule elaborates one rule that the root file sees. The program is nil when there are errors.

@@ -2,6 +2,7 @@ package interp
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/optc-lang/optc/compiler/ir"
@@ -80,10 +81,11 @@ func (m *Machine[T]) ask(x [][]T) ([][]T, float64) {
 	if m.Closure == nil {
 		panic(failure{errors.New("the rule probes the model, and no closure is given")})
 	}
-	grads, loss, err := m.Closure(x)
+	grads, loss, err := m.Closure(m.given16(x))
 	if err != nil {
 		panic(failure{err})
 	}
+	grads = m.given16(grads)
 	out := make([][]T, len(grads))
 	for i := range grads {
 		out[i] = slices.Clone(grads[i])
@@ -94,6 +96,9 @@ func (m *Machine[T]) ask(x [][]T) ([][]T, float64) {
 // product is the Hessian at x times v, by central differences.
 func (m *Machine[T]) product(x, v [][]T) [][]T {
 	out := m.zeros()
+	if m.prog.Params.Format != "" {
+		panic(failure{fmt.Errorf("the rule takes a Hessian-vector product, for which parameters in %s are too coarse: the difference of two gradients is lost in their rounding", m.prog.Params.Format)})
+	}
 	h := elem.DifferenceStep(x, v)
 	if h == 0 {
 		return out
@@ -120,6 +125,24 @@ func (m *Machine[T]) narrow(index int, s ir.State, v value[T]) {
 	for i, u := range v.arrays {
 		elem.RoundTrip(s.As.Format, u, m.words(index, i, s, len(u)))
 	}
+}
+
+// given16 are arrays that are handed over in the format of parameters, rounded to nearest; u itself in the element type.
+func (m *Machine[T]) given16(u [][]T) [][]T {
+	if m.prog.Params.Format == "" {
+		return u
+	}
+	out := make([][]T, len(u))
+	for i := range u {
+		out[i] = slices.Clone(u[i])
+		elem.RoundTrip(m.prog.Params.Format, out[i], nil)
+	}
+	return out
+}
+
+// narrowParams rounds the new parameters to what is kept of them.
+func (m *Machine[T]) narrowParams(x [][]T) {
+	m.narrow(0, ir.State{Name: "x", As: m.prog.Params}, value[T]{arrays: x})
 }
 
 // words are the random words of stochastic rounding, nil for rounding to nearest.

@@ -166,7 +166,10 @@ func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 		return m.broken
 	}
 	m.T++
-	m.grads, m.loss, m.memo = grads, loss, map[*ir.Value]*value[T]{}
+	m.grads, m.loss, m.memo = m.given16(grads), loss, map[*ir.Value]*value[T]{}
+	for i, x := range m.given16(m.Params) {
+		copy(m.Params[i], x)
+	}
 	m.answers = map[answerKey]*answer[T]{}
 	next := make([]value[T], len(m.states))
 	for i, s := range m.prog.States {
@@ -176,6 +179,7 @@ func (m *Machine[T]) Step(grads [][]T, loss float64) (err error) {
 	for i, s := range m.prog.States {
 		m.narrow(i, s, next[i])
 	}
+	m.narrowParams(x.arrays)
 	for i := range m.tensors {
 		copy(m.Params[i], x.arrays[i])
 	}
@@ -222,7 +226,7 @@ func (m *Machine[T]) EvalParams() [][]T {
 	}
 	m.memo = map[*ir.Value]*value[T]{}
 	defer func() { m.memo = nil }()
-	return m.all(m.prog.Eval, ir.Elem).arrays
+	return m.given16(m.all(m.prog.Eval, ir.Elem).arrays)
 }
 
 // slot is where v's value for unit i is remembered.

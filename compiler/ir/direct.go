@@ -1,8 +1,11 @@
 package ir
 
-// Direct is k as a kernel that itself reads and writes states in the formats they are stored in; nil when no state of it
-// has one, or when something else of k is made piece by piece. The formats are those that need no block and no chance:
-// bf16 and f16, rounded to nearest. Such a kernel runs over whole vectors only, and not by rows.
+// formatLetters are of the formats that direct kernels take: bf16 and f16, rounded to nearest, and what the first loses.
+var formatLetters = map[string]string{"bf16": "b", "f16": "f", "bf16rest": "r"}
+
+// Direct is k as a kernel that itself reads and writes states, x and the gradient in the formats they are stored in; nil
+// when none of them has one, or when something else of k is made piece by piece. The formats are those that need no block
+// and no chance. Such a kernel runs over whole vectors only, and not by rows.
 func (k *Kernel) Direct(p *Program) *Kernel {
 	if k.Rows || len(k.Reductions)+len(k.Collects) > 0 {
 		return nil
@@ -14,18 +17,15 @@ func (k *Kernel) Direct(p *Program) *Kernel {
 		if s.Extent != k.Domain || s.Kind == DrawStream {
 			return nil
 		}
-		as := Storage{}
-		if s.Kind == StateStream {
-			as = p.States[s.Index].As
-		}
+		as := p.Storage(s.Place)
 		switch {
 		case as.Format == "":
 			formats += "x"
-		case as.Stochastic || as.Format != "bf16" && as.Format != "f16":
+		case as.Stochastic || formatLetters[as.Format] == "":
 			return nil
 		default:
 			out.Streams[i].Format = as.Format
-			formats += as.Format[:1]
+			formats += formatLetters[as.Format]
 			any = true
 		}
 	}

@@ -82,7 +82,9 @@ type Program struct {
 	Eval   *Value // where the model is to be evaluated, in terms of x and states after the step; nil when that is x
 
 	ClearGrad bool // the gradient's arrays are zero when the step ends
-	Pool      *Pool
+
+	Params Storage // how x is kept between steps; the gradients have that format too
+	Pool   *Pool
 
 	Derivations []Derivation
 	AdjointOf   string // the rule whose step this is the adjoint of, or ""
@@ -149,14 +151,23 @@ type State struct {
 	Output bool    // it is kept for others to read, whether or not the rule does
 }
 
+// BesideX reports whether the state is no part of the rule, but what is kept beside x in 16 bits.
+func (s State) BesideX() bool { return strings.HasPrefix(s.Name, "x.") }
+
 // Storage is how an array state is kept between steps; it is rounded once, when the step ends.
 type Storage struct {
-	Format     string // "" for the element type, else bf16, f16 or q8
+	Format     string // "" for the element type, else bf16, f16 or q8; bf16rest or f16rest of what parameters lose
 	Stochastic bool   // rounded up or down at random, in proportion
 }
 
+// Rest reports whether the state keeps what the rounding of x loses of the state's new value.
+func (s Storage) Rest() bool { return strings.HasSuffix(s.Format, "rest") }
+
 // String is the format as a rule says it: q8root is q8 of a state that is never negative.
 func (s Storage) String() string {
+	if s.Rest() {
+		return "bf16, what " + strings.TrimSuffix(s.Format, "rest") + " loses of x"
+	}
 	format := strings.TrimSuffix(s.Format, "root")
 	if s.Stochastic {
 		return format + " sr"
@@ -171,6 +182,19 @@ type GivenDecl struct {
 	Extent Extent
 	Load   bool
 	Of     string // of an adjoint: what of the rule it is, x, t or the name of a state; else ""
+}
+
+// Storage is how an array is kept: that of x by chance too, perhaps, and the gradient as the program is given it.
+func (p *Program) Storage(at Place) Storage {
+	switch at.Kind {
+	case StateStream:
+		return p.States[at.Index].As
+	case XStream:
+		return p.Params
+	case GradStream:
+		return Storage{Format: p.Params.Format}
+	}
+	return Storage{}
 }
 
 // Guard is the mask under which a whole-array operator or a probe is computed at all; nil when always.

@@ -15,6 +15,7 @@ type Kernel struct {
 	Reductions []Reduction
 	Collects   []Collect
 	Rows       bool // it runs over pieces of rows: see ByRows
+	Fast       bool // assembly may fuse products with sums and take quotients and roots by Newton steps: see package goasm
 }
 
 // Stream is one array that the loop walks along. One of extent Row or Col in a kernel over elements repeats along the
@@ -22,7 +23,7 @@ type Kernel struct {
 type Stream struct {
 	Place
 	Read, Write bool
-	Format      string // in a direct kernel, what a state is stored in; see Direct
+	Format      string // in a direct kernel, what it is stored in; see Direct
 }
 
 // StreamKind tells whose array a Stream is.

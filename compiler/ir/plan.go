@@ -29,22 +29,31 @@ type Choice struct {
 // Stage is one thing that a step does; exactly one of Values, Fold, Kernel, Array, Probe, Keep and Rotate is set. Stages
 // run in order.
 type Stage struct {
-	Class  int       // of Values, Keep per tensor, Kernel and Array: whose tensors
-	Extent Extent    // of Values and Keep: once a model, group or tensor
-	Values []*Value  // step values, operands first
-	Fold   *Value    // a Reduce of a step value
-	From   []*Value  // of Fold, and of an order statistic of step values: what it is of, by class
-	Kernel *Kernel   // its Reductions' results are step values afterwards
-	Array  *Value    // a whole-array operator or an order statistic
-	Probe  *Value    // asks the model; its gradient and loss are there afterwards
-	In     [][]Place // of Array and Probe: the arrays of its operands, by class
-	Out    Place     // of Array and Probe, if it gives an array
-	Loss   *Value    // of Probe: the probe of the loss at the same point; nil if none is asked for
-	If     *Value    // of Array, Probe and Rotate: they are left out where it does not hold; nil when always
-	Ifs    []*Value  // of an Array over many tensors: If by class
-	Keep   []int     // states that take their new value, all at once
-	New    []*Value  // of Keep: what each takes; the first step's differs from Program's
-	Rotate []int     // states whose arrays move on: each takes the one before it, the first that of the last
+	Class  int          // of Values, Keep per tensor, Kernel and Array: whose tensors
+	Extent Extent       // of Values and Keep: once a model, group or tensor
+	Values []*Value     // step values, operands first
+	Fold   *Value       // a Reduce of a step value
+	From   []*Value     // of Fold, and of an order statistic of step values: what it is of, by class
+	Kernel *Kernel      // its Reductions' results are step values afterwards
+	Cases  []KernelCase // of Kernel: what runs in its place, for each tensor the one that fits; none when Kernel runs itself
+	Array  *Value       // a whole-array operator or an order statistic
+	Probe  *Value       // asks the model; its gradient and loss are there afterwards
+	In     [][]Place    // of Array and Probe: the arrays of its operands, by class
+	Out    Place        // of Array and Probe, if it gives an array
+	Loss   *Value       // of Probe: the probe of the loss at the same point; nil if none is asked for
+	If     *Value       // of Array, Probe and Rotate: they are left out where it does not hold; nil when always
+	Ifs    []*Value     // of an Array over many tensors: If by class
+	Keep   []int        // states that take their new value, all at once
+	New    []*Value     // of Keep: what each takes; the first step's differs from Program's
+	Rotate []int        // states whose arrays move on: each takes the one before it, the first that of the last
+}
+
+// KernelCase is a kernel where one condition of its scalars is as said: it has the same bits and the same arguments, and leaves some
+// of them alone.
+type KernelCase struct {
+	If     *Value // a mask, once a tensor or coarser
+	Is     bool
+	Kernel *Kernel
 }
 
 // Place is an array of each tensor: where a value is in memory.

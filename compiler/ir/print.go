@@ -23,6 +23,9 @@ func (p *Program) String() string {
 	for i, s := range p.States {
 		fmt.Fprintf(&b, "state %d %s %s%s = %v\n", i, s.Name, s.Extent, asWord(s.As), s.Init)
 	}
+	if p.Params.Format != "" {
+		fmt.Fprintf(&b, "params%s\n", asWord(p.Params))
+	}
 	number := map[*Value]int{}
 	for _, v := range Reachable(append(p.Roots(), p.Eval)...) {
 		number[v] = len(number)
@@ -186,7 +189,7 @@ func (p *Program) StateNames() []string {
 			if own != (base == s.Name) {
 				continue
 			}
-			if !own && s.New.Label != "" && s.New.Kind != Input {
+			if !own && !s.BesideX() && s.New.Label != "" && s.New.Kind != Input {
 				base = s.New.Label
 			}
 			names[i] = taken.Fresh(base)

@@ -1,13 +1,16 @@
 package ir
 
+import "github.com/optc-lang/optc/runtime/elem"
+
 // ByRows is k as a kernel that runs over pieces of rows: what has one value a row becomes a scalar or a reduction, and what
-// has one value a column a stream that starts with the piece. It is k itself where nothing has such an extent, and where
-// k reduces over the tensor: the tree of such a reduction goes across rows.
+// has one value a column a stream that starts with the piece. What is reduced per column is combined into such a stream,
+// which is read and written. It is k itself where nothing has such an extent, and where k reduces over the tensor: the
+// tree of such a reduction goes across rows.
 //
 // The scalars and reductions of a row stand after all others; a row's reductions have its collects' results.
 func (k *Kernel) ByRows() *Kernel {
 	row := k.Domain.FirstAxis()
-	if len(k.Reductions) > 0 || !k.hasLines(row) {
+	if len(k.Reductions) > 0 || !k.hasLines() {
 		return k
 	}
 	out := *k
@@ -23,19 +26,14 @@ func (k *Kernel) ByRows() *Kernel {
 	return &out
 }
 
-// hasLines reports whether a stream or a collect has one value a row or column. A collect per column alone needs no rows.
-func (k *Kernel) hasLines(row Extent) bool {
+// hasLines reports whether a stream or a collect has one value a row or column.
+func (k *Kernel) hasLines() bool {
 	for _, s := range k.Streams {
 		if s.Extent != k.Domain {
 			return true
 		}
 	}
-	for _, c := range k.Collects {
-		if c.To.Extent == row {
-			return true
-		}
-	}
-	return false
+	return len(k.Collects) > 0
 }
 
 // rowing copies a kernel.
@@ -46,9 +44,9 @@ type rowing struct {
 }
 
 func (r *rowing) streams(row Extent) {
-	collected := map[int]bool{}
+	collected := map[int]Extent{}
 	for _, c := range r.from.Collects {
-		collected[c.Stream] = c.To.Extent == row
+		collected[c.Stream] = c.To.Extent
 	}
 	for i, s := range r.from.Streams {
 		switch {
@@ -56,7 +54,11 @@ func (r *rowing) streams(row Extent) {
 			r.stream[i] = ^len(r.to.Scalars)
 			place := s.Place
 			r.to.Scalars = append(r.to.Scalars, Scalar{Name: s.Name, Row: &place})
-		case collected[i]:
+		case s.Kind == CollectStream && collected[i] == row:
+		case s.Kind == CollectStream:
+			r.stream[i] = len(r.to.Streams)
+			s.Extent, s.Read = collected[i], true
+			r.to.Streams = append(r.to.Streams, s)
 		default:
 			r.stream[i] = len(r.to.Streams)
 			r.to.Streams = append(r.to.Streams, s)
@@ -100,11 +102,25 @@ func (r *rowing) ends(row Extent) {
 	}
 	for _, s := range r.from.Stores {
 		value := r.operand(s.Value)
-		if c := collect[s.Stream]; c != nil && c.To.Extent == row {
+		switch c := collect[s.Stream]; {
+		case c == nil:
+		case c.To.Extent == row:
 			place := c.To
 			r.to.Reductions = append(r.to.Reductions, Reduction{Kind: c.Kind, Value: value, Result: c.Result, Row: &place})
 			continue
+		default:
+			value = r.combine(c, value)
 		}
 		r.to.Stores = append(r.to.Stores, Store{Stream: r.stream[s.Stream], Value: value})
 	}
 }
+
+// combine adds a value to what its column has.
+func (r *rowing) combine(c *Collect, value Operand) Operand {
+	n := len(r.to.Instrs)
+	r.to.Instrs = append(r.to.Instrs, Instr{Op: "load", Stream: r.stream[c.Stream], Name: c.To.Name},
+		Instr{Op: combiners[c.Kind], Args: []Operand{{Index: n}, value}, Name: c.To.Name, Value: c.Result})
+	return Operand{Index: n + 1}
+}
+
+var combiners = map[elem.Reduction]string{elem.ReduceSum: "add", elem.ReduceMin: "min", elem.ReduceMax: "max"}

@@ -5,7 +5,7 @@ package ir
 func (p *Program) NonNegative() []bool {
 	states := make([]bool, len(p.States))
 	for i, s := range p.States {
-		states[i] = s.Init >= 0
+		states[i] = s.Init >= 0 && !s.As.Rest()
 	}
 	for changed := true; changed; {
 		changed = false

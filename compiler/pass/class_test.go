@@ -231,6 +231,7 @@ func TestPlacement(t *testing.T) {
 		"a gradient that is read again":    {"rule r { x <- x - g/(norm(g) + 1) }", 0, 16},
 		"three passes over a direction": {"rule r { given p\n given q\n given s\n let u = g*p + q*s\n let v = u/(norm(u) + 1)\n x <- x - v/(norm1(v) + 1) }",
 			1, 4 * (5 + 1 + 3)}, // g p q s in, u out; u in; u x in, x out
+		"a function of x that is read again": {"rule r { let w = x*exp(-g)\n x <- w/(norm1(w) + 1) }", 0, 4 * (3 + 2)}, // x g in, x out; x in, x out
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := schedule(compiled(t, c.text))

@@ -201,7 +201,7 @@ func (e *executor[T]) run(stages []ir.Stage) {
 	for _, s := range stages {
 		switch {
 		case s.Kernel != nil:
-			e.kernel(s.Kernel, s.Class)
+			e.kernel(s)
 		case s.Fold != nil:
 			e.fold(s)
 		case s.Array != nil && s.Array.Op.Kind == op.Order:
@@ -422,10 +422,24 @@ func (e *executor[T]) narrow(i, k int, u []T, chance bool) {
 	elem.RoundTrip(s.As.Format, u, words)
 }
 
-func (e *executor[T]) kernel(k *ir.Kernel, class int) {
+// kernel runs a kernel on the tensors of its class: of its cases, if it has some, the one that fits.
+func (e *executor[T]) kernel(s ir.Stage) {
 	for i := range e.tensors {
-		if e.classOf[i] == class {
-			e.kernelOn(k, i)
+		if e.classOf[i] != s.Class {
+			continue
+		}
+		fit := 0
+		for _, c := range s.Cases {
+			if e.scalar(c.If, ir.Tensor, i) != 0 == c.Is {
+				e.kernelOn(c.Kernel, i)
+				fit++
+			}
+		}
+		switch {
+		case len(s.Cases) == 0:
+			e.kernelOn(s.Kernel, i)
+		case fit != 1:
+			e.failf("kernel %s: %d of %d cases fit", s.Kernel.Name, fit, len(s.Cases))
 		}
 	}
 }
@@ -437,10 +451,11 @@ func (e *executor[T]) kernelOn(k *ir.Kernel, i int) {
 	}
 	arrays := make([][]T, len(k.Streams))
 	for n, s := range k.Streams {
-		switch s.Kind {
-		case ir.DrawStream:
+		switch {
+		case !s.Read && !s.Write: // idle in this case of a kernel
+		case s.Kind == ir.DrawStream:
 			arrays[n] = e.drawn(s.Place, i)
-		case ir.CollectStream:
+		case s.Kind == ir.CollectStream:
 			arrays[n] = make([]T, e.length(k.Domain, i))
 		default:
 			arrays[n] = e.array(s.Place, i)

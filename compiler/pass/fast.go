@@ -32,6 +32,28 @@ func Reals(p *ir.Program) *ir.Program {
 	return p
 }
 
+// FastKernels lets assembly compute the kernels of a plan with fused products and Newton steps. It gives them digests of
+// their own: a kernel under fast math is another than the same under strict math.
+func FastKernels(p *ir.Plan) {
+	mark := func(k *ir.Kernel) {
+		if k != nil && !k.Fast {
+			k.Fast = true
+			k.Digest = digest("fast " + k.Digest)
+		}
+	}
+	for _, k := range p.Kernels {
+		mark(k)
+	}
+	for _, stages := range [][]ir.Stage{p.First, p.Later, p.Eval} {
+		for _, s := range stages {
+			mark(s.Kernel)
+			for _, c := range s.Cases {
+				mark(c.Kernel)
+			}
+		}
+	}
+}
+
 // maxSaturations is how often what was found is taken as a new start: the limits of a saturation keep it near its input.
 const maxSaturations = 3
 

@@ -24,6 +24,10 @@ const scratchPrice = 500
 // tooWide is the price of an array beyond those that a pass may touch.
 const tooWide = 1_000_000
 
+// loanPrice is what it costs to write a value into x before the step has its new one: it must save more than operations
+// that hide behind memory.
+const loanPrice = 10
+
 // maxPlacing bounds the instructions that place builds while it looks for the best placement.
 const maxPlacing = 4_000_000
 
@@ -53,6 +57,7 @@ func (cc *classCut) place() {
 	} else {
 		cc.switchAll(before, false)
 	}
+	cc.loans()
 	cc.improve(best, &budget)
 }
 
@@ -91,7 +96,10 @@ func (cc *classCut) improve(best int, budget *int) {
 // choices are the passes in which a store may stand: for one that lasts, the first and the last possible.
 func (cc *classCut) choices(s store) []int {
 	from := cc.c.level[s.value]
-	if !s.lasting {
+	switch {
+	case cc.isLoan(s):
+		return []int{off, max(from, cc.c.probes)}
+	case !s.lasting:
 		return []int{off, from}
 	}
 	return []int{max(from, cc.c.probes), cc.last(s)}
@@ -110,8 +118,14 @@ func (cc *classCut) last(s store) int {
 func (cc *classCut) cost(budget *int) (int, bool) {
 	total := 0
 	for _, s := range cc.stores {
-		if s.place.Kind == ir.ScratchStream && s.pass != off {
+		switch {
+		case s.pass == off:
+		case s.place.Kind == ir.ScratchStream:
 			total += scratchPrice
+		case cc.isLoan(s):
+			if total += loanPrice; !cc.mayLend(s) {
+				return 0, false
+			}
 		}
 	}
 	for n := range cc.c.passes + 1 {
@@ -124,8 +138,7 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 				return 0, false
 			}
 			*budget -= 4*len(k.Instrs) + 1
-			cost := costOf(k)
-			total += (cost.Reads+cost.Writes)*weight(d) + cost.Flops + max(0, len(k.Streams)-MaxStreams)*tooWide
+			total += cc.price(k) + max(0, len(k.Streams)-MaxStreams)*tooWide
 		}
 	}
 	*budget -= 4 * len(cc.barrier)
@@ -133,6 +146,15 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 		return 0, false
 	}
 	return total, true
+}
+
+// price is what a kernel costs, the mean of its cases if it has some.
+func (cc *classCut) price(k *ir.Kernel) int {
+	of := func(k *ir.Kernel) int { return arrayWeight(k) + costOf(k).Flops }
+	if two := cases(cc.c.p, k); len(two) > 0 {
+		return (of(two[0].Kernel) + of(two[1].Kernel)) / 2
+	}
+	return of(k)
 }
 
 // idle reports whether pass n has nothing to do over a domain.
@@ -174,7 +196,7 @@ func (cc *classCut) required() {
 		}
 	}
 	g := c.p.Pool.Input("g")
-	if c.asked > 0 && slices.Contains(cc.order, g) {
+	if c.asked > 0 && slices.Contains(cc.order, g) && !need[g] {
 		cc.scratch(g, 0)
 	}
 }
@@ -203,6 +225,16 @@ func scratchName(v *ir.Value) string {
 
 // candidates adds, switched off, scratch arrays for the values that more than one pass computes.
 func (cc *classCut) candidates() {
+	for _, v := range cc.repeated() {
+		stored := slices.ContainsFunc(cc.byValue[v], func(i int) bool { return !cc.stores[i].lasting })
+		if !stored && cc.leaves(v) > 2 {
+			cc.scratch(v, off)
+		}
+	}
+}
+
+// repeated are values that more than one pass computes and that may be kept between them, the last ones first.
+func (cc *classCut) repeated() []*ir.Value {
 	times := map[*ir.Value]int{}
 	for n := range cc.c.passes {
 		for _, in := range cc.build(n, ir.Elem).Instrs {
@@ -219,18 +251,45 @@ func (cc *classCut) candidates() {
 			}
 		}
 	}
-	found := 0
-	for k := len(cc.order) - 1; k >= 0 && found < maxScratch; k-- {
-		v := cc.order[k]
-		if !needed[v] {
-			continue
-		}
-		stored := slices.ContainsFunc(cc.byValue[v], func(i int) bool { return !cc.stores[i].lasting })
-		if times[v] > 1 && !stored && cc.c.level[v] < cc.c.passes-1 && cc.leaves(v) > 2 {
-			found++
-			cc.scratch(v, off)
+	var found []*ir.Value
+	for k := len(cc.order) - 1; k >= 0 && len(found) < maxScratch; k-- {
+		if v := cc.order[k]; needed[v] && times[v] > 1 && cc.c.level[v] < cc.c.passes-1 {
+			found = append(found, v)
 		}
 	}
+	return found
+}
+
+// loans adds, switched off, stores into x of values that more than one pass computes: where the old x is needed no more and
+// the new one is not known yet, its array moves in any case, and a value kept there costs nothing.
+func (cc *classCut) loans() {
+	x := array{kind: ir.XStream}
+	if len(cc.byPlace[x]) == 0 || cc.rounds(cc.stores[cc.byPlace[x][0]].place) {
+		return
+	}
+	place := cc.stores[cc.byPlace[x][0]].place
+	for _, v := range cc.repeated() {
+		if v.Extent == place.Extent && !v.Mask {
+			cc.append(store{place: place, value: v, pass: off})
+		}
+	}
+}
+
+// isLoan reports whether a store is into x of a value that is not the new x.
+func (cc *classCut) isLoan(s store) bool { return s.place.Kind == ir.XStream && !s.lasting }
+
+// mayLend reports whether x is free for a store: nothing else goes there in its pass, and its new value later.
+func (cc *classCut) mayLend(s store) bool {
+	others := 0
+	for _, i := range cc.byPlace[array{s.place.Kind, s.place.Index}] {
+		switch t := cc.stores[i]; {
+		case t.lasting && t.pass <= s.pass:
+			return false
+		case t.pass == s.pass:
+			others++
+		}
+	}
+	return others == 1
 }
 
 // leaves counts the arrays from which v is computed, up to 3.
@@ -287,7 +346,7 @@ func (cc *classCut) readAt(v *ir.Value, n int, domain ir.Extent) (ir.Place, bool
 
 // rounds reports whether an array keeps something else than what is put into it.
 func (cc *classCut) rounds(p ir.Place) bool {
-	return p.Kind == ir.StateStream && cc.c.p.States[p.Index].As.Format != ""
+	return cc.c.p.Storage(p).Format != ""
 }
 
 // done reports whether a store has happened.

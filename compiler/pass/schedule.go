@@ -244,9 +244,15 @@ func inMemory(v *ir.Value) bool {
 	return v.Kind == ir.Reduce
 }
 
-// isWhole reports whether a value is in memory as an array in the element type: a state in a storage format is not.
+// isWhole reports whether a value is in memory as an array in the element type: what has a storage format is not.
 func (c *cut) isWhole(v *ir.Value) bool {
-	return inMemory(v) && (v.Kind != ir.Load || c.p.States[v.Index].As.Format == "")
+	switch {
+	case v.Kind == ir.Load:
+		return inMemory(v) && c.p.States[v.Index].As.Format == ""
+	case v.Kind == ir.Input:
+		return inMemory(v) && c.p.Params.Format == ""
+	}
+	return inMemory(v)
 }
 
 // arrayReduce reports whether v is a reduction that a pass computes.
@@ -447,7 +453,7 @@ func CostOf(stages []ir.Stage) ir.Cost {
 		for len(sums) <= s.Class {
 			sums = append(sums, ir.Cost{})
 		}
-		k := costOf(s.Kernel)
+		k := costOf(Dearest(s))
 		sum := &sums[s.Class]
 		*sum = ir.Cost{Passes: sum.Passes + 1, Reads: sum.Reads + k.Reads, Writes: sum.Writes + k.Writes, Flops: sum.Flops + k.Flops}
 	}

@@ -22,12 +22,16 @@ func (s *scheduler) stages(c *cut, suffix string) []ir.Stage {
 				if cc.idle(n, d) {
 					continue
 				}
-				k := cc.build(n, d)
-				s.name(k, suffix, i, n)
-				for _, r := range k.Reductions {
-					done[r.Result] = true
+				for part, k := range split(cc.build(n, d)) {
+					s.name(k, suffix, i, n)
+					if part > 0 {
+						k.Name += "lines"
+					}
+					for _, r := range k.Reductions {
+						done[r.Result] = true
+					}
+					out = append(out, ir.Stage{Kernel: k, Class: i})
 				}
-				out = append(out, ir.Stage{Kernel: k, Class: i})
 			}
 		}
 	}
@@ -279,12 +283,29 @@ func (s *scheduler) scratch(stages []ir.Stage) []ir.Stage {
 		number[value], free[n] = n, last[value]
 		p.Index = n
 	})
-	for _, st := range stages {
-		if st.Kernel != nil {
+	for i := range stages {
+		st := &stages[i]
+		if st.Kernel == nil {
+			continue
+		}
+		identify(st.Kernel)
+		st.Cases = cases(s.plan.Program, st.Kernel)
+		if len(st.Cases) == 0 {
 			s.record(st.Kernel)
+		}
+		for _, c := range st.Cases {
+			s.record(c.Kernel)
 		}
 	}
 	return stages
+}
+
+// identify gives a kernel its digest, and the windows of a kernel's collects numbers that two equal kernels share.
+func identify(k *ir.Kernel) {
+	for _, c := range k.Collects {
+		k.Streams[c.Stream].Index = c.Stream
+	}
+	k.Digest = digest(signature(k))
 }
 
 // keepScratch tells which scratch arrays the tensors of each class need.
@@ -334,9 +355,6 @@ func (s *scheduler) name(k *ir.Kernel, suffix string, class, pass int) {
 
 // record gives a kernel the name of an equal one, or lists it as new.
 func (s *scheduler) record(k *ir.Kernel) {
-	for _, c := range k.Collects {
-		k.Streams[c.Stream].Index = c.Stream
-	}
 	sig := signature(k)
 	k.Digest = digest(sig)
 	if n, ok := s.names[sig]; ok {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/internal/guard"
 	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/stdlib"
 )
@@ -39,10 +40,10 @@ type Job string
 
 // The jobs.
 const (
-	Compare Job = "compare" // engines with the interpreter
-	Save    Job = "save"    // 100 steps, with the checkpoint after 50 of them in a folder
-	Resume  Job = "resume"  // 50 steps from the checkpoints in the folder: the same as the 100
-	Trace   Job = "trace"   // a digest of 1000 steps
+	Compare  Job = "compare"  // engines with the interpreter
+	Save     Job = "save"     // 100 steps, with the checkpoint after 50 of them in a folder
+	Resume   Job = "resume"   // 50 steps from the checkpoints in the folder: the same as the 100
+	Thousand Job = "thousand" // a digest of 1000 steps, the same on all engines
 )
 
 // Sizes of a run.
@@ -57,6 +58,7 @@ type Report struct {
 	Engines  []string          // that ran
 	Missing  []string          // that this build or CPU lacks
 	Values   int               // compared
+	Calls    int               // of kernels other than Go's, compared with Go's
 	Numbers  int               // of these, neither NaN nor infinite
 	Failures []string          // what differs
 	Digests  map[string]string // of the results, by rule, element type and what else there is
@@ -67,6 +69,7 @@ type options struct {
 	job     Job
 	size    int
 	dir     string
+	loose   bool // no array of a kernel lies at a page that cannot be touched
 	engines []optrt.Engine
 }
 
@@ -77,6 +80,7 @@ func Main(rules []Rule) {
 	flag.StringVar((*string)(&o.job), "job", string(Compare), "what to do")
 	flag.IntVar(&o.size, "size", Medium, "how much of it")
 	flag.StringVar(&o.dir, "dir", "", "folder of the checkpoints")
+	flag.BoolVar(&o.loose, "loose", false, "place no array at a page that cannot be touched: QEMU reads what VMASKMOV masks out")
 	flag.StringVar(&only, "only", "", "cases to run, a regular expression")
 	flag.Parse()
 	pattern, err := regexp.Compile(only)
@@ -124,6 +128,7 @@ func (o options) run(rules []Rule) *Report {
 func (r *Report) add(s *Report) {
 	r.Values += s.Values
 	r.Numbers += s.Numbers
+	r.Calls += s.Calls
 	r.Failures = append(r.Failures, s.Failures...)
 	for k, v := range s.Digests {
 		r.Digests[k] = v
@@ -138,6 +143,7 @@ type subject[T optrt.Float] struct {
 	rule     *optrt.Rule
 	compiled *compiler.Rule
 	report   *Report
+	regions  []*guard.Region // of the arrays of a kernel
 }
 
 func runRule[T optrt.Float](o options, r *Rule) *Report {
@@ -147,6 +153,9 @@ func runRule[T optrt.Float](o options, r *Rule) *Report {
 	}
 	if _, single := any(T(0)).(float32); single {
 		s.name, s.rule = r.Name+" f32", r.F32
+	}
+	if s.rule == nil {
+		return s.report // parameters in 16 bits are of float32 alone
 	}
 	if err := s.do(r); err != nil {
 		s.report.Failures = append(s.report.Failures, s.name+": "+err.Error())
@@ -167,13 +176,16 @@ func (s *subject[T]) do(r *Rule) (err error) {
 	}
 	switch s.job {
 	case Compare:
+		if s.rule.Params != "" {
+			return errors.Join(s.compareHalf(), s.compareKernels())
+		}
 		return errors.Join(s.compareSteps(), s.compareKernels())
 	case Save:
 		return s.save()
 	case Resume:
 		return s.resume()
-	case Trace:
-		return s.trace()
+	case Thousand:
+		return s.thousand()
 	}
 	return fmt.Errorf("no job %q", s.job)
 }

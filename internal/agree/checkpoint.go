@@ -51,9 +51,17 @@ type training[T optrt.Float] struct {
 
 func newTraining[T optrt.Float](s *subject[T], lengths []int, opts ...optrt.Option) (*training[T], error) {
 	m := newModel[T](1, plain, s.fitting(lengths), 0, nil)
+	for i, u := range m.params {
+		noise(0, i, u)
+	}
+	return s.train(m, opts...)
+}
+
+// train is a training of a model's parameters.
+func (s *subject[T]) train(m *model[T], opts ...optrt.Option) (*training[T], error) {
 	tr := &training[T]{m: m, givens: s.compiled.Checked.Givens, data: optrt.Alloc[T](lengthsOf(m.params)...), grads: optrt.Alloc[T](lengthsOf(m.params)...)}
-	for i, u := range tr.data {
-		tr.noise(0, i, u)
+	for i, u := range m.params {
+		copy(tr.data[i], u)
 	}
 	for _, d := range s.compiled.Checked.Hypers {
 		v := 0.75 * d.Default
@@ -72,20 +80,46 @@ func newTraining[T optrt.Float](s *subject[T], lengths []int, opts ...optrt.Opti
 
 // given are the further inputs of a step.
 func (tr *training[T]) given(t int, load bool) []optrt.GivenValue[T] {
+	return tr.m.runtimeGiven(tr.givens, tr.givenAt(t), load)
+}
+
+func (tr *training[T]) givenAt(t int) []interp.Given[T] {
 	r := rand.New(rand.NewPCG(uint64(t), 77))
 	var values []interp.Given[T]
 	for _, d := range tr.givens {
 		values = append(values, tr.m.drawGiven(r, plain, d))
 	}
-	return tr.m.runtimeGiven(tr.givens, values, load)
+	return values
 }
 
-// gradient is that of a quadratic with noise, at the parameters as they are.
-func (tr *training[T]) gradient(t int, grads [][]T) {
+// Steps with gradients that are not those of a quadratic with noise.
+const (
+	stillEvery  = 16  // steps after which half of the tensors has a gradient of zero, and every other time all have
+	otherHypers = 10  // the step that sets the hyperparameters of the last group
+	unusual     = 950 // the step of which the gradient is huge
+	broken      = 990 // the step of which the gradient has NaN and infinities
+)
+
+// gradient is that of a quadratic with noise at x, or what is unusual of step t.
+func gradient[T optrt.Float](t int, x, grads [][]T) {
 	for i, g := range grads {
-		tr.noise(t, i, g)
-		for k, x := range tr.data[i] {
+		if t%stillEvery == 0 && (i%2 == 0 || t%(2*stillEvery) == 0) {
+			clear(g)
+			continue
+		}
+		noise(t, i, g)
+		for k, x := range x[i] {
 			g[k] += T(0.5) * x // the product is exact: fused or not, the sum is the same
+		}
+		switch {
+		case t == unusual:
+			for k := range g {
+				g[k] *= T(math.Ldexp(1, pick[T](90, 900)))
+			}
+		case t == broken && i%3 == 0:
+			for k := range g {
+				g[k] = [...]T{T(math.NaN()), T(math.Inf(1)), g[k], T(math.Inf(-1))}[k%4]
+			}
 		}
 	}
 }
@@ -98,25 +132,35 @@ func lengthsOf[T any](arrays [][]T) []int {
 	return n
 }
 
-// noise fills u with numbers in [-1, 1) that are the same on every machine.
-func (tr *training[T]) noise(t, i int, u []T) {
-	r := rand.New(rand.NewPCG(uint64(t), uint64(i)))
+// noise fills u with numbers in [-1, 1) that step t, tensor i and the index say: SplitMix64 of a counter (Steele, Lea and
+// Flood, "Fast splittable pseudorandom number generators", 2014), of which as many bits are taken as a significand has.
+func noise[T optrt.Float](t, i int, u []T) {
+	key := mix64(uint64(t)<<32 | uint64(i))
+	keep := pick[T](24, 53)
+	scale := T(math.Ldexp(1, 1-keep))
 	for k := range u {
-		u[k] = T(float32(int32(r.Uint32())>>8) * (1.0 / (1 << 23)))
+		z := mix64(key + uint64(k+1)*0x9e3779b97f4a7c15)
+		u[k] = T(int64(z)>>(64-keep)) * scale // exact
 	}
 }
 
-// steps takes the steps from the one after `from` to `to`. The tenth sets the hyperparameters of the last group.
+func mix64(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// steps takes the steps from the one after `from` to `to`. One sets the hyperparameters of the last group.
 func (tr *training[T]) steps(from, to int) error {
 	for t := from + 1; t <= to; t++ {
-		tr.gradient(t, tr.grads)
-		if t == 10 {
+		gradient(t, tr.data, tr.grads)
+		if t == otherHypers {
 			if err := tr.o.SetHypers(tr.o.Groups()-1, tr.hypers); err != nil {
 				return err
 			}
 		}
 		closure := func(grads [][]T) (float64, error) {
-			tr.gradient(t, grads)
+			gradient(t, tr.data, grads)
 			return 1 / float64(t), nil
 		}
 		in := optrt.Inputs[T]{Loss: 1 / float64(t), Closure: closure, Given: tr.given(t, false)}
@@ -250,41 +294,6 @@ func (s *subject[T]) resumeFrom(from saved, workers int) error {
 		return fmt.Errorf("after %d steps it is not what it is without the interruption", savedSteps)
 	}
 	s.countParams(tr.data)
-	return nil
-}
-
-const traceSteps = 1000
-
-// trace digests the parameters and points of evaluation along 1000 steps, on every engine, or if short on the fastest.
-func (s *subject[T]) trace() error {
-	engines := s.engines
-	if s.size == Short {
-		engines = engines[len(engines)-1:]
-	}
-	for _, e := range engines {
-		tr, err := newTraining(s, []int{1, 64, 0, 37, 1500}, optrt.UseEngine(e), optrt.Workers(2))
-		if err != nil {
-			return err
-		}
-		sum := sha256.New()
-		for t := 0; t < traceSteps; t += 50 {
-			if err := tr.steps(t, t+50); err != nil {
-				return err
-			}
-			now, err := tr.snapshot()
-			if err != nil {
-				return err
-			}
-			sum.Write(now.Params)
-			sum.Write(now.Eval)
-		}
-		digest := hex.EncodeToString(sum.Sum(nil)[:16])
-		if first, ok := s.report.Digests[s.name]; ok && first != digest {
-			return fmt.Errorf("%s differs from %s within %d steps", e, engines[0], traceSteps)
-		}
-		s.report.Digests[s.name] = digest
-		s.countParams(tr.data)
-	}
 	return nil
 }
 

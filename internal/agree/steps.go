@@ -27,14 +27,11 @@ var workerCounts = []int{1, 2, 5}
 // awkward are numbers of rows or columns about those of a vector's lanes and of a block.
 var awkward = []int{31, 33, 1025}
 
-// lengths are those of a model's tensors: every small one, some about a block of the reduction tree and its multiples, some
+// lengths are those of a model's tensors: small ones, some about a block of the reduction tree and its multiples, some
 // with an awkward number of rows or columns, and some longer than a worker's share if the model is to be large.
 func (o options) lengths(r *rand.Rand, large bool) []int {
 	var lengths []int
-	step := 1
-	if o.size == Short {
-		step = 5
-	}
+	step := [...]int{Short: 5, Medium: 2, Full: 1}[o.size]
 	for n := r.IntN(step); n < 68; n += step {
 		lengths = append(lengths, n)
 	}
@@ -76,10 +73,7 @@ func (s *subject[T]) compareSteps() error {
 		name := fnv.New64()
 		name.Write([]byte(s.name))
 		r := rand.New(rand.NewPCG(uint64(g), name.Sum64()))
-		steps := 5
-		if s.size == Short {
-			steps = 3
-		}
+		steps := [...]int{Short: 3, Medium: 3, Full: 5}[s.size]
 		large := g == plain && (s.library && (s.size == Full || s.size == Medium && s.float32()) || s.size == Full && r.IntN(8) == 0)
 		m := newModel[T](r.Uint64(), g, s.fitting(s.lengths(r, large)), steps, s.compiled.Checked.Hypers, s.compiled.Checked.Givens...)
 		want, err := s.interpret(m)
@@ -87,10 +81,11 @@ func (s *subject[T]) compareSteps() error {
 			return err
 		}
 		s.count(want, sum)
-		for _, e := range s.engines {
+		for i, e := range s.engines {
+			all := large && (s.size == Full || i == len(s.engines)-1) // a small model is one worker's share
 			for _, workers := range workerCounts {
-				if !large && workers != workerCounts[int(e)%len(workerCounts)] {
-					continue // a small model is one worker's share
+				if !all && workers != workerCounts[int(e)%len(workerCounts)] {
+					continue
 				}
 				if err := s.runEngine(m, want, r, optrt.UseEngine(e), optrt.Workers(workers)); err != nil {
 					return fmt.Errorf("%s, %d workers, %s numbers: %w", e, workers, g, err)
@@ -104,19 +99,11 @@ func (s *subject[T]) compareSteps() error {
 
 // interpret is the arrays after each step as the interpreter has them.
 func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
-	prog := s.compiled.Checked
 	states, err := s.statePlaces()
 	if err != nil {
 		return nil, err
 	}
-	tensors := make([]interp.Tensor, len(m.shapes))
-	for i, shape := range m.shapes {
-		tensors[i] = interp.Tensor{Name: m.name(i), Shape: shape, Group: m.groups[i]}
-	}
-	in := interp.New[T](prog, tensors, 2)
-	for i := range m.params {
-		copy(in.Params[i], m.params[i])
-	}
+	in := s.machine(m)
 	var all [][]array[T]
 	for _, step := range m.steps {
 		for k := range in.Hypers {
@@ -134,29 +121,48 @@ func (s *subject[T]) interpret(m *model[T]) ([][]array[T], error) {
 		if err := in.Step(step.grads, step.loss); err != nil {
 			return nil, err
 		}
-		var now []array[T]
-		for i, x := range in.EvalParams() {
-			now = append(now, array[T]{name: "x/" + m.name(i), elems: slices.Clone(in.Params[i])}, array[T]{name: "eval/" + m.name(i), elems: slices.Clone(x)})
-		}
-		for _, st := range states {
-			scalars, elems := in.State(st)
-			name := "state/" + prog.States[st].Name
-			if prog.States[st].Extent == ir.Group {
-				scalars = scalars[m.first:]
-			}
-			if !prog.States[st].Extent.IsArray() {
-				now = append(now, array[T]{name: name, wide: slices.Clone(scalars)})
-			}
-			for i := range elems {
-				if !s.keeps(prog.States[st].Name, m, i) {
-					continue
-				}
-				now = append(now, array[T]{name: name + "/" + m.name(i), elems: slices.Clone(elems[i])})
-			}
-		}
-		all = append(all, now)
+		all = append(all, s.interpretedArrays(m, in, states))
 	}
 	return all, nil
+}
+
+// machine is an interpreter of the rule with a model's parameters.
+func (s *subject[T]) machine(m *model[T]) *interp.Machine[T] {
+	tensors := make([]interp.Tensor, len(m.shapes))
+	for i, shape := range m.shapes {
+		tensors[i] = interp.Tensor{Name: m.name(i), Shape: shape, Group: m.groups[i]}
+	}
+	in := interp.New[T](s.compiled.Checked, tensors, 2)
+	for i := range m.params {
+		copy(in.Params[i], m.params[i])
+	}
+	return in
+}
+
+// interpretedArrays is the arrays as the interpreter has them; states is where it has the states of the plan.
+func (s *subject[T]) interpretedArrays(m *model[T], in *interp.Machine[T], states []int) []array[T] {
+	prog := s.compiled.Checked
+	var now []array[T]
+	for i, x := range in.EvalParams() {
+		now = append(now, array[T]{name: "x/" + m.name(i), elems: slices.Clone(in.Params[i])}, array[T]{name: "eval/" + m.name(i), elems: slices.Clone(x)})
+	}
+	for _, st := range states {
+		scalars, elems := in.State(st)
+		name := "state/" + prog.States[st].Name
+		if prog.States[st].Extent == ir.Group {
+			scalars = scalars[m.first:]
+		}
+		if !prog.States[st].Extent.IsArray() {
+			now = append(now, array[T]{name: name, wide: slices.Clone(scalars)})
+		}
+		for i := range elems {
+			if !s.keeps(prog.States[st].Name, m, i) {
+				continue
+			}
+			now = append(now, array[T]{name: name + "/" + m.name(i), elems: slices.Clone(elems[i])})
+		}
+	}
+	return now
 }
 
 // statePlaces is where the checked program has the states that the plan has kept.
@@ -431,12 +437,17 @@ func (s *subject[T]) keeps(state string, m *model[T], i int) bool {
 // fitting drops the lengths that are too long for a rule of matrices: the square of a vector's columns is kept.
 func (s *subject[T]) fitting(lengths []int) []int {
 	limit := math.MaxInt
-	for _, v := range ir.Reachable(s.compiled.Checked.Roots()...) {
-		if v.Kind == ir.Array && v.Op.Kind == op.Array {
-			limit = 150
-		}
+	if s.ofMatrices() {
+		limit = 150
 	}
 	return slices.DeleteFunc(lengths, func(n int) bool { return n > limit })
+}
+
+// ofMatrices reports whether a rule has whole-array operators.
+func (s *subject[T]) ofMatrices() bool {
+	return slices.ContainsFunc(ir.Reachable(s.compiled.Checked.Roots()...), func(v *ir.Value) bool {
+		return v.Kind == ir.Array && v.Op.Kind == op.Array
+	})
 }
 
 func numbersIn[T optrt.Float](data []byte) []T {

@@ -104,11 +104,10 @@ func fastest() optrt.Engine {
 	return e
 }
 
-// benched is an optimizer with its gradients.
+// benched is an optimizer with what takes its step.
 type benched[T optrt.Float] struct {
 	*optrt.Optimizer[T]
-	grads [][]T
-	in    optrt.Inputs[T]
+	step func() error
 }
 
 func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, engine string) (*benched[T], error) {
@@ -126,6 +125,9 @@ func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, eng
 	fill(x[0], 1)
 	fill(g[0], 1.0/64)
 	opts = append(opts, optrt.Loaded(inventGivens[T](req.Givens, true)...))
+	if rule.Params != "" {
+		return benchedHalf(rule, req, x[0], g[0], hypers, opts)
+	}
 	o, err := optrt.New(rule, []optrt.Param[T]{{Name: req.Name, Shape: req.Shape, Data: x[0]}}, hypers, opts...)
 	// A model that costs nothing: its gradient is always the same.
 	closure := func(to [][]T) (float64, error) {
@@ -134,7 +136,8 @@ func (p *program[T]) benched(rule *optrt.Rule, hypers []float64, req *Bench, eng
 		}
 		return 1, nil
 	}
-	return &benched[T]{o, g, optrt.Inputs[T]{Loss: 1, Closure: closure, Given: inventGivens[T](req.Givens, false)}}, err
+	in := optrt.Inputs[T]{Loss: 1, Closure: closure, Given: inventGivens[T](req.Givens, false)}
+	return &benched[T]{o, func() error { return o.StepWith(g, in) }}, err
 }
 
 // inventGivens fills the constants of a rule, or the further inputs of its steps. Numbers are positive: more often than
@@ -192,7 +195,7 @@ func (b *benched[T]) calibrate() (int, error) {
 func (b *benched[T]) time(n int) (float64, error) {
 	start := time.Now()
 	for range n {
-		if err := b.StepWith(b.grads, b.in); err != nil {
+		if err := b.step(); err != nil {
 			return 0, err
 		}
 	}

@@ -96,14 +96,47 @@ type generator struct {
 }
 
 // Text is a file with the rule name and all that it calls, in the whole language.
-func Text(name string, seed uint64) string { return text(name, seed, true) }
+func Text(name string, seed uint64) string { return text(name, seed, true, ofSeed(seed, 7)) }
 
 // Plain is a file with the rule name and all that it calls, of step values and elements alone: no probe, given, draw,
 // array, loop or whole-array operator.
-func Plain(name string, seed uint64) string { return text(name, seed, false) }
+func Plain(name string, seed uint64) string { return text(name, seed, false, ofSeed(seed, 7)) }
 
-func text(name string, seed uint64, whole bool) string {
-	g := &generator{r: rand.New(rand.NewPCG(seed, 7)), whole: whole, seed: seed}
+// Drawn is a file with the rule name that data chooses, a byte a choice, as long as it lasts: what a fuzzer changes a little
+// changes the rule a little. It is of one of the kinds of [Text], [Plain] and [Kept].
+func Drawn(name string, data []byte) string {
+	var head [2]byte
+	data = data[copy(head[:], data):]
+	seed := uint64(head[1])
+	r := rand.New(&choices{data, rand.NewPCG(seed, 9)})
+	switch head[0] % 3 {
+	case 0:
+		return kept(name, seed, r)
+	case 1:
+		return text(name, seed, false, r)
+	}
+	return text(name, seed, true, r)
+}
+
+// choices is a source of random numbers that says what data says, and then goes on at random.
+type choices struct {
+	data []byte
+	rest *rand.PCG
+}
+
+func (c *choices) Uint64() uint64 {
+	if len(c.data) == 0 {
+		return c.rest.Uint64()
+	}
+	b := c.data[0]
+	c.data = c.data[1:]
+	return uint64(b) * 0x0101010101010101
+}
+
+func ofSeed(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
+
+func text(name string, seed uint64, whole bool, r *rand.Rand) string {
+	g := &generator{r: r, whole: whole, seed: seed}
 	g.b.WriteString(prelude)
 	if whole {
 		g.b.WriteString(wholePrelude)

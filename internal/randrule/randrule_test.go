@@ -83,3 +83,41 @@ func TestPlainChecks(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptChecks demands that every rule is accepted, and that every format of storage is among the states.
+func TestKeptChecks(t *testing.T) {
+	formats := map[string]int{}
+	for seed := range uint64(200) {
+		text := randrule.Kept("r", seed)
+		for _, s := range checked(t, seed, text).States {
+			formats[s.As.String()]++
+		}
+	}
+	for _, format := range []string{"", "bf16", "f16", "q8", "bf16 sr", "f16 sr", "q8 sr"} {
+		if formats[format] < 20 {
+			t.Errorf("%d states are kept as %q", formats[format], format)
+		}
+	}
+}
+
+// TestDrawnChecks demands that every rule is accepted that bytes choose, alike or at random, and that a byte matters.
+func TestDrawnChecks(t *testing.T) {
+	other := 0
+	for seed := range uint64(120) {
+		data := make([]byte, seed)
+		for i := range data {
+			data[i] = byte(seed * uint64(1+i*i%7) >> (i % 5))
+		}
+		text := randrule.Drawn("r", data)
+		checked(t, seed, text)
+		if len(data) > 3 {
+			data[3] += 128
+			if randrule.Drawn("r", data) != text {
+				other++
+			}
+		}
+	}
+	if other < 60 {
+		t.Errorf("a byte changes %d rules", other)
+	}
+}

@@ -7,8 +7,8 @@ import "math"
 // address alone, so it is the same whatever the number of threads, the order
 // of work or the way in which a tensor is cut into pieces.
 //
-// A sequence is read from blocks of 128 bits. Block number b (below 2^40) is
-// Philox under the key Seed at the counter
+// A sequence is read from blocks of 128 bits, four words of 32. Block number b
+// (below 2^40) is Philox under the key Seed at the counter
 //
 //	b + Tensor<<40 + Step<<64 + Site<<104 + Turn<<116
 //
@@ -17,6 +17,11 @@ import "math"
 // (Tensor>>24 and so on), if anything is, goes as the counter of one more block
 // under Seed, the first 64 bits of which then are the key: two such addresses
 // meet with a probability of 2^-64.
+//
+// Element e takes word e/16%4 of block 16*(e/64) + e%16 (so that 16 blocks side
+// by side, as vector code computes them, give 64 elements in order), and a
+// float64 the same word of the block 2^39 further on as its lower half. What a
+// float32 and a float64 of one address are so differs little.
 //
 // Site must differ between uses of different kinds: it alone tells a normal
 // draw from a uniform one.
@@ -28,77 +33,150 @@ type Stream struct {
 	Turn   uint32 // turn of the loops around it
 }
 
-// sequence is a Stream as a key and the counter of its block 0.
-type sequence struct{ key, lo, hi uint64 }
+// DrawUnit is the number of elements that 16 blocks give: those from a multiple
+// of it on have blocks of their own.
+const DrawUnit = 4 * drawLanes
 
-func (s Stream) sequence() sequence {
-	q := sequence{
-		key: s.Seed,
-		lo:  uint64(s.Tensor&(1<<24-1)) << 40,
-		hi:  s.Step&(1<<40-1) | uint64(s.Site&(1<<12-1))<<40 | uint64(s.Turn&(1<<12-1))<<52,
+const (
+	drawLanes = 16      // blocks side by side
+	lowHalves = 1 << 39 // the first block of the lower halves of float64 draws
+)
+
+// A Sequence is a Stream as a key and the counter of its block 0; that of block
+// b is Lo+b and Hi.
+type Sequence struct{ Key, Lo, Hi uint64 }
+
+// Sequence is where the blocks of a stream are.
+func (s Stream) Sequence() Sequence {
+	q := Sequence{
+		Key: s.Seed,
+		Lo:  uint64(s.Tensor&(1<<24-1)) << 40,
+		Hi:  s.Step&(1<<40-1) | uint64(s.Site&(1<<12-1))<<40 | uint64(s.Turn&(1<<12-1))<<52,
 	}
 	above := [4]uint32{uint32(s.Step >> 40), s.Tensor >> 24, s.Site >> 12, s.Turn >> 12}
 	if above != [4]uint32{} {
-		q.key, _ = philox(join(above[0], above[1]), join(above[2], above[3]), s.Seed)
+		q.Key, _ = philox(join(above[0], above[1]), join(above[2], above[3]), s.Seed)
 	}
 	return q
 }
 
-func (q *sequence) block(b int) (uint64, uint64) {
-	return philox(q.lo|uint64(b)&(1<<40-1), q.hi, q.key)
+// LowHalves is the sequence of the lower halves of float64 draws.
+func (q Sequence) LowHalves() Sequence {
+	q.Lo |= lowHalves
+	return q
+}
+
+// A quad is a block's four words, or what they become.
+type quad[T any] [4]T
+
+func (q *Sequence) block(b int) quad[uint32] {
+	v, w := philox(q.Lo|uint64(b)&(1<<40-1), q.Hi, q.Key)
+	return quad[uint32]{uint32(v), uint32(v >> 32), uint32(w), uint32(w >> 32)}
+}
+
+// spread sets dst to the elements from, from+1, ..., each made of a block.
+func spread[T any](dst []T, from int, of func(block int) quad[T]) {
+	for len(dst) > 0 {
+		unit, at := from/DrawUnit, from%DrawUnit
+		n := min(len(dst), DrawUnit-at)
+		for lane := range drawLanes {
+			i := (lane - at) & (drawLanes - 1) // of the lane's first element
+			if i >= n {
+				continue
+			}
+			for four := of(unit*drawLanes + lane); i < n; i += drawLanes {
+				dst[i] = four[(at+i)/drawLanes]
+			}
+		}
+		dst, from = dst[n:], from+n
+	}
+}
+
+// draw sets dst to the draws of the elements from, from+1, ..., each quad made
+// of a block's words and, for float64, of those of the lower halves.
+func draw[T Float](dst []T, s Stream, from int, convert func(high, low quad[uint32]) quad[T]) {
+	q := s.Sequence()
+	if isFloat32[T]() {
+		spread(dst, from, func(b int) quad[T] { return convert(q.block(b), quad[uint32]{}) })
+		return
+	}
+	l := q.LowHalves()
+	spread(dst, from, func(b int) quad[T] { return convert(q.block(b), l.block(b)) })
+}
+
+// Words sets dst to the words of the elements from, from+1, ...: 32 random
+// bits each. Stochastic rounding takes them.
+func Words(dst []uint32, s Stream, from int) {
+	q := s.Sequence()
+	spread(dst, from, q.block)
 }
 
 // Uniform sets dst to the draws of the elements from, from+1, ...: uniform in
-// [0, 1). Elements 2b and 2b+1 take the two halves of block b. A float64 is
-// the 53 upper bits of its half over 2^53, a float32 the 24 upper bits over
-// 2^24: the same draw rounded down, never 1.
-func Uniform[T Float](dst []T, s Stream, from int) {
-	q := s.sequence()
-	if from&1 != 0 && len(dst) > 0 {
-		_, w := q.block(from >> 1)
-		dst[0] = unit[T](w)
-		dst, from = dst[1:], from+1
+// [0, 1). A float64 is the 53 upper bits of its word and lower half over 2^53,
+// a float32 the 24 upper bits over 2^24: the same draw rounded down, never 1.
+func Uniform[T Float](dst []T, s Stream, from int) { draw(dst, s, from, uniforms[T]) }
+
+func uniforms[T Float](high, low quad[uint32]) (u quad[T]) {
+	for i, h := range high {
+		u[i] = unit[T](h, low[i])
 	}
-	for i := 1; i < len(dst); i += 2 {
-		v, w := q.block((from + i) >> 1)
-		dst[i-1], dst[i] = unit[T](v), unit[T](w)
-	}
-	if n := len(dst); n&1 != 0 {
-		v, _ := q.block((from + n) >> 1)
-		dst[n-1] = unit[T](v)
-	}
+	return u
 }
 
-func unit[T Float](w uint64) T {
+func unit[T Float](high, low uint32) T {
 	if isFloat32[T]() {
-		return T(T(int64(w>>40)) * 0x1p-24)
+		return T(T(int32(high>>8)) * 0x1p-24)
 	}
-	return T(T(int64(w>>11)) * 0x1p-53)
+	return T(T(int64(join(low, high)>>11)) * 0x1p-53)
 }
 
 // Normal sets dst to the draws of the elements from, from+1, ...: standard
 // normal, by the formula of Box and Muller ("A note on the generation of
-// random normal deviates", 1958). With v and w the two halves of block b,
-// shifted right by 11 bits,
+// random normal deviates", 1958). The elements of a block's first two words v
+// and w are r cos a and r sin a, and so are those of its last two, with
 //
-//	r = sqrt(-2 log((v+1)/2^53)), a = 2 pi w/2^53,
+//	r = sqrt(-2 log u), a = 2 pi t,
 //
-// element 2b is r cos a and element 2b+1 is r sin a. The largest is 8.57; the
-// error is below 4 ULP. A float32 is the float64 rounded.
-func Normal[T Float](dst []T, s Stream, from int) {
-	q := s.sequence()
-	if from&1 != 0 && len(dst) > 0 {
-		_, y := boxMuller(q.block(from >> 1))
-		dst[0] = T(y)
-		dst, from = dst[1:], from+1
+// in float64, v and w with their lower halves shifted right by 11 bits,
+// u = (v+1)/2^53 and t = w/2^53: the largest is 8.57, the error below 4 ULP.
+// In float32 u = (2 floor(v/2)+1)/2^32 and t = w/2^32: the largest is 6.66, the
+// error below 3 ULP; vector code computes the same bits.
+func Normal[T Float](dst []T, s Stream, from int) { draw(dst, s, from, normals[T]) }
+
+func normals[T Float](high, low quad[uint32]) quad[T] {
+	if isFloat32[T]() {
+		a, b := boxMuller32(high[0], high[1])
+		c, d := boxMuller32(high[2], high[3])
+		return quad[T]{T(a), T(b), T(c), T(d)}
 	}
-	for i := 1; i < len(dst); i += 2 {
-		x, y := boxMuller(q.block((from + i) >> 1))
-		dst[i-1], dst[i] = T(x), T(y)
+	a, b := boxMuller(join(low[0], high[0]), join(low[1], high[1]))
+	c, d := boxMuller(join(low[2], high[2]), join(low[3], high[3]))
+	return quad[T]{T(a), T(b), T(c), T(d)}
+}
+
+// UniformOf sets dst, whole units, to the draws made of high, which are [Words]
+// of their sequence, and low, those of its lower halves.
+func UniformOf(dst []float64, high, low []uint32) {
+	for i, h := range high {
+		dst[i] = unit[float64](h, low[i])
 	}
-	if n := len(dst); n&1 != 0 {
-		x, _ := boxMuller(q.block((from + n) >> 1))
-		dst[n-1] = T(x)
+}
+
+// NormalOf is for normal draws what [UniformOf] is for uniform ones.
+func NormalOf(dst []float64, high, low []uint32) {
+	for i := range high {
+		if j := i + drawLanes; i&drawLanes == 0 {
+			dst[i], dst[j] = boxMuller(join(low[i], high[i]), join(low[j], high[j]))
+		}
+	}
+}
+
+// NormalOf32 is [NormalOf] in float32.
+func NormalOf32(dst []float32, words []uint32) {
+	for i := range words {
+		if j := i + drawLanes; i&drawLanes == 0 {
+			dst[i], dst[j] = boxMuller32(words[i], words[j])
+		}
 	}
 }
 
@@ -137,32 +215,19 @@ func sinCosTurn(w uint64) (sin, cos float64) {
 }
 
 // Rademacher sets dst to the draws of the elements from, from+1, ...: 1 or -1
-// with equal probability, -1 where bit e%128 of block e/128 is set.
+// with equal probability, -1 where bit 31-e/16%32 of word 16*(e/512) + e%16 is
+// set: the words are those of [Words].
 func Rademacher[T Float](dst []T, s Stream, from int) {
-	q := s.sequence()
+	const unit = 32 * drawLanes
+	var words [drawLanes]uint32
 	for len(dst) > 0 {
-		v, w := q.block(from >> 7)
-		if from&64 != 0 {
-			v = w
-		}
-		v >>= uint(from & 63)
-		n := min(len(dst), 64-from&63)
+		at := from % unit
+		n := min(len(dst), unit-at)
+		Words(words[:], s, from/unit*drawLanes)
 		for i := range dst[:n] {
-			dst[i] = T(1 - 2*int64(v&1))
-			v >>= 1
+			e := at + i
+			dst[i] = T(1 - 2*int32(words[e%drawLanes]<<(e/drawLanes)>>31))
 		}
-		dst, from = dst[n:], from+n
-	}
-}
-
-// Words sets dst to the draws of the elements from, from+1, ...: 32 random
-// bits, word e%4 of block e/4. Stochastic rounding takes them.
-func Words(dst []uint32, s Stream, from int) {
-	q := s.sequence()
-	for len(dst) > 0 {
-		v, w := q.block(from >> 2)
-		four := [4]uint32{uint32(v), uint32(v >> 32), uint32(w), uint32(w >> 32)}
-		n := copy(dst, four[from&3:])
 		dst, from = dst[n:], from+n
 	}
 }

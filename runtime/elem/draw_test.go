@@ -9,11 +9,13 @@ import (
 	"testing"
 )
 
-// fills are the draws of float64; Words among them, as numbers.
+// fills are all draws, as numbers of float64.
 var fills = map[string]func(dst []float64, s Stream, from int){
 	"uniform":    Uniform[float64],
 	"normal":     Normal[float64],
 	"rademacher": Rademacher[float64],
+	"uniform32":  widened(Uniform[float32]),
+	"normal32":   widened(Normal[float32]),
 	"words": func(dst []float64, s Stream, from int) {
 		words := make([]uint32, len(dst))
 		Words(words, s, from)
@@ -21,6 +23,16 @@ var fills = map[string]func(dst []float64, s Stream, from int){
 			dst[i] = float64(w)
 		}
 	},
+}
+
+func widened(fill func([]float32, Stream, int)) func([]float64, Stream, int) {
+	return func(dst []float64, s Stream, from int) {
+		u := make([]float32, len(dst))
+		fill(u, s, from)
+		for i, x := range u {
+			dst[i] = float64(x)
+		}
+	}
 }
 
 func (s *rng) stream() Stream {
@@ -51,7 +63,8 @@ func TestDrawPieces(t *testing.T) {
 	}
 }
 
-// TestDrawTypes: a float32 is the uniform draw rounded down, the others rounded.
+// TestDrawTypes: a float32 is the uniform draw rounded down, and a sign the
+// same; a normal draw is near.
 func TestDrawTypes(t *testing.T) {
 	const n = 5000
 	wide, narrow := make([]float64, n), make([]float32, n)
@@ -66,7 +79,7 @@ func TestDrawTypes(t *testing.T) {
 	Normal(wide, stream, 1)
 	Normal(narrow, stream, 1)
 	for i, x := range wide {
-		if narrow[i] != float32(x) {
+		if math.Abs(float64(narrow[i])-x) > 1e-6 {
 			t.Fatalf("normal %d: %v for float32, %v for float64", i, narrow[i], x)
 		}
 	}
@@ -79,14 +92,61 @@ func TestDrawTypes(t *testing.T) {
 	}
 }
 
+// TestDrawAddresses holds every element to the block and the word that the
+// comments name, one by one.
+func TestDrawAddresses(t *testing.T) {
+	s := rng(8)
+	for range 300 {
+		stream, from := s.stream(), int(s.next()>>(24+s.below(40)))
+		q := stream.Sequence()
+		word := func(e int) (high, low uint32) {
+			at := func(b uint64) uint32 {
+				lo := q.Lo + b + uint64(e/64*16+e%16)
+				return Philox([4]uint32{uint32(lo), uint32(lo >> 32), uint32(q.Hi), uint32(q.Hi >> 32)},
+					[2]uint32{uint32(q.Key), uint32(q.Key >> 32)})[e/16%4]
+			}
+			return at(0), at(1 << 39)
+		}
+		const n = 150
+		var words [n]uint32
+		var u, x, sign [n]float64
+		var u32, x32 [n]float32
+		Words(words[:], stream, from)
+		Uniform(u[:], stream, from)
+		Normal(x[:], stream, from)
+		Rademacher(sign[:], stream, from)
+		Uniform(u32[:], stream, from)
+		Normal(x32[:], stream, from)
+		for i := range n {
+			e := from + i
+			high, low := word(e)
+			first := e &^ 16
+			vh, vl := word(first)
+			wh, wl := word(first + 16)
+			a, b := boxMuller(join(vl, vh), join(wl, wh))
+			c, d := boxMuller32(vh, wh)
+			if e != first {
+				a, c = b, d
+			}
+			bits, _ := word(e/512*16 + e%16)
+			want := 1 - 2*float64(bits>>(31-e/16%32)&1)
+			if words[i] != high || u[i] != float64(join(low, high)>>11)*0x1p-53 || u32[i] != float32(high>>8)*0x1p-24 ||
+				x[i] != a || x32[i] != c || sign[i] != want {
+				t.Fatalf("element %d of %+v has other bits than its words", e, stream)
+			}
+		}
+	}
+}
+
 func TestUnitEnds(t *testing.T) {
-	if x := unit[float64](math.MaxUint64); x != 1-0x1p-53 {
+	const most = math.MaxUint32
+	if x := unit[float64](most, most); x != 1-0x1p-53 {
 		t.Errorf("largest float64 %v", x)
 	}
-	if x := unit[float32](math.MaxUint64); x != 1-0x1p-24 {
+	if x := unit[float32](most, most); x != 1-0x1p-24 {
 		t.Errorf("largest float32 %v", x)
 	}
-	if unit[float64](0) != 0 || unit[float32](0) != 0 {
+	if unit[float64](0, 0) != 0 || unit[float32](0, 0) != 0 {
 		t.Error("the smallest draw is not 0")
 	}
 }
@@ -97,19 +157,19 @@ func TestStreamCounters(t *testing.T) {
 	s := rng(4)
 	for range 10000 {
 		a := Stream{s.next(), s.below(1 << 40), uint32(s.below(1 << 24)), uint32(s.below(1 << 12)), uint32(s.below(1 << 12))}
-		q := a.sequence()
-		b := Stream{q.key, q.hi & (1<<40 - 1), uint32(q.lo >> 40), uint32(q.hi >> 40 & (1<<12 - 1)), uint32(q.hi >> 52)}
-		if a != b || q.lo&(1<<40-1) != 0 {
+		q := a.Sequence()
+		b := Stream{q.Key, q.Hi & (1<<40 - 1), uint32(q.Lo >> 40), uint32(q.Hi >> 40 & (1<<12 - 1)), uint32(q.Hi >> 52)}
+		if a != b || q.Lo&(1<<40-1) != 0 {
 			t.Fatalf("%+v has the counter of %+v", a, b)
 		}
 	}
-	seen := map[sequence]Stream{}
+	seen := map[Sequence]Stream{}
 	for range 100000 {
 		a := s.stream()
 		if s.below(2) == 0 { // a few bits set, in or out of range
 			a = Stream{7, 1 << s.below(64), 1 << s.below(32), 1 << s.below(32), 1 << s.below(32)}
 		}
-		q := a.sequence()
+		q := a.Sequence()
 		if b, ok := seen[q]; ok && a != b {
 			t.Fatalf("%+v and %+v are one sequence", a, b)
 		}
@@ -136,11 +196,13 @@ func TestDrawMoments(t *testing.T) {
 		return m
 	}
 	sign := func(k float64) float64 { return math.Mod(k+1, 2) }
-	for name, moment := range map[string]func(float64) float64{"uniform": uniform, "normal": normal, "rademacher": sign} {
+	for name, moment := range map[string]func(float64) float64{
+		"uniform": uniform, "normal": normal, "rademacher": sign, "uniform32": uniform, "normal32": normal,
+	} {
 		for seed := range uint64(3) {
 			u := drawAll(name, n, Stream{Seed: seed}, 0)
 			power := slices.Repeat([]float64{1}, n)
-			for k := 1.0; k <= 6; k++ {
+			for k := 1.0; k <= 8; k++ {
 				sum := 0.0
 				for i, x := range u {
 					power[i] *= x
@@ -157,50 +219,65 @@ func TestDrawMoments(t *testing.T) {
 	}
 }
 
-// TestDrawDistribution: Kolmogorov and Smirnov's statistic, above 1.95 with a
-// probability of 0.001.
+// phi is the distribution function of normal draws.
+func phi(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+
+// fit returns the statistics of Kolmogorov and Smirnov, sqrt(n) times the
+// largest distance, and of Anderson and Darling, which weighs the tails. Each
+// is above 1.95 and 6 with a probability of 0.001. It sorts u.
+func fit(u []float64, below func(float64) float64) (ks, ad float64) {
+	slices.Sort(u)
+	n, d, sum := float64(len(u)), 0.0, 0.0
+	for i, x := range u {
+		f, g := below(x), below(-x)
+		if u[0] >= 0 {
+			g = 1 - f
+		}
+		d = max(d, f-float64(i)/n, float64(i+1)/n-f)
+		sum += float64(2*i+1)*math.Log(max(f, 0x1p-30/n)) + (2*(n-float64(i))-1)*math.Log(max(g, 0x1p-30/n))
+	}
+	return d * math.Sqrt(n), -n - sum/n
+}
+
 func TestDrawDistribution(t *testing.T) {
-	const n = 1 << 18
+	uniform := func(x float64) float64 { return x }
 	for name, below := range map[string]func(float64) float64{
-		"uniform": func(x float64) float64 { return x },
-		"normal":  func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 },
+		"uniform": uniform, "uniform32": uniform, "normal": phi, "normal32": phi,
 	} {
 		for i, s := range []Stream{{}, {Seed: 1 << 63, Step: 1 << 39}, {Tensor: 7, Site: 3, Turn: 9}, {Site: 1 << 20}} {
-			u := drawAll(name, n, s, i)
-			slices.Sort(u)
-			d := 0.0
-			for i, x := range u {
-				f := below(x)
-				d = max(d, f-float64(i)/n, float64(i+1)/n-f)
+			n := 1 << 18
+			if i == 0 && name == "normal32" && !testing.Short() {
+				n = 12_000_000
 			}
-			ks := d * math.Sqrt(n)
-			t.Logf("%s %+v: %.3f", name, s, ks)
-			if ks > 1.95 {
-				t.Errorf("%s %+v: sqrt(n)*D = %v", name, s, ks)
+			ks, ad := fit(drawAll(name, n, s, i), below)
+			t.Logf("%s %+v, %d draws: %.3f, %.3f", name, s, n, ks, ad)
+			if ks > 1.95 || ad > 6 {
+				t.Errorf("%s %+v: sqrt(n)*D = %v, A^2 = %v", name, s, ks, ad)
 			}
 		}
 	}
 }
 
-// TestNormalTails: as many draws beyond 3, 4 and 5 as there should be, on
-// either side, and up to 8.57 where the bits say so.
+// TestNormalTails: as many draws beyond 3, 4, 5 and 5.5 as there should be, on
+// either side, and up to 8.57 and 6.66 where the bits say so.
 func TestNormalTails(t *testing.T) {
-	const n = 1 << 21
-	u := drawAll("normal", n, Stream{Seed: 11}, 0)
-	for _, at := range []float64{3, 4, 5} {
-		want := n * math.Erfc(at/math.Sqrt2) / 2
-		low, high := 0.0, 0.0
-		for _, x := range u {
-			if x < -at {
-				low++
+	for name, n := range map[string]int{"normal": 1 << 21, "normal32": 1 << 24} {
+		u := drawAll(name, n, Stream{Seed: 11}, 0)
+		for _, at := range []float64{3, 4, 5, 5.5} {
+			want := float64(n) * phi(-at)
+			low, high := 0.0, 0.0
+			for _, x := range u {
+				if x < -at {
+					low++
+				}
+				if x > at {
+					high++
+				}
 			}
-			if x > at {
-				high++
+			t.Logf("%s beyond %v: %v and %v, expected %.1f", name, at, low, high, want)
+			if slack := 4.5*math.Sqrt(want) + 2; math.Abs(low-want) > slack || math.Abs(high-want) > slack {
+				t.Errorf("%s beyond %v: %v and %v of %v, want %.1f each", name, at, low, high, n, want)
 			}
-		}
-		t.Logf("beyond %v: %v and %v, expected %.1f", at, low, high, want)
-		if slack := 4.5*math.Sqrt(want) + 2; math.Abs(low-want) > slack || math.Abs(high-want) > slack {
-			t.Errorf("beyond %v: %v and %v of %v, want %.1f each", at, low, high, n, want)
 		}
 	}
 	for turn, want := range [][2]float64{{1, 0}, {0, 1}, {-1, 0}, {0, -1}} {
@@ -208,9 +285,64 @@ func TestNormalTails(t *testing.T) {
 		if far := 8.5716; math.Abs(x-far*want[0]) > 1e-4 || math.Abs(y-far*want[1]) > 1e-4 {
 			t.Errorf("the farthest draws of quarter %d: %v, %v", turn, x, y)
 		}
+		a, b := boxMuller32(uint32(turn&1), uint32(turn)<<30) // the lowest bit does not count
+		if far := 6.6604; math.Abs(float64(a)-far*want[0]) > 1e-4 || math.Abs(float64(b)-far*want[1]) > 1e-4 {
+			t.Errorf("the farthest draws of float32, quarter %d: %v, %v", turn, a, b)
+		}
 	}
 	if x, y := boxMuller(math.MaxUint64, 1<<60); x != 0 || y != 0 {
 		t.Errorf("log 1 gives %v, %v", x, y)
+	}
+	if x, y := boxMuller32(math.MaxUint32, 0); math.Abs(float64(x)-math.Sqrt(0x1p-31)) > 0x1p-38 || y != 0 {
+		t.Errorf("the nearest draw of float32 is %v, %v", x, y)
+	}
+}
+
+// TestNormalSquares: the sum of the squares of a pair is exponential and their
+// angle uniform, as is the product of the distribution functions of pairs.
+func TestNormalSquares(t *testing.T) {
+	const n = 1 << 20
+	for _, name := range []string{"normal", "normal32"} {
+		u := drawAll(name, n, Stream{Seed: 12, Step: 3}, 0)
+		var square, angle []float64
+		for i, x := range u {
+			if i&drawLanes == 0 {
+				y := u[i+drawLanes]
+				square = append(square, -math.Expm1(-(x*x+y*y)/2))
+				angle = append(angle, math.Mod(math.Atan2(y, x)/(2*math.Pi)+1, 1))
+			}
+		}
+		for what, v := range map[string][]float64{"squares": square, "angles": angle} {
+			ks, ad := fit(v, func(x float64) float64 { return x })
+			t.Logf("%s, %s: %.3f, %.3f", name, what, ks, ad)
+			if ks > 1.95 || ad > 6 {
+				t.Errorf("%s, %s: sqrt(n)*D = %v, A^2 = %v", name, what, ks, ad)
+			}
+		}
+	}
+}
+
+// TestUniformCells: the 2^16 equal cells of [0, 1) hold as many draws, by chi
+// square (degrees of freedom 65535, deviation 362).
+func TestUniformCells(t *testing.T) {
+	const n, cells = 1 << 22, 1 << 16
+	for seed := range uint64(4) {
+		u := make([]float32, n)
+		Uniform(u, Stream{Seed: seed, Site: 4}, 0)
+		for shift := range 2 { // the upper bits, and those below
+			var count [cells]float64
+			for _, x := range u {
+				count[int(x*[]float32{cells, 256 * cells}[shift])%cells]++
+			}
+			chi := 0.0
+			for _, c := range count {
+				chi += (c - n/cells) * (c - n/cells) / (n / cells)
+			}
+			t.Logf("seed %d: chi square %.0f of 65535", seed, chi)
+			if math.Abs(chi-65535) > 4.5*362 {
+				t.Errorf("seed %d, bits from %d on: chi square %.0f of 65535", seed, 8*shift, chi)
+			}
+		}
 	}
 }
 
@@ -264,6 +396,37 @@ func TestNormalError(t *testing.T) {
 	t.Logf("worst error %.2f ULP", worst)
 }
 
+// TestNormalError32 holds boxMuller32 to its formula: for the bits at random and
+// where they are scarce or the logarithm near 0.
+func TestNormalError32(t *testing.T) {
+	s := rng(15)
+	worst := 0.0
+	for i := range *samples {
+		v, w := uint32(s.next()), uint32(s.next())
+		switch i % 5 {
+		case 1:
+			v >>= s.below(32)
+		case 2:
+			v = ^(v >> s.below(32))
+		case 3: // next to an eighth of a turn
+			w = w<<29 + w>>s.below(32)
+		case 4: // next to where k steps
+			v = uint32(0xb504f333>>s.below(32)) + uint32(s.below(512)) - 256
+		}
+		x, y := boxMuller32(v, w)
+		rx, ry := refBoxMuller((uint64(v|1)<<21-1)<<11, uint64(w)<<32)
+		for k, ref := range []*big.Float{rx, ry} {
+			r, _ := ref.Float64()
+			e, _ := float32Error([]float32{x, y}[k], r)
+			worst = max(worst, e)
+			if !(e <= 3) {
+				t.Fatalf("boxMuller32(%#x, %#x)[%d] = %v, want %v: error of %.2f ULP", v, w, k, []float32{x, y}[k], r, e)
+			}
+		}
+	}
+	t.Logf("worst error %.2f ULP", worst)
+}
+
 // correlation of two sequences with mean 0, in deviations.
 func correlation(a, b []float64) float64 {
 	ab, aa, bb := 0.0, 0.0, 0.0
@@ -287,8 +450,8 @@ func TestDrawIndependence(t *testing.T) {
 		"site":   func(s *Stream, d int) { s.Site += uint32(d) },
 		"turn":   func(s *Stream, d int) { s.Turn += uint32(d) },
 	}
-	center := map[string]float64{"uniform": 0.5, "words": 1<<31 - 0.5}
-	square := map[string]float64{"uniform": 1. / 12, "normal": 1, "words": (1<<64 - 1) / 12.}
+	center := map[string]float64{"uniform": 0.5, "uniform32": 0.5, "words": 1<<31 - 0.5}
+	square := map[string]float64{"uniform": 1. / 12, "normal": 1, "uniform32": 1. / 12, "normal32": 1, "words": (1<<64 - 1) / 12.}
 	worst, count := 0.0, 0
 	check := func(what string, a, b []float64) {
 		z := correlation(a, b)
@@ -308,7 +471,7 @@ func TestDrawIndependence(t *testing.T) {
 			return u, squares
 		}
 		u, u2 := centered(base)
-		for _, lag := range []int{1, 2, 3, 4, 64, 128} {
+		for _, lag := range []int{1, 2, 3, 4, 16, 32, 64, 128} {
 			check(fmt.Sprint(name, " lag ", lag), u[:n], u[lag:lag+n])
 			if name != "rademacher" {
 				check(fmt.Sprint(name, " squares, lag ", lag), u2[:n], u2[lag:lag+n])
@@ -356,8 +519,8 @@ func TestUniformPlane(t *testing.T) {
 // TestDrawBits: the draws are these on every platform.
 func TestDrawBits(t *testing.T) {
 	want := map[string]string{
-		"uniform": "f7500d97016282da", "normal": "dba5ff25b147d02a",
-		"rademacher": "67e0750ad6b74f02", "words": "d62c1d37d1f3e091",
+		"uniform": "17067817969de32a", "normal": "964e65c8aaa19586", "uniform32": "ccfca1b66f6d635b", "normal32": "8a3a7e2bbf40935a",
+		"rademacher": "4a5ef0440ff6261a", "words": "d0e28a1acc38f898",
 	}
 	s := rng(6)
 	h := map[string]digest{}

@@ -2,8 +2,8 @@ package elem
 
 import "math"
 
-// Band is the number of elements whose values a reduction per column combines before it goes on: a whole number of blocks.
-const Band = 64 * Block
+// ColRows is the number of rows whose elements a reduction per column combines in the element type.
+const ColRows = 32
 
 // Bounds of the arrays that a tensor seen as a matrix has beside its elements.
 const (
@@ -14,8 +14,15 @@ const (
 // Rows and columns of a matrix whose elements stand row by row in one array.
 //
 // A row is reduced piece by piece: it is cut where a block of the whole array ends, each piece is reduced as a block is,
-// and the pieces' values are combined in float64 in index order. A column's values are combined in float64, row by row
-// within a band of Band elements of the whole array, and the bands' values in order.
+// and the pieces' values are combined in float64 in index order. A column is reduced in groups of ColRows rows, the last
+// possibly shorter: the elements of a group are combined one by one in the element type, from the identity, and the
+// groups' values in float64 in order. With u the unit roundoff of the element type and v that of float64, a column's sum
+// of n rows is off by at most
+//
+//	(ColRows-1)*u + (n/ColRows)*v
+//
+// times the sum of the magnitudes, but for terms of order u^2, as long as nothing overflows (Higham, "Accuracy and
+// Stability of Numerical Algorithms", 2002, section 4.2).
 
 // ReduceRows sets out, one value a row of cols elements, to the reduction of each row of u.
 func ReduceRows[T Float](r Reduction, out []float64, u []T, cols int) {
@@ -32,36 +39,35 @@ func ReduceRows[T Float](r Reduction, out []float64, u []T, cols int) {
 
 // ReduceCols sets out, one value a column, to the reduction of each column of u, which has so many rows.
 func ReduceCols[T Float](r Reduction, out []float64, u []T, rows int) {
-	fillIdentity(r, out)
-	band := make([]float64, len(out))
-	for from := 0; from < len(u); from += Band {
-		fillIdentity(r, band)
-		AddCols(r, band, u[from:min(from+Band, len(u))], from%len(out))
-		for col, v := range band {
-			out[col] = Combine(r, out[col], v)
+	fill(out, Identity(r))
+	group := make([]T, len(out))
+	for from := 0; from < len(u); from += ColRows * len(out) {
+		fill(group, T(Identity(r)))
+		AddCols(r, group, u[from:min(from+ColRows*len(out), len(u))], 0)
+		for col, v := range group {
+			out[col] = Combine(r, out[col], float64(v))
 		}
 	}
 }
 
-func fillIdentity(r Reduction, out []float64) {
-	start := Identity(r)
+func fill[T Float](out []T, v T) {
 	for i := range out {
-		out[i] = start
+		out[i] = v
 	}
 }
 
 // AddCols combines elements into the values of their columns, one value a column in out; u[0] stands in column first.
-func AddCols[T Float](r Reduction, out []float64, u []T, first int) {
+func AddCols[T Float](r Reduction, out []T, u []T, first int) {
 	for len(u) > 0 {
 		n := min(len(u), len(out)-first)
 		to := out[first : first+n]
 		if r == ReduceSum {
 			for i, v := range u[:n] {
-				to[i] += float64(v)
+				to[i] += v
 			}
 		} else {
 			for i, v := range u[:n] {
-				to[i] = Combine(r, to[i], float64(v))
+				to[i] = combine(r, to[i], v)
 			}
 		}
 		u, first = u[n:], 0

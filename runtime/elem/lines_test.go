@@ -2,12 +2,13 @@ package elem
 
 import (
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
 )
 
-// lineShapes are rows and columns that lie in every way across blocks and bands.
+// lineShapes are rows and columns that lie in every way across blocks and groups of rows.
 var lineShapes = [][2]int{{1, 1}, {1, 0}, {3, 0}, {0, 3}, {1, 7}, {3, 5}, {1000, 3}, {3, 1000}, {70, 1000}, {2, 70000}, {70000, 2}, {1, 65537}, {65, 1024}, {33, 2048}, {1024, 1}}
 
 func mixture[T Float](r *rand.Rand, n, odds int) []T {
@@ -75,17 +76,15 @@ func rowOf[T Float](kind Reduction, u []T, row, cols int) float64 {
 	return value
 }
 
-// colOf combines a column's values within a band of the whole array, and then the bands.
+// colOf combines a column's values within groups of 32 rows in the element type, and then the groups.
 func colOf[T Float](kind Reduction, u []T, col, cols int) float64 {
 	value := Identity(kind)
-	for from := 0; from < len(u); from += Band {
-		band := Identity(kind)
-		for i := from; i < min(from+Band, len(u)); i++ {
-			if i%cols == col {
-				band = Combine(kind, band, float64(u[i]))
-			}
+	for from := 0; from < len(u)/cols; from += 32 {
+		group := T(Identity(kind))
+		for row := from; row < min(from+32, len(u)/cols); row++ {
+			group = combine(kind, group, u[row*cols+col])
 		}
-		value = Combine(kind, value, band)
+		value = Combine(kind, value, float64(group))
 	}
 	return value
 }
@@ -111,6 +110,45 @@ func TestReduceLinesIsAccurate(t *testing.T) {
 	}
 }
 
+// TestColsWithinBound holds sums of columns to the bound that the tree has, against sums of exact terms.
+func TestColsWithinBound(t *testing.T) {
+	testColsWithinBound[float32](t, 0x1p-24)
+	testColsWithinBound[float64](t, 0x1p-53)
+}
+
+func testColsWithinBound[T Float](t *testing.T, unit float64) {
+	r := rand.New(rand.NewPCG(3, 6))
+	for _, rows := range []int{1, 31, 32, 33, 64, 1000, 5000} {
+		const cols = 9
+		u := make([]T, rows*cols)
+		for i := range u {
+			switch i % cols {
+			case 0: // of one sign, where the errors of a long sum add up
+				u[i] = T(1 + r.Float64())
+			case 1: // a large one first: each that follows is rounded away by half
+				u[i] = T(1 + float64(i%2)*unit)
+			default:
+				u[i] = T(r.NormFloat64() * math.Exp(float64(i%cols)*r.NormFloat64()))
+			}
+		}
+		got := make([]float64, cols)
+		ReduceCols(ReduceSum, got, u, rows)
+		for col := range cols {
+			sum, size := new(big.Float).SetPrec(2000), 0.0
+			for row := range rows {
+				v := float64(u[row*cols+col])
+				sum.Add(sum, big.NewFloat(v))
+				size += math.Abs(v)
+			}
+			off, _ := sum.Sub(sum, big.NewFloat(got[col])).Float64()
+			bound := (31*unit + float64(rows/32)*0x1p-53) * size * (1 + 100*unit)
+			if math.Abs(off) > bound {
+				t.Errorf("%d rows, column %d: off by %v, more than %v", rows, col, off, bound)
+			}
+		}
+	}
+}
+
 // TestAddCols takes elements in pieces of any size.
 func TestAddCols(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5))
@@ -118,9 +156,9 @@ func TestAddCols(t *testing.T) {
 		for range 100 {
 			cols := 1 + r.IntN(40)
 			u := mixture[float32](r, r.IntN(400), 20)
-			whole, pieces := make([]float64, cols), make([]float64, cols)
-			fillIdentity(kind, whole)
-			fillIdentity(kind, pieces)
+			whole, pieces := make([]float32, cols), make([]float32, cols)
+			fill(whole, float32(Identity(kind)))
+			fill(pieces, float32(Identity(kind)))
 			first := r.IntN(cols)
 			AddCols(kind, whole, u, first)
 			for from := 0; from < len(u); {
@@ -129,7 +167,7 @@ func TestAddCols(t *testing.T) {
 				from = to
 			}
 			for j := range whole {
-				if !equal(whole[j], pieces[j]) {
+				if !equal(float64(whole[j]), float64(pieces[j])) {
 					t.Fatalf("%v: column %d of %d is %v in pieces, %v as a whole", kind, j, cols, pieces[j], whole[j])
 				}
 			}

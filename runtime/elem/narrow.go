@@ -234,48 +234,53 @@ const Q8Block = 256
 // Code is a byte; a negative code in one without sign is its two's complement.
 type Code interface{ int8 | uint8 }
 
-// The format q8 keeps the square root of a value, relative to the largest of
-// its block, in equal steps: small values keep more digits than by equal steps
-// of the value itself, which would make small second moments vanish (Dettmers,
-// Lewis, Shleifer and Zettlemoyer, "8-bit optimizers via block-wise
-// quantization", 2022, take a table for the same end; a square needs none).
-// With the block's scale s, a float32,
+// The format q8 keeps a value relative to the largest magnitude of its block,
+// in steps that grow with the value: small ones keep more digits than by equal
+// steps, which would make small second moments vanish (Dettmers, Lewis,
+// Shleifer and Zettlemoyer, "8-bit optimizers via block-wise quantization",
+// 2022, take a table for the same end). The steps are those of a float32's own
+// bits, so neither way needs a table or a root. With the block's scale s, a
+// float32, and F(c) the float32 whose bits are those of F(0) and c<<19 more,
 //
-//	Q8Pack:      code c in [-127, 127], value s*sign(c)*(c^2/127^2)
-//	Q8PackRoot:  code c in [0, 255],    value s*(c^2/255^2), for values >= 0
+//	Q8Pack:     code c in [0, 127], its upper bit the sign, F(0) about 1/240
+//	Q8PackRoot: code c in [0, 255], for values >= 0, F(0) about 1/61680
+//	value       s*(F(c) - F(0)), where F(127) - F(0) or F(255) - F(0) is 1
 //
-// the quotient being rounded to float32 and the product to the element type.
-// Packing first rounds a value to float32; what follows is about the result. s
-// is the largest magnitude of the block, or 2^-100 if that is smaller, or 0 for
-// a block of zeros. To nearest means nearest square root: with n = 127 or 255
-// the error of a value v is at most sqrt(v*s)/n + s/(4n^2), up to rounding. In
+// difference and product being rounded, the latter to the element type. Packing
+// first rounds a value to float32; what follows is about the result. s is the
+// largest magnitude of the block, or 2^-100 if that is smaller, or 0 for a block
+// of zeros. To nearest means nearest in the bits of |v|*(1/s) + F(0), so the
+// error of a value v is at most (|v| + s*F(0))/32, up to rounding. In
 // Q8PackRoot only zero becomes zero, stochastically too: what is smaller than
-// the least code is raised to it, to s/255^2 (a second moment that
-// vanished beside a first one that did not would make a huge step), and a
-// negative number counts as zero. The sign of zero is not kept.
+// the least code is raised to it, to s/2^20 (a second moment that vanished
+// beside a first one that did not would make a huge step), and a negative
+// number counts as zero. Q8Pack keeps the sign of a zero, but not in a block of
+// zeros.
 //
 // A block with a NaN or an infinity, or a float64 beyond float32's range, has
 // the scale NaN and is NaN throughout: no number stands for what is none.
-// Packing what was unpacked, in either way, gives the same values.
+// Packing what was unpacked, in either way, gives the same numbers.
 type q8 struct {
-	max    float32 // the largest code
+	origin uint32 // bits of F(0)
+	max    uint32 // the largest code
 	signed bool
 	value  [256]float32 // of each code, with scale 1
 }
 
-var q8Signed, q8Root = newQ8(127, true), newQ8(255, false)
+// q8Shift is by how many bits of a float32 codes are apart: with 4 bits of its
+// fraction in one.
+const q8Shift = 19
 
-func newQ8(n int, signed bool) *q8 {
-	q := &q8{max: float32(n), signed: signed}
-	for code := range q.value {
-		c := code
-		if signed && c > 127 {
-			c = 256 - c
+var q8Signed, q8Root = newQ8(0x3b888889, 127), newQ8(0x37880088, 255)
+
+func newQ8(origin, n uint32) *q8 {
+	q := &q8{origin: origin, max: n, signed: n == 127}
+	for code := range uint32(256) {
+		v := math.Float32frombits(origin+code&n<<q8Shift) - math.Float32frombits(origin)
+		if code > n {
+			v = -v
 		}
-		q.value[code] = float32(c*c) / float32(n*n)
-		if c != code {
-			q.value[code] = -q.value[code]
-		}
+		q.value[code] = v
 	}
 	return q
 }
@@ -357,60 +362,59 @@ func q8Scale[T Float](q *q8, src []T) float32 {
 	return max(math.Float32frombits(magnitude), 0x1p-100)
 }
 
-// q8Code returns the code of magnitude nearest to that of w, by square roots.
-func q8Code(w, inverse, n float32) uint32 {
-	r := Sqrt(product(w, inverse))
-	return uint32(int32(product(r, n) + 0.5))
-}
-
+// q8Nearest takes the code that the bits are nearest to, the upper of two.
 func q8Nearest[T Float, C Code](q *q8, codes []C, src []T, scale float32) {
 	inverse := 1 / scale
 	codes = codes[:len(src)]
 	for i, x := range src {
-		w, negative := q.split(float32(x))
-		c := q8Code(w, inverse, q.max)
-		codes[i] = C(q.join(c, w, negative))
+		w, sign := q.split(float32(x))
+		c := (q.bits(w, inverse) + 1<<(q8Shift-1)) >> q8Shift
+		codes[i] = C(q.join(c, w, sign))
 	}
 }
 
-// split returns the magnitude to be stored, and all ones if it is of a negative
-// number.
-func (q *q8) split(x float32) (w float32, negative uint32) {
+// split returns the magnitude to be stored, and the sign's bit of the code.
+func (q *q8) split(x float32) (w float32, sign uint32) {
 	b := math.Float32bits(x)
-	negative = uint32(int32(b) >> 31)
 	if !q.signed {
-		return math.Float32frombits(b &^ negative), 0
+		return math.Float32frombits(b &^ uint32(int32(b)>>31)), 0
 	}
-	return math.Float32frombits(b &^ (1 << 31)), negative
+	return math.Float32frombits(b &^ (1 << 31)), b >> 24 & 0x80
+}
+
+// bits returns how far the bits of w, relative to the scale, are from those of
+// code 0.
+func (q *q8) bits(w, inverse float32) uint32 {
+	return math.Float32bits(product(w, inverse)+math.Float32frombits(q.origin)) - q.origin
 }
 
 // join returns the code of magnitude c with the sign, and not 0 for a w above 0
 // in the map of values that are not negative.
-func (q *q8) join(c uint32, w float32, negative uint32) uint8 {
+func (q *q8) join(c uint32, w float32, sign uint32) uint8 {
 	if c == 0 && !q.signed && w > 0 {
 		return 1
 	}
-	return uint8((c ^ negative) - negative)
+	return uint8(c | sign)
 }
 
-// q8Chance takes the largest code whose value d is not above w, and the next
-// one if u*(next-d) < w-d for u uniform in [0, 1).
+// q8Chance takes the code below w and, if u*(next-d) < w-d for u uniform in
+// [0, 1), the next one, d and next being what they stand for. All is relative to
+// the scale and above F(0). The last 4 bits of w, in which rounding may have
+// erred, are rounded away before, so that a value that has a code stays.
 func q8Chance[T Float, C Code](q *q8, codes []C, src []T, scale float32, words []uint32) {
-	inverse, n := 1/scale, uint32(int32(q.max))
+	const least, cut = 1 << 4, 1<<q8Shift - 1
+	inverse := 1 / scale
 	codes, words = codes[:len(src)], words[:len(src)]
 	for i, x := range src {
-		w, negative := q.split(float32(x))
-		c := q8Code(w, inverse, q.max)
-		d := product(scale, q.value[uint8(c)])
-		if d > w {
-			c--
-			d = product(scale, q.value[uint8(c)])
-		}
-		next := product(scale, q.value[uint8(min(c+1, n))])
+		w, sign := q.split(float32(x))
+		b := (q.bits(w, inverse) + least/2) &^ (least - 1)
+		d := math.Float32frombits(b&^cut + q.origin)
+		next := math.Float32frombits(b&^cut + cut + 1 + q.origin)
 		u := product(float32(int32(words[i]>>8)), 0x1p-24)
-		if product(u, next-d) < w-d {
+		c := b >> q8Shift
+		if product(u, next-d) < math.Float32frombits(b+q.origin)-d {
 			c++
 		}
-		codes[i] = C(q.join(c, w, negative))
+		codes[i] = C(q.join(c, w, sign))
 	}
 }

@@ -136,6 +136,24 @@ func Kth[T Float](parts [][]T, k int, buf []T) T {
 	return orderValue[T](r.key)
 }
 
+// Ranked is an element by its rank: its value, which of the elements with its bits it is, from 1, and how many those are.
+type Ranked[T Float] struct {
+	Value      T
+	Nth, Equal int
+}
+
+// Choose is Kth for 1 <= k <= the number of elements, none of them a NaN.
+func Choose[T Float](parts [][]T, k int, buf []T) Ranked[T] {
+	r := choose(parts, k, buf, 0)
+	return Ranked[T]{orderValue[T](r.key), r.nth, r.ofEqual}
+}
+
+// Mark sets dst, as long as part, to 1 where an element is above a number, and where it has the same bits as long as there
+// are ties left, and to 0 elsewhere; the order is that of TopK. It returns how many ties are left.
+func Mark[T Float](dst, part []T, above T, ties int) int {
+	return mark(dst, part, orderKey(above, 0), ties)
+}
+
 // TopK sets dst, slices as long as those of parts (or the same ones), to 1 for
 // exactly k largest elements and to 0 elsewhere: all for k beyond their number,
 // none for k below 1. Of equal elements those that come first are taken; +0 is

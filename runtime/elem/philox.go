@@ -1,12 +1,12 @@
 package elem
 
-// Constants of Philox4x32: two multipliers, and what is added to the two key
-// words after each round (the golden ratio and sqrt(3)-1).
+// Constants of Philox4x32: the multipliers of words 0 and 2, and what is added
+// to the two key words after each round (the golden ratio and sqrt(3)-1).
 const (
-	philoxM0 = 0xd2511f53
-	philoxM1 = 0xcd9e8d57
-	philoxW0 = 0x9e3779b9
-	philoxW1 = 0xbb67ae85
+	PhiloxM0 = 0xd2511f53
+	PhiloxM1 = 0xcd9e8d57
+	PhiloxW0 = 0x9e3779b9
+	PhiloxW1 = 0xbb67ae85
 )
 
 // Philox returns the block of Philox4x32-10 at a counter under a key: Salmon,
@@ -28,14 +28,14 @@ func philox(lo, hi, key uint64) (uint64, uint64) {
 	k0, k1 := uint32(key), uint32(key>>32)
 	for range 5 { // two rounds a turn: the words need not move
 		c0, c1, c2, c3 = philoxRound(c0, c1, c2, c3, k0, k1)
-		c0, c1, c2, c3 = philoxRound(c0, c1, c2, c3, k0+philoxW0, k1+philoxW1)
-		k0 += 2 * philoxW0 & (1<<32 - 1)
-		k1 += 2 * philoxW1 & (1<<32 - 1)
+		c0, c1, c2, c3 = philoxRound(c0, c1, c2, c3, k0+PhiloxW0, k1+PhiloxW1)
+		k0 += 2 * PhiloxW0 & (1<<32 - 1)
+		k1 += 2 * PhiloxW1 & (1<<32 - 1)
 	}
 	return join(c0, c1), join(c2, c3)
 }
 
 func philoxRound(c0, c1, c2, c3, k0, k1 uint32) (uint32, uint32, uint32, uint32) {
-	p, q := uint64(c0)*philoxM0, uint64(c2)*philoxM1
+	p, q := uint64(c0)*PhiloxM0, uint64(c2)*PhiloxM1
 	return uint32(q>>32) ^ c1 ^ k0, uint32(q), uint32(p>>32) ^ c3 ^ k1, uint32(p)
 }

@@ -37,13 +37,13 @@ func inversePhilox(x [4]uint32, key [2]uint32) [4]uint32 {
 		}
 		return y
 	}
-	i0, i1 := inverse(philoxM0), inverse(philoxM1)
+	i0, i1 := inverse(PhiloxM0), inverse(PhiloxM1)
 	for round := uint32(10); round > 0; {
 		round--
 		c0, c2 := x[3]*i0, x[1]*i1
-		h0, _ := bits.Mul32(philoxM0, c0)
-		h1, _ := bits.Mul32(philoxM1, c2)
-		x = [4]uint32{c0, x[0] ^ h1 ^ (key[0] + round*philoxW0), c2, x[2] ^ h0 ^ (key[1] + round*philoxW1)}
+		h0, _ := bits.Mul32(PhiloxM0, c0)
+		h1, _ := bits.Mul32(PhiloxM1, c2)
+		x = [4]uint32{c0, x[0] ^ h1 ^ (key[0] + round*PhiloxW0), c2, x[2] ^ h0 ^ (key[1] + round*PhiloxW1)}
 	}
 	return x
 }

@@ -16,6 +16,26 @@ import (
 // are combined in float64 in index order, from the identity. So the result
 // depends neither on the vector width of a target nor on the number of
 // workers, provided that a worker's share is a whole number of blocks.
+//
+// The error of a sum. Let u be the unit roundoff of T (2^-24 or 2^-53) and
+// U = 2^-53 that of float64. An addition gives (a+b)(1+d) with |d| <= u, also
+// below the normal numbers, where it is exact; to add to the identity is exact.
+// On its way to the result an element passes through at most
+//
+//	d = ceil(m/L) - 1 + log2 L  roundings in T in a block of m elements
+//	D = B - 1                   roundings in float64, for B blocks
+//
+// so that the result is the sum of x[i](1+e[i]) with |1+e[i]| between
+// (1-u)^d (1-U)^D and (1+u)^d (1+U)^D, and (Higham, Accuracy and Stability of
+// Numerical Algorithms, 2002, sections 3.1 and 4.2), provided that no partial
+// sum overflows,
+//
+//	|result - sum x| <= c/(1-c) sum |x|  with c = d u + D U
+//
+// In a whole block d is 36 for float32 and 67 for float64. Of a float32 sum of
+// 2^26 elements the bound is 2.2e-6, where adding them one by one has 4. Where
+// each element is the product of two, as in a dot product or a sum of squares, its
+// own rounding makes that d + 1, unless it underflows.
 const (
 	Block     = 1024 // elements in a block
 	LaneBytes = 128  // bytes in a row of lanes

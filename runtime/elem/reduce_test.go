@@ -2,7 +2,6 @@ package elem
 
 import (
 	"math"
-	"math/big"
 	"math/rand/v2"
 	"testing"
 )
@@ -132,27 +131,6 @@ func TestReduceByBlocks(t *testing.T) {
 		}
 		if got := Reduce(r, u); got != value {
 			t.Errorf("%v: %v, by blocks %v", r, got, value)
-		}
-	}
-}
-
-// TestSumError: the tree's depth bounds the error: a float32 lane adds 32
-// elements, 5 halvings follow; relative to the sum of magnitudes that is at
-// most 37 half units.
-func TestSumError(t *testing.T) {
-	s := rng(9)
-	for range 50 {
-		n := int(s.below(20000)) + 1
-		u := make([]float32, n)
-		exact, magnitude := newF(), 0.0
-		for i := range u {
-			u[i] = float32(s.float(-10, 10))
-			exact.Add(exact, bf(float64(u[i])))
-			magnitude += math.Abs(float64(u[i]))
-		}
-		d, _ := new(big.Float).Sub(bf(Reduce(ReduceSum, u)), exact).Float64()
-		if bound := 37.5 * 0x1p-24 * magnitude; math.Abs(d) > bound {
-			t.Errorf("%d elements: error %v, bound %v", n, d, bound)
 		}
 	}
 }

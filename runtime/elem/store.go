@@ -28,8 +28,8 @@ func DrawStep(kind string, s Stream) float64 {
 	return out[0]
 }
 
-// RoundTrip replaces u by what the storage format bf16, f16, q8 or q8root (q8 of values that are never negative) keeps of
-// it; with words, rounded stochastically.
+// RoundTrip replaces u by what the storage format bf16, f16, q8, q8root (q8 of values that are never negative), bf16rest or
+// f16rest (of what the first two lose) keeps of it; with words, rounded stochastically.
 func RoundTrip[T Float](format string, u []T, words []uint32) {
 	switch format {
 	case "bf16":
@@ -40,6 +40,14 @@ func RoundTrip[T Float](format string, u []T, words []uint32) {
 		half := make([]uint16, len(u))
 		NarrowF16(half, u, words)
 		WidenF16(u, half)
+	case "bf16rest", "f16rest":
+		half := make([]uint16, len(u))
+		if format == "bf16rest" {
+			RestBF16(half, u)
+		} else {
+			RestF16(half, u)
+		}
+		WidenBF16(u, half)
 	case "q8":
 		codes, scales := make([]int8, len(u)), make([]float32, (len(u)+Q8Block-1)/Q8Block)
 		Q8Pack(codes, scales, u, words)

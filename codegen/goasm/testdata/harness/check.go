@@ -32,8 +32,12 @@ func checkAll[T Float](k *Kernel, run func(*Args), seed uint64, count *tally) er
 	for n := range 68 {
 		lengths = append(lengths, n)
 	}
+	one := checkOne[T]
+	if k.Fast {
+		one = checkFast[T]
+	}
 	for _, n := range lengths {
-		if err := checkOne[T](k, run, n, rng, count); err != nil {
+		if err := one(k, run, n, rng, count); err != nil {
 			return fmt.Errorf("length %d: %w", n, err)
 		}
 	}
@@ -51,10 +55,7 @@ func checkOne[T Float](k *Kernel, run func(*Args), n int, rng *rand.Rand, count 
 		copy(arrays[i].data, want[i])
 		a.Ptr[i] = unsafe.Pointer(unsafe.SliceData(arrays[i].data))
 	}
-	vals := make([]T, 32/size[T]()*len(scalars)+1)
-	for i := range vals[:len(vals)-1] {
-		vals[i] = scalars[i*size[T]()/32]
-	}
+	vals := splats(scalars)
 	a.Vals = unsafe.Pointer(&vals[0])
 
 	partial := interpret(k, want, scalars, n)

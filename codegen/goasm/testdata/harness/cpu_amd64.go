@@ -14,12 +14,15 @@ func saves(mask uint32) bool {
 	return a&mask == mask
 }
 
+// feature reports whether the processor has a feature of leaf 7, and fuses products with sums.
 func feature(bit int) bool {
 	if top, _, _, _ := cpuid(0, 0); top < 7 {
 		return false
 	}
+	_, _, c, _ := cpuid(1, 0)
 	_, b, _, _ := cpuid(7, 0)
-	return b>>bit&1 != 0
+	const fma = 12
+	return c>>fma&1 != 0 && b>>bit&1 != 0
 }
 
 // instructionSets are those of this processor.

@@ -27,6 +27,7 @@ type Kernel struct {
 	Instrs     []Instr
 	Stores     []Store
 	Reductions []Reduction
+	Fast       bool
 }
 
 // Instr is ir.Instr.
@@ -70,6 +71,8 @@ func main() {
 	only := flag.String("isa", "", "run this instruction set only, whatever the processor says")
 	size := flag.Int("bench", 0, "measure the named kernels at this many elements instead")
 	repetitions := flag.Int("n", 15, "repetitions of -bench")
+	accuracy := flag.Bool("accuracy", false, "measure the Newton steps of the kernels named root and quotient instead")
+	dense := flag.Bool("dense", false, "for -accuracy, every significand")
 	flag.IntVar(&slack, "slack", 0, "leave `elements` beyond each array readable: QEMU reads what VMASKMOV masks out")
 	flag.Parse()
 	var kernels []Kernel
@@ -83,6 +86,13 @@ func main() {
 	}
 	if *size > 0 {
 		measure(kernels, has, *size, *repetitions)
+		return
+	}
+	if *accuracy {
+		if err := measureNewton(kernels, has, *dense); err != nil {
+			fmt.Println("FAIL:", err)
+			os.Exit(1)
+		}
 		return
 	}
 	ran := map[string]int{}

@@ -1,0 +1,77 @@
+package runtime
+
+// passCase is what a pass runs where a condition holds, or where none does.
+type passCase struct {
+	when           *Slot // nil: always
+	kernel, direct Kernel
+	idle           []bool // by stream: it is left alone
+	windowed       bool   // some other stream is made piece by piece
+}
+
+// setCases readies the cases of a pass, its own kernels last.
+func (o *Optimizer[T]) setCases(s *stage[T], limit Engine) {
+	if len(s.Pass.Cases) == 0 {
+		return
+	}
+	for i := range s.Pass.Cases {
+		c := &s.Pass.Cases[i]
+		of := Pass{Kernels: c.Kernels}
+		kernel, e := of.pick(limit)
+		o.addCase(s, passCase{when: &c.If, kernel: kernel, direct: c.Direct[e]}, c.Idle)
+	}
+	o.addCase(s, passCase{kernel: s.kernel, direct: s.direct}, s.Pass.Idle)
+}
+
+func (o *Optimizer[T]) addCase(s *stage[T], c passCase, idle []int) {
+	c.idle = make([]bool, len(s.Pass.Streams))
+	for _, i := range idle {
+		c.idle[i] = true
+	}
+	for i, stream := range s.Pass.Streams {
+		c.windowed = c.windowed || !c.idle[i] && o.isWindowed(s.Pass, stream)
+	}
+	s.cases = append(s.cases, c)
+}
+
+// caseOf is the case of a pass that a tensor is in.
+func (o *Optimizer[T]) caseOf(s *stage[T], param int) *passCase {
+	for i := range s.cases {
+		if c := &s.cases[i]; o.holdsFor(c.when, param) {
+			return c
+		}
+	}
+	return nil // never: the last holds always
+}
+
+// fit makes a stage that of a tensor's case.
+func (o *Optimizer[T]) fit(s *stage[T], param int) {
+	c := o.caseOf(s, param)
+	s.kernel, s.direct, s.idle, s.windowed = c.kernel, c.direct, c.idle, c.windowed
+}
+
+// isIdle reports whether a stream is left alone.
+func (s *stage[T]) isIdle(stream int) bool { return s.idle != nil && s.idle[stream] }
+
+// checkCases checks the cases of a pass.
+func (r *Rule) checkCases(p *Pass) bool {
+	if !p.idles(p.Idle) || len(p.Idle) > 0 && len(p.Cases) == 0 {
+		return false
+	}
+	for i := range p.Cases {
+		c := &p.Cases[i]
+		if c.Kernels[Go] == nil || c.If.Extent == Const || !r.holds(c.If) || !p.idles(c.Idle) {
+			return false
+		}
+	}
+	return true
+}
+
+// idles reports whether these streams may be left alone: all but those that a collect takes.
+func (p *Pass) idles(streams []int) bool {
+	for _, i := range streams {
+		if i < 0 || i >= len(p.Streams) || p.Streams[i].Kind == StreamCollect {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,562 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// What these functions compute is defined in package elem (Words, Uniform, Normal, Rademacher); the same bits come out.
+// A unit is 64 elements: four rows of 16 words, one of each of 16 blocks. Where two halves of a word of 64 bits are not
+// named, the upper half holds anything: VPMULUDQ does not read it.
+
+// The counters of blocks at even places of a unit, less the first one's.
+DATA even<>+0(SB)/8, $0
+DATA even<>+8(SB)/8, $2
+DATA even<>+16(SB)/8, $4
+DATA even<>+24(SB)/8, $6
+DATA even<>+32(SB)/8, $8
+DATA even<>+40(SB)/8, $10
+DATA even<>+48(SB)/8, $12
+DATA even<>+56(SB)/8, $14
+GLOBL even<>(SB), RODATA|NOPTR, $64
+
+// Fields of blockArgs.
+#define FIRST 0(BX)
+#define ADD0 8(BX)
+#define WORD1 16(BX)
+#define ADD2 24(BX)
+#define KEY0(r) (32+8*(r-2))(BX)
+#define KEY1(r) (36+8*(r-2))(BX)
+
+// ROUND512 is a round of Philox on eight blocks: words 0 and 2 in a and b, 1 and 3 in c and d, which become those in e and f.
+#define ROUND512(r, a, b, c, d, e, f) \
+	VPMULUDQ Z28, a, f; \
+	VPMULUDQ Z29, b, e; \
+	VPSRLQ $32, e, a; \
+	VPTERNLOGD.BCST $0x96, KEY0(r), c, a; \
+	VPSRLQ $32, f, b; \
+	VPTERNLOGD.BCST $0x96, KEY1(r), d, b
+
+// TAIL512 writes the unit of the blocks at even places in a, b, c and d (words 0 to 3) and at odd ones in e, f, g and h.
+#define TAIL512(a, b, c, d, e, f, g, h, at) \
+	VPSHUFD $0xa0, e, K1, a; \
+	VPSHUFD $0xa0, f, K1, b; \
+	VPSHUFD $0xa0, g, K1, c; \
+	VPSHUFD $0xa0, h, K1, d; \
+	VMOVDQU32 a, (at)(DI); \
+	VMOVDQU32 b, (at+64)(DI); \
+	VMOVDQU32 c, (at+128)(DI); \
+	VMOVDQU32 d, (at+192)(DI)
+
+// FIRST512 is round 1 on the counters in n: words 0 and 2 go to a and b, word 3 to d.
+#define FIRST512(n, a, b, d) \
+	VPMULUDQ Z28, n, d; \
+	VPSRLQ $32, n, a; \
+	VPXORD Z31, a, a; \
+	VPSRLQ $32, d, b; \
+	VPXORQ.BCST ADD2, b, b
+
+// TWO512 and FOUR512 are a round on one unit and on two.
+#define TWO512(r, c, d, e, f, g, h, i, j) \
+	ROUND512(r, Z0, Z1, c, d, e, f); \
+	ROUND512(r, Z2, Z3, g, h, i, j)
+
+#define FOUR512(r, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, s) \
+	TWO512(r, c, d, e, f, g, h, i, j); \
+	ROUND512(r, Z4, Z5, k, l, m, n); \
+	ROUND512(r, Z6, Z7, o, p, q, s)
+
+#define EVEN512(r) FOUR512(r, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15, Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23)
+#define ODD512(r) FOUR512(r, Z10, Z11, Z8, Z9, Z14, Z15, Z12, Z13, Z18, Z19, Z16, Z17, Z22, Z23, Z20, Z21)
+
+// func words512(dst *uint32, units int, a *blockArgs)
+// Two units at a time: the rounds of so many blocks keep the multipliers busy.
+TEXT ·words512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ units+8(FP), CX
+	MOVQ a+16(FP), BX
+	MOVL $0xd2511f53, AX
+	VPBROADCASTQ AX, Z28
+	MOVL $0xcd9e8d57, AX
+	VPBROADCASTQ AX, Z29
+	MOVL $1, AX
+	VPBROADCASTQ AX, Z26
+	MOVL $16, AX
+	VPBROADCASTQ AX, Z25
+	MOVL $0xaaaa, AX
+	KMOVW AX, K1
+	VPBROADCASTQ FIRST, Z27
+	VPADDQ even<>(SB), Z27, Z27 // blocks at even places
+	VPADDQ Z26, Z27, Z26        // at odd places
+	VPBROADCASTQ ADD0, Z31
+	VPBROADCASTQ WORD1, Z30
+	SUBQ $2, CX
+	JLT last512
+	PCALIGN $64
+two512:
+	VPADDQ Z25, Z27, Z24
+	FIRST512(Z27, Z0, Z1, Z9)
+	FIRST512(Z26, Z2, Z3, Z13)
+	VPADDQ Z25, Z26, Z26
+	FIRST512(Z24, Z4, Z5, Z17)
+	FIRST512(Z26, Z6, Z7, Z21)
+	FOUR512(2, Z30, Z9, Z10, Z11, Z30, Z13, Z14, Z15, Z30, Z17, Z18, Z19, Z30, Z21, Z22, Z23)
+	ODD512(3)
+	EVEN512(4)
+	ODD512(5)
+	EVEN512(6)
+	ODD512(7)
+	EVEN512(8)
+	ODD512(9)
+	EVEN512(10)
+	VPADDQ Z25, Z24, Z27
+	VPADDQ Z25, Z26, Z26
+	TAIL512(Z0, Z10, Z1, Z11, Z2, Z14, Z3, Z15, 0)
+	TAIL512(Z4, Z18, Z5, Z19, Z6, Z22, Z7, Z23, 256)
+	ADDQ $512, DI
+	SUBQ $2, CX
+	JGE two512
+last512:
+	ADDQ $2, CX
+	JEQ done512
+	FIRST512(Z27, Z0, Z1, Z9)
+	FIRST512(Z26, Z2, Z3, Z13)
+	TWO512(2, Z30, Z9, Z10, Z11, Z30, Z13, Z14, Z15)
+	TWO512(3, Z10, Z11, Z8, Z9, Z14, Z15, Z12, Z13)
+	TWO512(4, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	TWO512(5, Z10, Z11, Z8, Z9, Z14, Z15, Z12, Z13)
+	TWO512(6, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	TWO512(7, Z10, Z11, Z8, Z9, Z14, Z15, Z12, Z13)
+	TWO512(8, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	TWO512(9, Z10, Z11, Z8, Z9, Z14, Z15, Z12, Z13)
+	TWO512(10, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15)
+	TAIL512(Z0, Z10, Z1, Z11, Z2, Z14, Z3, Z15, 0)
+done512:
+	VZEROUPPER
+	RET
+
+// ROUND256 is ROUND512 on four and four blocks; c, d, g and h are lost.
+#define ROUND256(r, c, d, e, f, g, h, i, j) \
+	VPMULUDQ Y14, Y0, f; \
+	VPMULUDQ Y15, Y1, e; \
+	VPMULUDQ Y14, Y2, j; \
+	VPMULUDQ Y15, Y3, i; \
+	VPBROADCASTD KEY0(r), Y13; \
+	VPXOR Y13, c, Y0; \
+	VPXOR Y13, g, Y2; \
+	VPBROADCASTD KEY1(r), Y13; \
+	VPXOR Y13, d, Y1; \
+	VPXOR Y13, h, Y3; \
+	VPSRLQ $32, e, c; \
+	VPSRLQ $32, f, d; \
+	VPSRLQ $32, i, g; \
+	VPSRLQ $32, j, h; \
+	VPXOR c, Y0, Y0; \
+	VPXOR d, Y1, Y1; \
+	VPXOR g, Y2, Y2; \
+	VPXOR h, Y3, Y3
+
+// STORE256 writes the words of the blocks at even places in a and at odd ones in b.
+#define STORE256(a, b, to) \
+	VPSHUFD $0xa0, b, b; \
+	VPBLENDD $0xaa, b, a, a; \
+	VMOVDQU a, to
+
+// func words256(dst *uint32, units int, a *blockArgs)
+// A turn makes eight blocks, half of a unit.
+TEXT ·words256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ units+8(FP), CX
+	MOVQ a+16(FP), BX
+	MOVL $0xd2511f53, AX
+	VMOVQ AX, X14
+	VPBROADCASTQ X14, Y14
+	MOVL $0xcd9e8d57, AX
+	VMOVQ AX, X15
+	VPBROADCASTQ X15, Y15
+	VPBROADCASTQ FIRST, Y12
+	VPADDQ even<>(SB), Y12, Y12
+	XORL DX, DX
+	PCALIGN $64
+half256:
+	VPCMPEQD Y13, Y13, Y13
+	VPSUBQ Y13, Y12, Y2 // blocks at odd places
+	VPMULUDQ Y14, Y12, Y4
+	VPMULUDQ Y14, Y2, Y5
+	VPBROADCASTQ ADD0, Y13
+	VPSRLQ $32, Y12, Y0
+	VPSRLQ $32, Y2, Y2
+	VPXOR Y13, Y0, Y0
+	VPXOR Y13, Y2, Y2
+	VPBROADCASTQ ADD2, Y13
+	VPSRLQ $32, Y4, Y1
+	VPSRLQ $32, Y5, Y3
+	VPXOR Y13, Y1, Y1
+	VPXOR Y13, Y3, Y3
+	VPBROADCASTQ WORD1, Y8
+	VMOVDQA Y8, Y11
+	ROUND256(2, Y8, Y4, Y6, Y7, Y11, Y5, Y9, Y10)
+	ROUND256(3, Y6, Y7, Y8, Y4, Y9, Y10, Y11, Y5)
+	ROUND256(4, Y8, Y4, Y6, Y7, Y11, Y5, Y9, Y10)
+	ROUND256(5, Y6, Y7, Y8, Y4, Y9, Y10, Y11, Y5)
+	ROUND256(6, Y8, Y4, Y6, Y7, Y11, Y5, Y9, Y10)
+	ROUND256(7, Y6, Y7, Y8, Y4, Y9, Y10, Y11, Y5)
+	ROUND256(8, Y8, Y4, Y6, Y7, Y11, Y5, Y9, Y10)
+	ROUND256(9, Y6, Y7, Y8, Y4, Y9, Y10, Y11, Y5)
+	ROUND256(10, Y8, Y4, Y6, Y7, Y11, Y5, Y9, Y10)
+	STORE256(Y0, Y2, 0(DI))
+	STORE256(Y6, Y9, 64(DI))
+	STORE256(Y1, Y3, 128(DI))
+	STORE256(Y7, Y10, 192(DI))
+	MOVL $8, AX
+	VMOVQ AX, X13
+	VPBROADCASTQ X13, Y13
+	VPADDQ Y13, Y12, Y12
+	ADDQ $32, DI
+	XORL $1, DX
+	JNE half256
+	ADDQ $192, DI
+	DECQ CX
+	JNE half256
+	VZEROUPPER
+	RET
+
+// func uniform512(w *uint32, units int)
+TEXT ·uniform512(SB), NOSPLIT, $0-16
+	MOVQ w+0(FP), DI
+	MOVQ units+8(FP), CX
+	MOVL $0x33800000, AX // 2^-24
+	VPBROADCASTD AX, Z4
+	PCALIGN $32
+uniform512loop:
+	VPSRLD $8, 0(DI), Z0
+	VPSRLD $8, 64(DI), Z1
+	VPSRLD $8, 128(DI), Z2
+	VPSRLD $8, 192(DI), Z3
+	VCVTDQ2PS Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VCVTDQ2PS Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VMULPS Z4, Z0, Z0
+	VMULPS Z4, Z1, Z1
+	VMULPS Z4, Z2, Z2
+	VMULPS Z4, Z3, Z3
+	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ $256, DI
+	DECQ CX
+	JNE uniform512loop
+	VZEROUPPER
+	RET
+
+#define UNIFORM256(at) \
+	VMOVDQU at(DI), Y0; \
+	VPSRLD $8, Y0, Y0; \
+	VCVTDQ2PS Y0, Y0; \
+	VMULPS Y4, Y0, Y0; \
+	VMOVUPS Y0, at(DI)
+
+// func uniform256(w *uint32, units int)
+TEXT ·uniform256(SB), NOSPLIT, $0-16
+	MOVQ w+0(FP), DI
+	MOVQ units+8(FP), CX
+	MOVL $0x33800000, AX // 2^-24
+	VMOVD AX, X4
+	VPBROADCASTD X4, Y4
+	PCALIGN $32
+uniform256loop:
+	UNIFORM256(0)
+	UNIFORM256(32)
+	UNIFORM256(64)
+	UNIFORM256(96)
+	UNIFORM256(128)
+	UNIFORM256(160)
+	UNIFORM256(192)
+	UNIFORM256(224)
+	ADDQ $256, DI
+	DECQ CX
+	JNE uniform256loop
+	VZEROUPPER
+	RET
+
+// The places of elem.NormalConstants, each eight times.
+#define SCALED 0(SI)
+#define SQRTHALF 32(SI)
+#define FRACTION 64(SI)
+#define SIGN 96(SI)
+#define EIGHTH 128(SI)
+#define HALF 160(SI)
+#define ONE 192(SI)
+#define FINE 224(SI)
+#define TURN 256(SI)
+#define LOG0 288(SI)
+#define LOG1 320(SI)
+#define LOG2 352(SI)
+#define LOG3 384(SI)
+#define LOG4 416(SI)
+#define LOG5 448(SI)
+#define LOG6 480(SI)
+#define LOG7 512(SI)
+#define LOG8 544(SI)
+#define LN2HI 576(SI)
+#define LN2LO 608(SI)
+#define SINHI 640(SI)
+#define SIN0 672(SI)
+#define SIN1 704(SI)
+#define SIN2 736(SI)
+#define SIN3 768(SI)
+#define COS0 800(SI)
+#define COS1 832(SI)
+#define COS2 864(SI)
+#define COS3 896(SI)
+
+// func normal512(w *uint32, pairs int, constants *uint32)
+// It is boxMuller32, step by step, on pairs of rows.
+TEXT ·normal512(SB), NOSPLIT, $0-24
+	MOVQ w+0(FP), DI
+	MOVQ pairs+8(FP), CX
+	MOVQ constants+16(FP), SI
+	PCALIGN $64
+pair512:
+	VMOVDQU32 0(DI), Z2
+	VMOVDQU32 64(DI), Z1
+	VPSRLD $1, Z2, Z2
+	VPORD.BCST SIGN, Z2, Z3
+	VCVTDQ2PS Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VADDPS.BCST HALF, Z2, Z2
+	VADDPS.BCST HALF, Z3, Z3
+	VPSUBD.BCST SCALED, Z2, Z4 // e
+	VMULPS.BCST FINE, Z3, Z3
+	VPANDD.BCST FRACTION, Z4, Z5
+	VPADDD.BCST SQRTHALF, Z5, Z5
+	VSUBPS.BCST ONE, Z5, Z5
+	VPSRAD $23, Z4, Z6
+	VPMOVD2M Z4, K2
+	VMOVAPS Z5, K2, Z3 // f
+	VCVTDQ2PS Z6, Z6 // k
+	VMULPS Z3, Z3, Z4 // z
+	VMULPS.BCST LOG8, Z4, Z7
+	VMULPS.BCST LOG7, Z4, Z8
+	VADDPS.BCST LOG6, Z7, Z7
+	VADDPS.BCST LOG5, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMULPS Z4, Z8, Z8
+	VADDPS.BCST LOG4, Z7, Z7
+	VADDPS.BCST LOG3, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VMULPS Z4, Z8, Z8
+	VADDPS.BCST LOG2, Z7, Z7
+	VADDPS.BCST LOG1, Z8, Z8
+	VMULPS Z4, Z7, Z7
+	VADDPS.BCST LOG0, Z7, Z7
+	VMULPS Z3, Z8, Z8
+	VMULPS Z4, Z3, Z9
+	VADDPS Z8, Z7, Z7
+	VMULPS Z7, Z9, Z9
+	VMULPS.BCST LN2LO, Z6, Z8
+	VMULPS.BCST LN2HI, Z6, Z6
+	VADDPS Z9, Z4, Z4
+	VADDPS Z8, Z4, Z4
+	VADDPS Z3, Z3, Z3
+	VSUBPS Z3, Z4, Z4
+	VADDPS Z6, Z4, Z4 // -2 log u
+	VSQRTPS Z4, Z4
+	VPADDD.BCST EIGHTH, Z1, Z10 // n
+	VPSLLD $2, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS.BCST TURN, Z1, Z1
+	VMULPS Z1, Z1, Z11
+	VMULPS.BCST SIN3, Z11, Z12
+	VMULPS.BCST COS3, Z11, Z13
+	VADDPS.BCST SIN2, Z12, Z12
+	VADDPS.BCST COS2, Z13, Z13
+	VMULPS Z11, Z12, Z12
+	VMULPS Z11, Z13, Z13
+	VADDPS.BCST SIN1, Z12, Z12
+	VADDPS.BCST COS1, Z13, Z13
+	VMULPS Z11, Z12, Z12
+	VMULPS Z11, Z13, Z13
+	VADDPS.BCST SIN0, Z12, Z12
+	VADDPS.BCST COS0, Z13, Z13
+	VMULPS Z12, Z1, Z12
+	VMULPS.BCST SINHI, Z1, Z1
+	VMULPS Z11, Z13, Z13
+	VADDPS Z12, Z1, Z1 // sine
+	VADDPS.BCST ONE, Z13, Z13 // cosine
+	VPADDD Z10, Z10, Z14
+	VPMOVD2M Z14, K2
+	VBLENDMPS Z1, Z13, K2, Z15
+	VBLENDMPS Z13, Z1, K2, Z16
+	VPXORD Z10, Z14, Z14
+	VPTERNLOGD.BCST $0x78, SIGN, Z14, Z15
+	VPTERNLOGD.BCST $0x78, SIGN, Z10, Z16
+	VMULPS Z15, Z4, Z15
+	VMULPS Z16, Z4, Z16
+	VMOVUPS Z15, 0(DI)
+	VMOVUPS Z16, 64(DI)
+	ADDQ $128, DI
+	DECQ CX
+	JNE pair512
+	VZEROUPPER
+	RET
+
+// func normal256(w *uint32, pairs int, constants *uint32)
+// A turn makes half of a pair of rows.
+TEXT ·normal256(SB), NOSPLIT, $0-24
+	MOVQ w+0(FP), DI
+	MOVQ pairs+8(FP), CX
+	MOVQ constants+16(FP), SI
+	XORL DX, DX
+	PCALIGN $64
+pair256:
+	VMOVDQU 0(DI), Y2
+	VMOVDQU 64(DI), Y1
+	VPSRLD $1, Y2, Y2
+	VPOR SIGN, Y2, Y3
+	VCVTDQ2PS Y2, Y2
+	VCVTDQ2PS Y3, Y3
+	VADDPS HALF, Y2, Y2
+	VADDPS HALF, Y3, Y3
+	VPSUBD SCALED, Y2, Y4 // e
+	VMULPS FINE, Y3, Y3
+	VPAND FRACTION, Y4, Y5
+	VPADDD SQRTHALF, Y5, Y5
+	VSUBPS ONE, Y5, Y5
+	VPSRAD $23, Y4, Y6
+	VBLENDVPS Y4, Y5, Y3, Y3 // f
+	VCVTDQ2PS Y6, Y6 // k
+	VMULPS Y3, Y3, Y4 // z
+	VMULPS LOG8, Y4, Y7
+	VMULPS LOG7, Y4, Y8
+	VADDPS LOG6, Y7, Y7
+	VADDPS LOG5, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMULPS Y4, Y8, Y8
+	VADDPS LOG4, Y7, Y7
+	VADDPS LOG3, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VMULPS Y4, Y8, Y8
+	VADDPS LOG2, Y7, Y7
+	VADDPS LOG1, Y8, Y8
+	VMULPS Y4, Y7, Y7
+	VADDPS LOG0, Y7, Y7
+	VMULPS Y3, Y8, Y8
+	VMULPS Y4, Y3, Y9
+	VADDPS Y8, Y7, Y7
+	VMULPS Y7, Y9, Y9
+	VMULPS LN2LO, Y6, Y8
+	VMULPS LN2HI, Y6, Y6
+	VADDPS Y9, Y4, Y4
+	VADDPS Y8, Y4, Y4
+	VADDPS Y3, Y3, Y3
+	VSUBPS Y3, Y4, Y4
+	VADDPS Y6, Y4, Y4 // -2 log u
+	VSQRTPS Y4, Y4
+	VPADDD EIGHTH, Y1, Y10 // n
+	VPSLLD $2, Y1, Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS TURN, Y1, Y1
+	VMULPS Y1, Y1, Y11
+	VMULPS SIN3, Y11, Y12
+	VMULPS COS3, Y11, Y13
+	VADDPS SIN2, Y12, Y12
+	VADDPS COS2, Y13, Y13
+	VMULPS Y11, Y12, Y12
+	VMULPS Y11, Y13, Y13
+	VADDPS SIN1, Y12, Y12
+	VADDPS COS1, Y13, Y13
+	VMULPS Y11, Y12, Y12
+	VMULPS Y11, Y13, Y13
+	VADDPS SIN0, Y12, Y12
+	VADDPS COS0, Y13, Y13
+	VMULPS Y12, Y1, Y12
+	VMULPS SINHI, Y1, Y1
+	VMULPS Y11, Y13, Y13
+	VADDPS Y12, Y1, Y1 // sine
+	VADDPS ONE, Y13, Y13 // cosine
+	VPADDD Y10, Y10, Y14
+	VBLENDVPS Y14, Y1, Y13, Y15
+	VBLENDVPS Y14, Y13, Y1, Y1
+	VPXOR Y10, Y14, Y14
+	VPAND SIGN, Y14, Y14
+	VPAND SIGN, Y10, Y10
+	VPXOR Y14, Y15, Y15
+	VPXOR Y10, Y1, Y1
+	VMULPS Y15, Y4, Y15
+	VMULPS Y1, Y4, Y1
+	VMOVUPS Y15, 0(DI)
+	VMOVUPS Y1, 64(DI)
+	ADDQ $32, DI
+	XORL $1, DX
+	JNE pair256
+	ADDQ $64, DI
+	DECQ CX
+	JNE pair256
+	VZEROUPPER
+	RET
+
+// func signs512(dst *float32, w *uint32, rows int)
+// 512 elements of a row of 16 words.
+TEXT ·signs512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVL $0x80000000, AX
+	VPBROADCASTD AX, Z4
+	MOVL $0x3f800000, AX // 1
+	VPBROADCASTD AX, Z5
+row512:
+	VMOVDQU32 (SI), Z0
+	MOVL $16, AX
+	PCALIGN $32
+bits512:
+	VPADDD Z0, Z0, Z1
+	VPANDD Z4, Z0, Z2
+	VPANDD Z4, Z1, Z3
+	VPORD Z5, Z2, Z2
+	VPORD Z5, Z3, Z3
+	VPADDD Z1, Z1, Z0
+	VMOVUPS Z2, 0(DI)
+	VMOVUPS Z3, 64(DI)
+	ADDQ $128, DI
+	DECL AX
+	JNE bits512
+	ADDQ $64, SI
+	DECQ CX
+	JNE row512
+	VZEROUPPER
+	RET
+
+// func signs256(dst *float32, w *uint32, rows int)
+TEXT ·signs256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ rows+16(FP), CX
+	MOVL $0x80000000, AX
+	VMOVD AX, X4
+	VPBROADCASTD X4, Y4
+	MOVL $0x3f800000, AX // 1
+	VMOVD AX, X5
+	VPBROADCASTD X5, Y5
+row256:
+	VMOVDQU 0(SI), Y0
+	VMOVDQU 32(SI), Y1
+	MOVL $32, AX
+	PCALIGN $32
+bits256:
+	VPAND Y4, Y0, Y2
+	VPAND Y4, Y1, Y3
+	VPOR Y5, Y2, Y2
+	VPOR Y5, Y3, Y3
+	VPADDD Y0, Y0, Y0
+	VPADDD Y1, Y1, Y1
+	VMOVUPS Y2, 0(DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ $64, DI
+	DECL AX
+	JNE bits256
+	ADDQ $64, SI
+	DECQ CX
+	JNE row256
+	VZEROUPPER
+	RET

@@ -1,0 +1,352 @@
+package runtime
+
+import (
+	"math"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
+// selector computes order statistics of large arrays: the values that package elem defines, in about one walk instead of
+// several. A sample tells between which two values the answer lies, almost surely (Floyd and Rivest 1975); the walk counts
+// what is not above the lower one and collects what is between them, in vectors and by all workers. Where the counts show
+// that the sample was wrong, where more lies between than there is room for, and where there is a NaN, package elem
+// computes the answer, so that it never depends on the sample.
+type selector[T Float] struct {
+	job     *job
+	args    *Args
+	workers int
+
+	sample []T
+	kept   []T     // what a walk collected
+	pieces []piece // of the arrays that are walked along
+	few    [][]T   // what of each is in kept
+	one    [1][]T  // the sample
+	rest   [1][]T  // kept, to be walked along
+
+	// Of the walk under way.
+	parts, marks [][]T
+	lo, hi       T
+	le, gt, used atomic.Int64
+}
+
+// piece is a part of an array that a worker claims at a time, and where its share of what was collected begins.
+type piece struct{ part, from, n, at, kept int }
+
+// Sizes. A sample is one element of sampleShare; the room is for twice as many as are expected between the two values.
+const (
+	smallSelection = 1 << 15
+	sampleShare    = 1 << 9
+	leastSample    = 1 << 11
+	mostSample     = 1 << 15
+	mostForSum     = 1 << 13
+	pieceSlack     = 16 // a store of a whole vector goes beyond what it keeps
+)
+
+// ready makes room for statistics of so many elements.
+func (s *selector[T]) ready(o *Optimizer[T], elements int) {
+	s.workers = o.workers
+	if s.job == nil {
+		s.job = newJob(s)
+	}
+	if elements < smallSelection || elements/24+2*mostSample <= len(s.kept) {
+		return
+	}
+	s.sample = make([]T, mostSample)
+	s.kept = make([]T, elements/24+2*mostSample)
+	pieces := elements/chunkElements + len(o.x) + 1
+	s.pieces, s.few = make([]piece, 0, pieces), make([][]T, 0, pieces)
+}
+
+func (s *selector[T]) forget() {
+	s.parts, s.marks = nil, nil
+	clear(s.few[:cap(s.few)])
+}
+
+// statistic is elem.Statistic.
+func (s *selector[T]) statistic(stat elem.Stat, parts [][]T, param float64) float64 {
+	defer s.forget()
+	if stat == elem.StatThreshold {
+		if tau, ok := s.threshold(parts, param); ok {
+			return tau
+		}
+	} else if r, ok := s.kth(parts, elem.Rank(param)); ok {
+		return float64(r.Value)
+	}
+	return elem.Statistic(stat, parts, param)
+}
+
+// topK is elem.TopK.
+func (s *selector[T]) topK(marks, parts [][]T, k int) {
+	defer s.forget()
+	n := elements(parts)
+	r, ok := s.kth(parts, n-k+1)
+	if !ok {
+		elem.TopK(marks, parts, k)
+		return
+	}
+	s.cut(parts)
+	if ties := r.Equal - r.Nth + 1; ties < r.Equal {
+		for i, p := range parts {
+			ties = elem.Mark(marks[i], p, r.Value, ties)
+		}
+		return
+	}
+	s.marks, s.lo = marks, r.Value
+	s.job.do(len(s.pieces), s.workers, s.args)
+}
+
+func elements[T Float](parts [][]T) (n int) {
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n
+}
+
+// kth finds the k-th smallest of the elements; false where it leaves that to package elem.
+func (s *selector[T]) kth(parts [][]T, k int) (elem.Ranked[T], bool) {
+	n := elements(parts)
+	var none elem.Ranked[T]
+	if n < smallSelection || k < 1 || k > n {
+		return none, false
+	}
+	for n >= smallSelection {
+		if !s.bracket(parts, n, k) || !s.walk(parts) || int(s.le.Load()+s.gt.Load()) != n {
+			return none, false
+		}
+		le, between := int(s.le.Load()), int(s.used.Load())
+		switch {
+		case k <= le:
+			return s.atLow(parts, k, le)
+		case k > le+between:
+			return s.atHigh(parts, k, le+between, n)
+		}
+		if between > n/2 { // ties about 0, most likely: walking on would not end
+			return none, false
+		}
+		k, n = k-le, between
+		s.rest[0] = s.kept[:between]
+		parts = s.rest[:]
+	}
+	return elem.Choose(parts, k, s.sample), true
+}
+
+// atLow is the k-th smallest if it is the lower of the two values, which le elements do not exceed.
+func (s *selector[T]) atLow(parts [][]T, k, le int) (elem.Ranked[T], bool) {
+	low, less := s.lo, 0
+	if low >= leastOf[T]() {
+		if s.lo, s.hi = next(low, -1), low; !s.walk(parts) {
+			return elem.Ranked[T]{}, false
+		}
+		less = int(s.le.Load())
+	}
+	return elem.Ranked[T]{Value: low, Nth: k - less, Equal: le - less}, k > less
+}
+
+// atHigh is the k-th smallest if it is the upper of the two values, below which are less elements of n.
+func (s *selector[T]) atHigh(parts [][]T, k, less, n int) (elem.Ranked[T], bool) {
+	high, le := s.hi, n
+	if high <= -leastOf[T]() {
+		if s.lo = high; !s.walk(parts) {
+			return elem.Ranked[T]{}, false
+		}
+		le = int(s.le.Load())
+	}
+	return elem.Ranked[T]{Value: high, Nth: k - less, Equal: le - less}, k <= le
+}
+
+// leastOf is the least finite number.
+func leastOf[T Float]() T {
+	if unsafe.Sizeof(T(0)) == 4 {
+		return T(float32(-math.MaxFloat32))
+	}
+	least := -math.MaxFloat64
+	return T(least)
+}
+
+// next is the number beside a finite x that is not 0, upwards or (-1) downwards; beside a zero it is the one of least size.
+func next[T Float](x T, way int) T {
+	if unsafe.Sizeof(x) == 4 {
+		return T(math.Nextafter32(float32(x), float32(math.Inf(way))))
+	}
+	return T(math.Nextafter(float64(x), math.Inf(way)))
+}
+
+// bracket samples and sets the two values between which number k of n elements lies, almost surely: 4 deviations of its
+// rank in the sample apart from it. They are no zeros, which have an order of their own. False if there is a NaN.
+func (s *selector[T]) bracket(parts [][]T, n, k int) bool {
+	sample := s.take(parts, n, min(mostSample, max(leastSample, n/sampleShare)))
+	share := (float64(k) - 0.5) / float64(n)
+	size := float64(len(sample))
+	off := 4*math.Sqrt(size*share*(1-share)) + 2
+	low, high := int(share*size-off), int(share*size+off)+1
+	s.lo, s.hi = T(math.Inf(-1)), T(math.Inf(1))
+	s.one[0] = sample
+	if low >= 1 {
+		s.lo = elem.Kth(s.one[:], low, nil)
+	}
+	if high <= len(sample) {
+		s.hi = elem.Kth(s.one[:], high, nil)
+	}
+	if s.lo == 0 {
+		s.lo = next(s.lo, -1)
+	}
+	if s.hi == 0 {
+		s.hi = next(s.hi, 1)
+	}
+	return s.lo <= s.hi
+}
+
+// take samples so many of n elements, one of each stretch of them.
+func (s *selector[T]) take(parts [][]T, n, size int) []T {
+	sample := s.sample[:size]
+	part, first := 0, 0 // the number of its first element
+	for i := range sample {
+		from, to := n/size*i+n%size*i/size, n/size*(i+1)+n%size*(i+1)/size
+		word := (uint64(i) + 1) * 0x9e3779b97f4a7c15 // the golden ratio spreads consecutive numbers
+		word ^= word >> 32
+		at := from + int(word*0xd1342543de82ef95>>40)%max(1, to-from)
+		for at-first >= len(parts[part]) {
+			first += len(parts[part])
+			part++
+		}
+		sample[i] = parts[part][at-first]
+	}
+	return sample
+}
+
+// threshold finds the threshold of a sum; false where it leaves that to package elem. What is not above the threshold of
+// some of the elements is not above that of all (Condat 2016), and takes no part in it: the threshold of the others has the
+// same bits.
+func (s *selector[T]) threshold(parts [][]T, r float64) (float64, bool) {
+	n := elements(parts)
+	if n < smallSelection || unsafe.Sizeof(T(0)) != 4 || !(r > 0) || r > 0x1p100 {
+		return 0, false
+	}
+	var ok bool
+	if s.lo, ok = s.guess(parts, n, r); !ok {
+		return 0, false
+	}
+	for range 2 {
+		s.hi = T(math.Inf(1))
+		low := s.lo
+		if !s.walk(parts) || int(s.le.Load()+s.gt.Load()) != n || s.gt.Load() != s.used.Load() || s.gt.Load() == 0 {
+			return 0, false
+		}
+		s.few = s.few[:0]
+		for _, p := range s.pieces {
+			s.few = append(s.few, s.kept[p.at:p.at+p.kept])
+		}
+		tau := elem.Threshold(s.few, r)
+		size := max(math.Abs(tau), math.Abs(float64(low)), r)
+		if tau-float64(low) > 0x1p-40*size {
+			return tau, true
+		}
+		if s.lo = T(tau - 0x1p-20*size); s.lo == 0 {
+			s.lo = next(s.lo, -1)
+		}
+	}
+	return 0, false
+}
+
+// guess is a value that the threshold is above, most likely: the sample's share of the sum gives the number of elements
+// above it, and 4 deviations more are taken.
+func (s *selector[T]) guess(parts [][]T, n int, r float64) (T, bool) {
+	sample := s.take(parts, n, min(mostForSum, max(leastSample, n/sampleShare)))
+	s.one[0] = sample
+	tau := elem.Threshold(s.one[:], r*float64(len(sample))/float64(n))
+	above := 0
+	for _, x := range sample {
+		if float64(x) > tau {
+			above++
+		}
+	}
+	rank := len(sample) - above - int(4*math.Sqrt(float64(above))) - 4
+	if rank < 1 || !(math.Abs(tau) <= math.MaxFloat64) {
+		return 0, false
+	}
+	low := elem.Kth(s.one[:], rank, nil)
+	if low == 0 {
+		low = next(low, -1)
+	}
+	return low, low >= leastOf[T]()
+}
+
+// cut cuts the arrays for a walk.
+func (s *selector[T]) cut(parts [][]T) {
+	s.parts, s.pieces = parts, s.pieces[:0]
+	for i, p := range parts {
+		for from := 0; from < len(p); from += chunkElements {
+			s.pieces = append(s.pieces, piece{part: i, from: from, n: min(chunkElements, len(p)-from)})
+		}
+	}
+}
+
+// walk counts the elements up to lo, those above it, and collects those of them that are below hi. False if there are more
+// of these than there is room for. A walk along what was collected keeps a part of it in place.
+func (s *selector[T]) walk(parts [][]T) bool {
+	s.le.Store(0)
+	s.gt.Store(0)
+	s.used.Store(0)
+	if len(parts) == 1 && len(parts[0]) > 0 && &parts[0][0] == &s.kept[0] {
+		le, gt, kept := sift(s.kept, parts[0], s.lo, s.hi)
+		s.le.Store(int64(le))
+		s.gt.Store(int64(gt))
+		s.used.Store(int64(kept))
+		return true
+	}
+	s.marks = nil
+	s.cut(parts)
+	s.job.do(len(s.pieces), s.workers, s.args)
+	return int(s.used.Load()) <= len(s.kept)
+}
+
+// runItem walks along a piece.
+func (s *selector[T]) runItem(a *Args, item int) {
+	p := &s.pieces[item]
+	u := s.parts[p.part][p.from:][:p.n]
+	if s.marks != nil {
+		markFrom(s.marks[p.part][p.from:][:p.n], u, s.lo)
+		return
+	}
+	window[T](a, 0)
+	own := unsafe.Slice((*T)(unsafe.Pointer(&a.window[0])), chunkElements+pieceSlack)
+	le, gt, kept := sift(own, u, s.lo, s.hi)
+	s.le.Add(int64(le))
+	s.gt.Add(int64(gt))
+	p.kept, p.at = kept, int(s.used.Add(int64(kept)))-kept
+	if p.at+kept <= len(s.kept) {
+		copy(s.kept[p.at:], own[:kept])
+	}
+}
+
+// sift counts the elements of u up to lo and those above it, and copies those of them that are below hi to the start of to,
+// which may be u's own; lo and hi are no zeros. A NaN is not counted.
+func sift[T Float](to, u []T, lo, hi T) (le, gt, kept int) {
+	wide := 0
+	if wide, le, gt, kept = siftWide(to, u, lo, hi); wide == len(u) {
+		return le, gt, kept
+	}
+	for _, x := range u[wide:] {
+		if x <= lo {
+			le++
+		} else if x > lo {
+			gt++
+			if x < hi {
+				to[kept] = x
+				kept++
+			}
+		}
+	}
+	return le, gt, kept
+}
+
+// markFrom sets to to 1 where u is not below lo, in the order of elem.TopK, and to 0 elsewhere.
+func markFrom[T Float](to, u []T, lo T) {
+	wide := 0
+	if lo != 0 {
+		wide = markWide(to, u, lo)
+	}
+	elem.Mark(to[wide:], u[wide:], lo, len(u))
+}

@@ -1,0 +1,79 @@
+package seen
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/optc-lang/optc/search/internal/genome"
+)
+
+func take(t testing.TB, text string) Fingerprint {
+	t.Helper()
+	g, err := genome.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var taker Taker
+	f, err := taker.Take(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestFingerprint(t *testing.T) {
+	for _, same := range [][2]string{
+		{"g", "mul(3, g)"},
+		{"sign(g)", "div(g, abs(g))"},
+		{"ema(g; 0.1)", "add(mul(0.5, ema(g; 0.1)), ema(mul(0.5, g); 0.1))"},
+		{"sign(ema(g; 0.1))", "sign(div(ema(g; 0.1), add(1, rms(g))))"},
+	} {
+		if take(t, same[0]).Digest != take(t, same[1]).Digest {
+			t.Errorf("%s and %s do the same", same[0], same[1])
+		}
+	}
+	for _, other := range [][2]string{
+		{"g", "neg(g)"}, {"g", "sign(g)"}, {"ema(g; 0.1)", "ema(g; 0.2)"}, {"rmsnorm(g)", "g"}, {"tanh(g)", "clip(g, 1)"}, {"g", "prev(g)"}, {"g", "add(g, x)"},
+	} {
+		if take(t, other[0]).Digest == take(t, other[1]).Digest {
+			t.Errorf("%s and %s do not do the same", other[0], other[1])
+		}
+	}
+	if f := take(t, "mul(0, g)"); f.Dull == "" {
+		t.Error("no update is not dull")
+	}
+}
+
+// BenchmarkCandidate makes candidates and tells the old ones from the new.
+func BenchmarkCandidate(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	m := genome.DefaultMutator()
+	start, err := genome.Start("adamw")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var taker Taker
+	forms, prints := map[genome.Key]bool{}, map[genome.Key]bool{}
+	g := start
+	n := 0
+	for b.Loop() {
+		if n%20 == 0 {
+			g = start
+		}
+		n++
+		g = m.Mutate(g, r)
+		c := g.Canonical()
+		if key := c.Key(); !forms[key] {
+			forms[key] = true
+			f, err := taker.Take(c)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if f.Dull == "" {
+				prints[f.Digest] = true
+			}
+		}
+	}
+	b.ReportMetric(float64(len(forms))/float64(n), "forms/op")
+	b.ReportMetric(float64(len(prints))/float64(n), "new/op")
+}

@@ -1,0 +1,175 @@
+// Package work trains a model with a rule: the one thing of a search that costs time.
+//
+// In comes an [Item], which says everything that a result depends on; out comes an [Outcome], the same on every machine
+// and however often it is asked for. Items are addressed by their content, so they may be done anywhere, twice, or never
+// again. What they need is in the item and in the program: no state is kept between them.
+package work
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/vm"
+	"github.com/optc-lang/optc/tasks"
+)
+
+// Numerics names the arithmetic that outcomes are of. It changes whenever an outcome may.
+const Numerics = "strict-1"
+
+// Item is a training run.
+type Item struct {
+	Rule     string  // as genome.Decode reads it
+	Task     string  // of package tasks
+	Split    uint64  // which of the task's examples are trained on, 0 for its own split
+	Seed     uint64  // of the run: first values and order of the examples
+	LR       float64 // of the first step; it falls to zero along a line
+	Decay    float64 // of the parameters, times the learning rate
+	Steps    int     // 0 for the task's own
+	Numerics string
+}
+
+// Key is the digest of an item.
+type Key [sha256.Size]byte
+
+// Key returns the digest of everything that the outcome depends on.
+func (i Item) Key() Key {
+	text, err := json.Marshal(i)
+	if err != nil {
+		panic(err) // numbers that are not finite: Run refuses them
+	}
+	return sha256.Sum256(text)
+}
+
+// Outcome is what a training run came to.
+type Outcome struct {
+	Train    float64 // mean loss of the minibatches of the last tenth of the steps
+	Valid    float64 // loss on examples that it was not trained on
+	Size     float64 // median root mean square of the first updates, before the learning rate
+	Steps    int     // that were taken
+	Diverged bool    // a loss was not finite, or beyond divergence times the first
+}
+
+// divergence is how many times the first loss a minibatch's may be before the run is given up.
+const divergence = 1e3
+
+// firstSteps is how many updates tell the size of a rule's steps: a rule may make the first one as small as it likes.
+const firstSteps = 10
+
+// Run trains. An error is of the item; a loss that is not finite is an outcome.
+func Run(i Item) (Outcome, error) {
+	if i.Numerics != Numerics {
+		return Outcome{}, fmt.Errorf("the item is of the numerics %q, this program computes in %q", i.Numerics, Numerics)
+	}
+	if !(i.LR >= 0 && i.LR < math.Inf(1) && i.Decay >= 0 && i.Decay < math.Inf(1)) {
+		return Outcome{}, fmt.Errorf("learning rate %v and decay %v must be finite and not negative", i.LR, i.Decay)
+	}
+	g, err := genome.Decode(i.Rule)
+	if err != nil {
+		return Outcome{}, err
+	}
+	p, err := vm.Compile(g)
+	if err != nil {
+		return Outcome{}, err
+	}
+	task, err := tasks.Lookup(i.Task)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if i.Split != 0 {
+		task = task.Resplit(i.Split)
+	}
+	run, err := task.Open(i.Seed)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if i.Steps == 0 {
+		i.Steps = task.Steps
+	}
+	if i.Steps < 1 {
+		return Outcome{}, fmt.Errorf("%d steps", i.Steps)
+	}
+	return train(run, p, i)
+}
+
+func train(run *tasks.Run, p *vm.Program, i Item) (Outcome, error) {
+	out := Outcome{Steps: i.Steps}
+	values, grads := run.Values(), run.Grads()
+	machine, shadow := p.New(lengths(values)), sizer{machine: p.New(lengths(values)), update: alike(values)}
+	tail := max(1, i.Steps/10)
+	first := 0.0
+	for step := range i.Steps {
+		loss := float64(run.Batch(step))
+		if step == 0 {
+			first = loss
+		}
+		if !(math.Abs(loss) <= divergence*math.Abs(first)) {
+			out.Diverged, out.Steps = true, step
+			break
+		}
+		if step >= i.Steps-tail {
+			out.Train += loss / float64(tail)
+		}
+		if step < firstSteps {
+			shadow.measure(values, grads)
+		}
+		machine.Step(values, grads, i.LR*(1-float64(step)/float64(i.Steps)), i.Decay)
+	}
+	out.Size = shadow.median()
+	if out.Diverged {
+		return out, nil
+	}
+	score, err := run.Score(tasks.ValidSet, nil)
+	out.Valid = score.Loss
+	out.Diverged = !finite(out.Valid) || !finite(out.Train)
+	return out, err
+}
+
+// sizer measures updates.
+type sizer struct {
+	machine *vm.Machine
+	update  [][]float32
+	sizes   []float64
+}
+
+// measure takes the root mean square of the next update.
+func (s *sizer) measure(x, grads [][]float32) {
+	for _, u := range s.update {
+		clear(u)
+	}
+	s.machine.Update(s.update, x, grads)
+	sum, n := 0.0, 0
+	for _, u := range s.update {
+		for _, v := range u {
+			sum += float64(v) * float64(v)
+		}
+		n += len(u)
+	}
+	s.sizes = append(s.sizes, math.Sqrt(sum/float64(n)))
+}
+
+func (s *sizer) median() float64 {
+	slices.Sort(s.sizes)
+	return s.sizes[len(s.sizes)/2]
+}
+
+func lengths(of [][]float32) []int {
+	var n []int
+	for _, u := range of {
+		n = append(n, len(u))
+	}
+	return n
+}
+
+func alike(of [][]float32) [][]float32 {
+	var out [][]float32
+	for _, u := range of {
+		out = append(out, make([]float32, len(u)))
+	}
+	return out
+}
+
+func finite(v float64) bool { return v-v == 0 }
