@@ -17,7 +17,7 @@ import (
 // rows, norms of tensors, sums over the model, an evaluation point, an elementary function, and matrices.
 var quickRules = []string{"adamw", "lion", "sam", "adafactor", "lamb", "prodigy", "schedule_free_adamw", "exponentiated_gradient", "muon"}
 
-var every = flag.Bool("every", false, "run every rule in TestThousandSteps: a quarter of an hour")
+var every = flag.Bool("every", false, "run every rule in TestThousandSteps, and in every form in TestParams: half an hour")
 
 const thousandFile = "testdata/thousand.tsv"
 

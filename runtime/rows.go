@@ -31,7 +31,7 @@ func (o *Optimizer[T]) rows(s *stage[T], a *Args, param, at int) {
 		s.kernel(a)
 		s.keepRow(a, param, row, at)
 		if at += a.N; at < end {
-			a.advance(p, a.N*int(unsafe.Sizeof(T(0))))
+			s.advance(a, a.N*int(unsafe.Sizeof(T(0))))
 		}
 	}
 	a.Vals, a.N = vals, n
@@ -106,10 +106,11 @@ func (s *stage[T]) splatRow(to []T, param, row int) {
 	}
 }
 
-// advance moves the streams of a pass on, those of one value a column excepted.
-func (a *Args) advance(p *Pass, bytes int) {
-	for i, stream := range p.Streams {
-		if stream.Extent == p.Domain {
+// advance moves the streams of a pass on, those of one value a column excepted. Of idle ones nothing is known: moved on, their
+// pointers would leave their arrays, where the garbage collector must not find them.
+func (s *stage[T]) advance(a *Args, bytes int) {
+	for i, stream := range s.Pass.Streams {
+		if stream.Extent == s.Pass.Domain && !s.isIdle(i) {
 			a.Ptr[i] = unsafe.Add(a.Ptr[i], bytes)
 		}
 	}
