@@ -48,8 +48,8 @@ const (
 
 // Sizes of a run.
 const (
-	Short = iota
-	Medium
+	Short  = iota
+	Medium // of the library in float32; the rest as in Short
 	Full
 )
 
@@ -153,6 +153,9 @@ func runRule[T optrt.Float](o options, r *Rule) *Report {
 	}
 	if _, single := any(T(0)).(float32); single {
 		s.name, s.rule = r.Name+" f32", r.F32
+	}
+	if s.size == Medium && !(s.library && s.float32()) {
+		s.size = Short
 	}
 	if s.rule == nil {
 		return s.report // parameters in 16 bits are of float32 alone

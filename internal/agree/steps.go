@@ -74,7 +74,7 @@ func (s *subject[T]) compareSteps() error {
 		name.Write([]byte(s.name))
 		r := rand.New(rand.NewPCG(uint64(g), name.Sum64()))
 		steps := [...]int{Short: 3, Medium: 3, Full: 5}[s.size]
-		large := g == plain && (s.library && (s.size == Full || s.size == Medium && s.float32()) || s.size == Full && r.IntN(8) == 0)
+		large := g == plain && (s.library && s.size > Short && s.float32() || s.size == Full && r.IntN(8) == 0)
 		m := newModel[T](r.Uint64(), g, s.fitting(s.lengths(r, large)), steps, s.compiled.Checked.Hypers, s.compiled.Checked.Givens...)
 		want, err := s.interpret(m)
 		if err != nil {
