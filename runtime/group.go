@@ -155,13 +155,27 @@ func (g *group[T]) ready(o *Optimizer[T]) {
 	for _, s := range g.passes {
 		alone := *s
 		alone.cuts = o.cut(s.Pass.Domain, s.Class, func(param int) int {
-			if g.pieces[param] > 0 {
+			switch {
+			case g.pieces[param] > 0:
 				return 0
+			case s.isByCols():
+				return o.colChunk(s, param)
 			}
 			return chunkElements
 		})
 		g.alone = append(g.alone, &alone)
 	}
+}
+
+// colChunk is how many elements a worker takes at once of a tensor that a pass reduces per column: whole groups of the rows
+// that are added up in one place, and whole blocks.
+func (o *Optimizer[T]) colChunk(s *stage[T], param int) int {
+	_, cols := o.matrix(s.Pass.Domain, param)
+	unit := elem.ColRows
+	for (s.windowed || len(s.Pass.Reductions) > 0) && unit*cols%elem.Block != 0 {
+		unit *= 2
+	}
+	return max(1, chunkElements/max(1, unit*cols)) * unit * max(1, cols)
 }
 
 // together runs the passes of a group.

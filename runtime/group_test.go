@@ -11,7 +11,7 @@ import (
 
 // groupShapes are matrices whose pieces begin and end in every way: rows shorter and longer than a piece, a block, a chunk
 // and the cache.
-var groupShapes = [][]int{{}, {1}, {0}, {3, 0}, {0, 3}, {7}, {3, 5}, {31, 64}, {32, 33}, {33, 32}, {2000, 3}, {3, 1000}, {70, 1000}, {2, 70000},
+var groupShapes = [][]int{{2, 65569}, {3, 50000}, {70, 20000}, {}, {1}, {0}, {3, 0}, {0, 3}, {7}, {3, 5}, {31, 64}, {32, 33}, {33, 32}, {2000, 3}, {3, 1000}, {70, 1000}, {2, 70000},
 	{70000, 2}, {1, 300000}, {2, 400000}, {300000}, {65, 2048}, {100, 1024}, {3, 8192}}
 
 // normsRule divides by the norm of each row of a scratch array, in passes that may run together: elements, rows, elements by
