@@ -28,9 +28,9 @@ func anyStream(r *rand.Rand) (s elem.Stream, from int) {
 	if r.IntN(8) == 0 {
 		s = elem.Stream{Seed: math.MaxUint64, Step: 1<<40 - 1, Tensor: 1<<24 - 1, Site: 1<<12 - 1, Turn: 1<<12 - 1}
 	}
-	from = int(r.Uint64() >> (23 + r.IntN(41)))
+	from = int(r.Uint64() >> (23 + r.IntN(41)) & math.MaxInt)
 	if r.IntN(4) == 0 { // 2^32 blocks
-		from = 1<<34 - r.IntN(3000)
+		from = int(min(uint64(1)<<34, math.MaxInt)) - r.IntN(3000)
 	}
 	return s, from
 }
