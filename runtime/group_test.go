@@ -147,6 +147,32 @@ func testGroups[T Float](t *testing.T) {
 	}
 }
 
+// TestColumnsAreNotShared holds that no two workers add up rows in one place: where a pass that reduces per column runs alone,
+// the rows that share it are one chunk's.
+func TestColumnsAreNotShared(t *testing.T) {
+	params, _ := modelOf[float32](rand.New(rand.NewPCG(8, 8)), append([][]int{{40, 150000}, {33, 60000}, {3, 200001}}, groupShapes...), 50)
+	o, err := New(normsRule[float32](false), params, nil, Workers(5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, s := range o.first[0].group.alone {
+		for _, c := range s.cuts.chunks {
+			_, cols := o.matrix(PerElem, c.param)
+			if !s.isByCols() || c.n == 0 {
+				continue
+			}
+			seen++
+			if c.from%(elem.ColRows*cols) != 0 {
+				t.Errorf("%v: a chunk starts at row %d, column %d", params[c.param].Shape, c.from/cols, c.from%cols)
+			}
+		}
+	}
+	if seen < 3 {
+		t.Errorf("only %d chunks", seen)
+	}
+}
+
 // TestGroupsWait holds that a pass does not join those of which it needs what is known at their end, nor those with which it
 // shares nothing.
 func TestGroupsWait(t *testing.T) {
