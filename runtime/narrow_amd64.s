@@ -175,9 +175,8 @@ largest: \
 	round(word, v, t, u); \
 	end(at, v, t)
 
-// NARROW narrows CX blocks, R8 being where random words are: first it finds all scales, at least 2^-100 where there is
-// anything, since no block waits for another then. It leaves out all from a block on with a number that is not finite or, of
-// ROOT, below zero.
+// NARROW narrows CX blocks, R8 being where random words are: first it finds all scales, since no block waits for another then.
+// It leaves out all from a block on with a number that is not finite or, of ROOT, below zero.
 #define NARROW(take, load, round, end) \
 	MOVQ codes+0(FP), DI; \
 	MOVQ scales+8(FP), DX; \
@@ -190,8 +189,7 @@ scale: \
 	LARGEST(take); \
 	CMPL AX, $0x7F800000; \
 	JCC scaled; \
-	LEAL -1(AX), R11; \
-	CMPL R11, R9; \
+	CMPL AX, R9; \
 	CMOVLCS R9, AX; \
 	MOVL AX, (DX)(R10*4); \
 	INCQ R10; \
@@ -210,8 +208,6 @@ block: \
 	VDIVSS X1, X4, X0; \
 	ADDQ $4, DX; \
 	VBROADCASTSS X0, V14; \
-	CMPL -4(DX), $0; \
-	JEQ zeros; \
 	MOVL $(1024/W4), BX; \
 four: \
 	CODE(0(SI), 0(R8), V0, V3, V5, load, round, end); \
@@ -228,17 +224,6 @@ four: \
 	ADDQ $W1, DI; \
 	DECL BX; \
 	JNE four; \
-	JMP block; \
-zeros: \
-	VPXOR X0, X0, X0; \
-	MOVL $(256/W1), BX; \
-zero: \
-	VMOVUPS V0, (DI); \
-	ADDQ $W1, DI; \
-	DECL BX; \
-	JNE zero; \
-	ADDQ $1024, SI; \
-	ADDQ $1024, R8; \
 	JMP block; \
 done: \
 	VZEROUPPER; \

@@ -248,14 +248,13 @@ type Code interface{ int8 | uint8 }
 //
 // difference and product being rounded, the latter to the element type. Packing
 // first rounds a value to float32; what follows is about the result. s is the
-// largest magnitude of the block, or 2^-100 if that is smaller, or 0 for a block
-// of zeros. To nearest means nearest in the bits of |v|*(1/s) + F(0), so the
-// error of a value v is at most (|v| + s*F(0))/32, up to rounding. In
-// Q8PackRoot only zero becomes zero, stochastically too: what is smaller than
-// the least code is raised to it, to s/2^20 (a second moment that vanished
-// beside a first one that did not would make a huge step), and a negative
-// number counts as zero. Q8Pack keeps the sign of a zero, but not in a block of
-// zeros.
+// largest magnitude of the block, or 2^-100 if that is smaller. To nearest means
+// nearest in the bits of |v|*(1/s) + F(0), so the error of a value v is at most
+// (|v| + s*F(0))/32, up to rounding. In Q8PackRoot only zero becomes zero,
+// stochastically too: what is smaller than the least code is raised to it, to
+// s/2^20 (a second moment that vanished beside a first one that did not would
+// make a huge step), and a negative number counts as zero. Q8Pack keeps the sign
+// of what becomes zero.
 //
 // A block with a NaN or an infinity, or a float64 beyond float32's range, has
 // the scale NaN and is NaN throughout: no number stands for what is none.
@@ -325,7 +324,7 @@ func q8Pack[T Float, C Code](q *q8, codes []C, scales []float32, src []T, words 
 		s := q8Scale(q, src[:n])
 		scales[b] = s
 		switch {
-		case s == 0 || s != s:
+		case s != s:
 			clear(codes[:n])
 		case words == nil:
 			q8Nearest(q, codes[:n], src[:n], s)
@@ -355,9 +354,6 @@ func q8Scale[T Float](q *q8, src []T) float32 {
 	}
 	if !q.signed {
 		magnitude = uint32(positive)
-	}
-	if magnitude == 0 {
-		return 0
 	}
 	return max(math.Float32frombits(magnitude), 0x1p-100)
 }
