@@ -12,6 +12,7 @@ import (
 
 	"github.com/optc-lang/optc/codegen"
 	"github.com/optc-lang/optc/codegen/target"
+	"github.com/optc-lang/optc/internal/staged"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -226,10 +227,10 @@ func printDiff(c *console, changes []change) error {
 func apply(changes []change) error {
 	_, stop := interrupted()
 	defer stop()
-	var files []*stagedFile
+	var files []*staged.File
 	defer func() {
 		for _, f := range files {
-			f.discard()
+			f.Discard()
 		}
 	}()
 	for _, ch := range changes {
@@ -239,14 +240,14 @@ func apply(changes []change) error {
 		if err := os.MkdirAll(filepath.Dir(ch.name), 0o777); err != nil {
 			return err
 		}
-		f, err := stageFile(ch.name, ch.data)
+		f, err := staged.Stage(ch.name, ch.data)
 		if err != nil {
 			return err
 		}
 		files = append(files, f)
 	}
 	for _, f := range files {
-		if err := f.commit(); err != nil {
+		if err := f.Commit(); err != nil {
 			return err
 		}
 	}

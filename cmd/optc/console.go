@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/optc-lang/optc/lang"
@@ -81,88 +80,6 @@ func shownName(name string) string {
 		return "<stdin>"
 	}
 	return name
-}
-
-// writeFile replaces a file in one step: a reader sees the old bytes or the new ones, whatever interrupts this.
-func writeFile(name string, data []byte) error {
-	f, err := stageFile(name, data)
-	if err != nil {
-		return err
-	}
-	defer f.discard()
-	return f.commit()
-}
-
-// stagedFile is a file written beside its place.
-type stagedFile struct{ temporary, name string }
-
-// stageFile writes data beside the file called name, or beside the file that a link of that name leads to.
-func stageFile(name string, data []byte) (*stagedFile, error) {
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target
-	}
-	mode := os.FileMode(0o666) // less the umask
-	if info, err := os.Stat(name); err == nil {
-		if !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("cannot write %s: it is no ordinary file", name)
-		}
-		mode = info.Mode().Perm()
-	}
-	if err := checkFolder(name); err != nil {
-		return nil, err
-	}
-	dir, base := filepath.Split(name)
-	f, err := createTemp(dir, base, mode)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write %s: %w", name, cause(err)) // not the name of the temporary file
-	}
-	_, err = f.Write(data)
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return nil, fmt.Errorf("cannot write %s: %w", name, cause(err))
-	}
-	return &stagedFile{f.Name(), name}, nil
-}
-
-// commit puts the file in its place.
-func (f *stagedFile) commit() error {
-	err := os.Rename(f.temporary, f.name)
-	if err == nil {
-		f.temporary = ""
-	}
-	return err
-}
-
-// discard removes what was not committed.
-func (f *stagedFile) discard() {
-	if f.temporary != "" {
-		os.Remove(f.temporary)
-	}
-}
-
-// checkFolder reports that the folder of a file to write is missing.
-func checkFolder(name string) error {
-	dir := filepath.Dir(name)
-	if info, err := os.Stat(dir); err != nil {
-		return fmt.Errorf("cannot write %s: the folder %s: %w", name, dir, cause(err))
-	} else if !info.IsDir() {
-		return fmt.Errorf("cannot write %s: %s is no folder", name, dir)
-	}
-	return nil
-}
-
-// createTemp makes a new file that no build takes for a source file. os.CreateTemp would ignore the umask.
-func createTemp(dir, base string, mode os.FileMode) (*os.File, error) {
-	for try := 0; ; try++ {
-		name := filepath.Join(dir, "."+base+".optc-"+randomName())
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-		if err == nil || !os.IsExist(err) || try == 100 {
-			return f, err
-		}
-	}
 }
 
 // merge adds the sources of another unit.

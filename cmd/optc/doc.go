@@ -9,6 +9,7 @@ import (
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/internal/page"
+	"github.com/optc-lang/optc/internal/staged"
 )
 
 type docCmd struct {
@@ -54,9 +55,9 @@ func (cmd *docCmd) Run(c *console) error {
 		_, err = c.out.Write(data)
 		return err
 	case err == nil && info.IsDir():
-		return writeFile(filepath.Join(cmd.Out, name+"."+string(format)), data)
+		return staged.Write(filepath.Join(cmd.Out, name+"."+string(format)), data)
 	}
-	return writeFile(cmd.Out, data)
+	return staged.Write(cmd.Out, data)
 }
 
 // format is how pages are written: as asked for, as the name of the file says, or as Markdown.

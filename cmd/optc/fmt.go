@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/optc-lang/optc/internal/staged"
 	"github.com/optc-lang/optc/lang"
 )
 
@@ -55,7 +56,7 @@ func (cmd *fmtCmd) format(c *console, name string) error {
 		if bytes.Equal(src, out) {
 			return nil
 		}
-		return writeFile(name, out)
+		return staged.Write(name, out)
 	}
 	_, err = c.out.Write(out)
 	return err

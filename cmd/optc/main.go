@@ -37,6 +37,7 @@ type cli struct {
 	Trace   traceCmd   `cmd:"" help:"Run a rule on given numbers and print every step."`
 	Run     runCmd     `cmd:"" help:"Train a small real model with a rule."`
 	Bench   benchCmd   `cmd:"" help:"Measure a rule against the memory bandwidth of this machine."`
+	Search  searchCmd  `cmd:"" help:"Evolve new rules on small real training tasks."`
 	List    listCmd    `cmd:"" help:"List the rules of the library or of a file."`
 	Version versionCmd `cmd:"" help:"Print the versions of optc and Go."`
 
@@ -78,6 +79,9 @@ func dispatch(args []string, c *console) error {
 	if len(args) == 0 {
 		return printUsage(c, parser)
 	}
+	if args[0] == "search" { // whose flags are another program's, --help too
+		return search(c, args[1:])
+	}
 	ctx, err := parser.Parse(joinNegative(args))
 	if err != nil {
 		return usagef("%v", err)
@@ -102,9 +106,12 @@ func printUsage(c *console, parser *kong.Kong) error {
 func (c *console) finish(err error) int {
 	var usage usageError
 	var internal internalError
+	var exit exitError
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &exit):
+		return int(exit)
 	case errors.Is(err, errReported):
 		return codeFailure
 	case errors.Is(err, errNoVerb):

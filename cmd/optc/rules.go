@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -379,5 +378,3 @@ func cause(err error) error {
 	}
 	return err
 }
-
-func randomName() string { return strconv.FormatUint(rand.Uint64(), 36) }

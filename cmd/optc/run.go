@@ -16,6 +16,7 @@ import (
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/internal/driver"
 	"github.com/optc-lang/optc/internal/host"
+	"github.com/optc-lang/optc/internal/staged"
 	optrt "github.com/optc-lang/optc/runtime"
 	"github.com/optc-lang/optc/tasks"
 )
@@ -104,7 +105,7 @@ func (cmd *runCmd) check() error {
 		if name == "" {
 			continue
 		}
-		if err := checkFolder(name); err != nil {
+		if err := staged.CheckFolder(name); err != nil {
 			return err
 		}
 	}
@@ -287,7 +288,7 @@ func (cmd *runCmd) write(name string, print func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(name, b.Bytes(), 0o666) // a pipe or /dev/stdout is no file to replace
 	}
-	return writeFile(name, b.Bytes())
+	return staged.Write(name, b.Bytes())
 }
 
 func writeCSV(w io.Writer, losses []float64) error {

@@ -20,7 +20,7 @@ import (
 	"github.com/optc-lang/optc/search/internal/work"
 )
 
-// Config is everything that a search depends on.
+// Config is everything that a search depends on, besides the baselines of its tasks.
 type Config struct {
 	Seed       uint64
 	Starts     []string       // genomes, as genome.Parse reads them; island i begins with Starts[i % len]
@@ -29,19 +29,34 @@ type Config struct {
 	Islands    int
 	Population int     // births of an island that may be parents: the last ones
 	Tournament int     // parents are the best of so many
-	Percentile float64 // of recent scores, in [0, 1), that a rule must reach to go on
+	Percentile float64 // of recent scores, in [0, 1), that a rule must reach to go on from the first rung; see Search.limits
 	Migration  float64 // share of parents that come from another island
+	Parsimony  float64 // what an operator costs a parent, in units of fitness
+	Polish     float64 // share of births that are a good rule with another constant
+	Plateau    int     // births without a better rule after which an island begins anew
 	Lag        int     // births that may be worked on side by side
 	Repeats    int     // evaluations of a rule that is born again
+	Control    Control
 	Numerics   string
 }
+
+// Control is what a search is to be compared with.
+type Control string
+
+// The controls.
+const (
+	Evolution Control = ""       // none: a search
+	Random    Control = "random" // every birth is a start with random mutations, none is selected
+	Tuning    Control = "tune"   // births change constants alone
+)
 
 // Default is a search from gradient descent.
 func Default() Config {
 	return Config{
 		Seed: 1, Starts: []string{"g"}, Mutator: genome.DefaultMutator(),
-		Rungs:   [][]string{{"phishing"}, {"bowl", "cancer-raw"}, {"rotated-bowl", "mpg"}, {"digits", "opticks"}, {"digits-coder", "digits-deep", "opticks-attention"}},
-		Islands: 4, Population: 100, Tournament: 4, Percentile: 0.65, Migration: 0.02, Lag: 64, Repeats: 4, Numerics: work.Numerics,
+		Rungs:   [][]string{{"bowl", "cancer-raw"}, {"phishing", "rotated-bowl", "mpg"}, {"digits"}, {"opticks", "digits-coder"}, {"digits-deep", "opticks-attention"}},
+		Islands: 4, Population: 100, Tournament: 4, Percentile: 0.65, Migration: 0.02, Parsimony: 0.02, Polish: 0.1, Plateau: 2000,
+		Lag: 64, Repeats: 4, Numerics: work.Numerics,
 	}
 }
 
@@ -77,6 +92,8 @@ type Job struct {
 type Form struct {
 	Key     genome.Key
 	Rule    string
+	Size    int // operators
+	States  int // values an element that it keeps
 	Births  int
 	First   int // its first birth
 	Rung    int // how far it got: rungs it has passed
@@ -118,23 +135,43 @@ type Search struct {
 	config  Config
 	base    map[string]fitness.Baseline
 	starts  []genome.Genome
-	births  []Birth // proposed, and settled up to settled
+	births  []Birth // proposed, and settled up to settled: the last ones, from the birth oldest on
+	oldest  int
+	settled int
 	forms   map[genome.Key]*Form
 	prints  map[genome.Key]genome.Key // the form of a fingerprint
-	dull    map[genome.Key]bool       // forms that cannot train
+	dull    map[genome.Key]bool       // forms that cannot train; a memory, which may forget
 	taker   seen.Taker
 	rungs   [][]float64 // by rung: totals in the order of births
-	settled int
+	islands []island
+	count   Count
 }
 
-// New begins a search.
-func New(c Config) (*Search, error) {
-	s := &Search{config: c, forms: map[genome.Key]*Form{}, prints: map[genome.Key]genome.Key{}, dull: map[genome.Key]bool{}, rungs: make([][]float64, len(c.Rungs))}
+// island is what is known of an island.
+type island struct {
+	origin   int // births before this one are no parents
+	best     *Form
+	bound    float64 // of best, when it was found
+	improved int     // the birth that found it
+	restarts int
+}
+
+// Count says what became of births.
+type Count struct {
+	Dull      int // candidates thrown away since they cannot train
+	Known     int // births of a form that needed no evaluation
+	Evaluated int // births that were evaluated
+	Forms     int
+	Runs      int   // training runs
+	Restarts  int   // of islands
+	Reached   []int // by rung: forms that were run on it
+}
+
+// New begins a search on tasks whose baselines are given.
+func New(c Config, base map[string]fitness.Baseline) (*Search, error) {
+	s := &Search{config: c, base: base, forms: map[genome.Key]*Form{}, prints: map[genome.Key]genome.Key{}, dull: map[genome.Key]bool{},
+		rungs: make([][]float64, len(c.Rungs))}
 	if err := c.check(); err != nil {
-		return nil, err
-	}
-	var err error
-	if s.base, err = fitness.Baselines(); err != nil {
 		return nil, err
 	}
 	for _, rung := range c.Rungs {
@@ -151,6 +188,7 @@ func New(c Config) (*Search, error) {
 		}
 		s.starts = append(s.starts, g)
 	}
+	s.islands, s.count.Reached = make([]island, c.Islands), make([]int, len(c.Rungs))
 	return s, nil
 }
 
@@ -160,45 +198,56 @@ func (c Config) check() error {
 		return fmt.Errorf("the search is of the numerics %q, this program computes in %q", c.Numerics, work.Numerics)
 	case len(c.Starts) == 0 || len(c.Rungs) == 0:
 		return fmt.Errorf("a search needs a start and a rung of tasks")
-	case c.Islands < 1 || c.Population < 1 || c.Tournament < 1 || c.Lag < 1 || c.Repeats < 1:
-		return fmt.Errorf("islands, population, tournament, lag and repeats are at least 1")
-	case !(c.Percentile >= 0 && c.Percentile < 1) || !(c.Migration >= 0 && c.Migration <= 1):
-		return fmt.Errorf("percentile %v and migration %v are shares", c.Percentile, c.Migration)
+	case c.Islands < 1 || c.Population < 1 || c.Tournament < 1 || c.Plateau < 1 || c.Lag < 1 || c.Repeats < 1:
+		return fmt.Errorf("islands %d, population %d, tournament %d, plateau %d, lag %d and repeats %d are at least 1",
+			c.Islands, c.Population, c.Tournament, c.Plateau, c.Lag, c.Repeats)
+	case c.Islands*c.Population > maxParents || c.Lag > maxParents || c.Tournament > maxParents:
+		return fmt.Errorf("islands times population, lag and tournament are at most %d", maxParents)
+	case !(c.Percentile >= 0 && c.Percentile < 1) || !(c.Migration >= 0 && c.Migration <= 1) || !(c.Polish >= 0 && c.Polish <= 1) || !(c.Parsimony >= 0 && c.Parsimony <= 1):
+		return fmt.Errorf("percentile %v, migration %v, parsimony %v and polish %v are shares", c.Percentile, c.Migration, c.Parsimony, c.Polish)
+	case c.Control != Evolution && c.Control != Random && c.Control != Tuning:
+		return fmt.Errorf("no control %q: there are %s and %s", c.Control, Random, Tuning)
+	}
+	for _, rung := range c.Rungs {
+		if len(rung) == 0 {
+			return fmt.Errorf("a rung without a task")
+		}
 	}
 	return nil
 }
 
+// maxParents bounds what a search keeps of its births.
+const maxParents = 1 << 20
+
 // Next proposes the next birth. It may be called when birth Len()-Lag has been settled.
 func (s *Search) Next() (Job, error) {
-	b := len(s.births)
+	b := s.Len()
 	if b-s.settled >= s.config.Lag {
 		return Job{}, fmt.Errorf("birth %d comes after birth %d, which is not settled", b, b-s.config.Lag)
 	}
-	r := s.random(b)
+	r := rand.New(rand.NewPCG(s.config.Seed, uint64(b)))
 	birth := Birth{Index: b, Island: b % s.config.Islands, Parent: -1}
 	start := s.starts[birth.Island%len(s.starts)]
 	if b < s.config.Islands {
 		return s.plan(birth, start, start.Canonical())
 	}
-	parent := start
-	if p := s.parent(birth.Island, r); p >= 0 {
+	parent, change := start, s.changer(r)
+	if p := s.parent(&birth, r); p >= 0 {
 		birth.Parent = p
 		var err error
-		if parent, err = genome.Decode(s.births[p].Genome); err != nil {
+		if parent, err = genome.Decode(s.at(p).Genome); err != nil {
 			return Job{}, err
 		}
 	}
 	for range attempts {
-		child := parent
-		for more := true; more; more = r.IntN(2) == 0 {
-			child = s.config.Mutator.Mutate(child, r)
-		}
+		child := change(parent, r)
 		form := child.Canonical()
 		if dull, err := s.isDull(form); err != nil {
 			return Job{}, err
 		} else if !dull {
 			return s.plan(birth, child, form)
 		}
+		s.count.Dull++
 	}
 	return s.plan(birth, parent, parent.Canonical())
 }
@@ -206,12 +255,38 @@ func (s *Search) Next() (Job, error) {
 // attempts is how many mutants are drawn until one can train anything.
 const attempts = 100
 
-// random is the random numbers of a birth.
-func (s *Search) random(b int) *rand.Rand {
-	return rand.New(rand.NewPCG(s.config.Seed, uint64(b)))
+// randomLength is the most mutations of a birth of the control Random.
+const randomLength = 30
+
+// changer draws how a birth differs from its parent.
+func (s *Search) changer(r *rand.Rand) func(genome.Genome, *rand.Rand) genome.Genome {
+	m := &s.config.Mutator
+	switch {
+	case s.config.Control == Random:
+		return func(g genome.Genome, r *rand.Rand) genome.Genome {
+			for range 1 + r.IntN(randomLength) {
+				g = m.Mutate(g, r)
+			}
+			return g
+		}
+	case s.config.Control == Tuning || r.Float64() < s.config.Polish:
+		return m.Polish
+	}
+	return func(g genome.Genome, r *rand.Rand) genome.Genome {
+		for more := true; more; more = r.IntN(2) == 0 {
+			g = m.Mutate(g, r)
+		}
+		return g
+	}
 }
 
-// isDull reports whether a form cannot train anything, and takes its fingerprint.
+// at is a birth that is still remembered.
+func (s *Search) at(i int) *Birth { return &s.births[i-s.oldest] }
+
+// maxDull bounds the memory of what is known of forms that are not born.
+const maxDull = 1 << 17
+
+// isDull reports whether a form cannot train anything.
 func (s *Search) isDull(form genome.Genome) (bool, error) {
 	key := form.Key()
 	if s.forms[key] != nil {
@@ -224,29 +299,23 @@ func (s *Search) isDull(form genome.Genome) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.dull[key] = f.Dull != ""
-	if _, taken := s.prints[f.Digest]; f.Dull == "" && !taken {
-		s.prints[f.Digest] = key
+	if len(s.dull) == maxDull {
+		clear(s.dull)
 	}
+	s.dull[key] = f.Dull != ""
 	return f.Dull != "", nil
 }
 
 // plan makes the job of a birth.
 func (s *Search) plan(birth Birth, child, form genome.Genome) (Job, error) {
-	birth.Genome, birth.Form = child.Encode(), form.Key()
-	if f, err := s.taker.Take(form); err != nil {
+	known, err := s.form(form, birth.Index)
+	if err != nil {
 		return Job{}, err
-	} else if first, known := s.prints[f.Digest]; known && f.Dull == "" {
-		birth.Form = first // what does the same is the same
-	} else if !known {
-		s.prints[f.Digest] = birth.Form
 	}
-	job := Job{Birth: birth, Limits: s.limits()}
-	known := s.forms[birth.Form]
+	birth.Genome, birth.Form = child.Encode(), known.Key
+	job := Job{Limits: s.limits()}
 	switch {
-	case known == nil:
-		known = &Form{Key: birth.Form, Rule: form.Encode(), First: birth.Index}
-		s.forms[birth.Form] = known
+	case known.planned == 0:
 		known.planned = 1
 	case known.settled && known.Rung > 0 && known.planned < s.config.Repeats:
 		known.planned++
@@ -255,104 +324,227 @@ func (s *Search) plan(birth Birth, child, form genome.Genome) (Job, error) {
 	default:
 		job.None = true
 	}
-	job.Birth.Result = Result{Rule: known.Rule, Seed: uint64(known.planned)}
-	s.births = append(s.births, job.Birth)
+	birth.Result = Result{Rule: known.Rule, Seed: uint64(known.planned)}
+	job.Birth = birth
+	s.births = append(s.births, birth)
 	return job, nil
 }
 
-// parent draws a parent for an island, the best of a tournament; -1 while there is none.
-func (s *Search) parent(island int, r *rand.Rand) int {
-	if r.Float64() < s.config.Migration {
-		island = r.IntN(s.config.Islands)
+// form is what is known of a form, or of the first that does the same.
+func (s *Search) form(form genome.Genome, born int) (*Form, error) {
+	key := form.Key()
+	if known := s.forms[key]; known != nil {
+		return known, nil
 	}
+	f, err := s.taker.Take(form)
+	if err != nil {
+		return nil, err
+	}
+	first, known := s.prints[f.Digest]
+	if known && f.Dull == "" {
+		return s.forms[first], nil
+	}
+	if !known {
+		s.prints[f.Digest] = key
+	}
+	s.forms[key] = describe(form, born)
+	return s.forms[key], nil
+}
+
+// parent draws a parent for a birth, the best of a tournament; -1 while there is none.
+func (s *Search) parent(birth *Birth, r *rand.Rand) int {
+	if s.config.Control == Random {
+		return -1
+	}
+	from := birth.Island
+	if r.Float64() < s.config.Migration {
+		from = r.IntN(s.config.Islands)
+	}
+	// Births of the island count down from the last settled one.
+	n := s.config.Islands
+	last := s.settled - 1 - (s.settled-1-from+n)%n
+	origin := s.islands[from].origin
+	if last < origin {
+		return -1
+	}
+	members := min(s.config.Population, (last-origin)/n+1)
 	best := -1
 	for range s.config.Tournament {
-		// Births of the island count down from the last settled one.
-		last := s.settled - 1 - (s.settled-1-island+s.config.Islands)%s.config.Islands
-		if last < 0 {
-			return -1
-		}
-		members := min(s.config.Population, last/s.config.Islands+1)
-		i := last - s.config.Islands*r.IntN(members)
-		if best < 0 || Compare(s.forms[s.births[i].Form], s.forms[s.births[best].Form]) < 0 {
+		i := last - n*r.IntN(members)
+		if best < 0 || s.fitter(s.forms[s.at(i).Form], s.forms[s.at(best).Form]) {
 			best = i
 		}
 	}
 	return best
 }
 
-// limits are the totals that forms must reach on each rung to go on.
+// fitter reports whether a form is the better parent: as [Compare] has it, but for what its operators cost.
+func (s *Search) fitter(a, b *Form) bool {
+	if a.Rung != b.Rung {
+		return a.Rung > b.Rung
+	}
+	cost := s.config.Parsimony * float64(a.Size-b.Size)
+	return a.Bound()-cost > b.Bound() || a.Bound()-cost == b.Bound() && a.First < b.First
+}
+
+// enough is how many scores of a rung tell what a good one is. Before there are as many, only what beats AdamW goes on.
+const enough = 20
+
+// limits are the totals that forms must reach on each rung to go on: a percentile of the recent ones, which goes on rising
+// evenly from rung to rung and would be 1 after the last, since rungs cost more and more.
 func (s *Search) limits() []float64 {
 	limits := make([]float64, len(s.rungs))
 	for i, totals := range s.rungs {
-		if len(totals) == 0 {
-			limits[i] = math.Inf(-1)
-			continue
+		if len(totals) >= enough {
+			sorted := slices.Sorted(slices.Values(totals))
+			p := s.config.Percentile + (1-s.config.Percentile)*float64(i)/float64(len(s.rungs))
+			limits[i] = sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
 		}
-		sorted := slices.Sorted(slices.Values(totals))
-		limits[i] = sorted[int(s.config.Percentile*float64(len(sorted)))]
 	}
 	return limits
 }
 
-// Settle takes the result of the first birth that has none.
-func (s *Search) Settle(r Result) error {
-	if s.settled == len(s.births) {
-		return fmt.Errorf("birth %d is not proposed", s.settled)
+// Settle takes the result of the first birth that has none, and returns that birth.
+func (s *Search) Settle(r Result) (Birth, error) {
+	if s.settled == s.Len() {
+		return Birth{}, fmt.Errorf("birth %d is not proposed", s.settled)
 	}
-	b := &s.births[s.settled]
+	b := s.at(s.settled)
 	if r.Rule != b.Result.Rule || r.Seed != b.Result.Seed {
-		return fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
+		return Birth{}, fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
 	}
 	b.Result = r
+	settled := *b
 	s.settled++
 	f := s.forms[b.Form]
 	f.Births++
 	if len(r.Scores) == 0 {
-		return nil
+		s.count.Known++
+	} else {
+		s.evaluated(f, r)
 	}
+	s.improve(&settled, f)
+	s.forget()
+	return settled, nil
+}
+
+// evaluated notes an evaluation.
+func (s *Search) evaluated(f *Form, r Result) {
+	s.count.Evaluated++
+	s.count.Runs += r.Runs
 	if f.Count == 0 {
-		s.first(f, r)
+		s.count.Forms++
+		f.first(r, s.config.Rungs)
+		tasks := 0
+		for i := range f.Rung + 1 {
+			tasks += len(s.config.Rungs[i])
+			s.count.Reached[i]++
+			s.rungs[i] = append(s.rungs[i], fitness.Total(r.Scores[:tasks]))
+			s.rungs[i] = s.rungs[i][max(0, len(s.rungs[i])-recent):]
+		}
 	}
-	for i := range f.sums {
+	f.Add(r)
+	f.settled = true
+}
+
+// NewForm is a form whose first evaluation, at a birth, is the result; [Form.Add] adds that as all others.
+func NewForm(r Result, birth int, rungs [][]string) *Form {
+	f := &Form{Rule: r.Rule, First: birth}
+	if g, err := genome.Decode(r.Rule); err == nil {
+		f = describe(g, birth)
+	}
+	f.first(r, rungs)
+	return f
+}
+
+// describe is what a canonical form itself tells.
+func describe(form genome.Genome, birth int) *Form {
+	return &Form{Key: form.Key(), Rule: form.Encode(), Size: form.Size(), States: form.States(), First: birth}
+}
+
+// first notes how far a form got in its first evaluation.
+func (f *Form) first(r Result, rungs [][]string) {
+	f.LRs, f.Tasks, f.Rung = r.LRs, len(r.Scores), len(rungs)-1
+	tasks := 0
+	for i, rung := range rungs {
+		if tasks += len(rung); tasks >= f.Tasks {
+			f.Rung = i
+			return
+		}
+	}
+}
+
+// Add adds an evaluation to the form's scores: the first says on how many tasks.
+func (f *Form) Add(r Result) {
+	if f.Count == 0 {
+		f.sums = make([]float64, len(r.Scores))
+	}
+	for i := range min(len(f.sums), len(r.Scores)) {
 		f.sums[i] += r.Scores[i]
 	}
 	f.Count++
-	f.settled = true
-	return nil
 }
 
-// first notes how far a form's first evaluation got.
-func (s *Search) first(f *Form, r Result) {
-	f.sums, f.LRs = make([]float64, len(r.Scores)), r.LRs
-	tasks := 0
-	for i, rung := range s.config.Rungs {
-		if tasks += len(rung); tasks > len(r.Scores) {
-			break
-		}
-		f.Rung = i
-		s.rungs[i] = append(s.rungs[i], fitness.Total(r.Scores[:tasks]))
-		s.rungs[i] = s.rungs[i][max(0, len(s.rungs[i])-recent):]
+// Sort orders forms, the best first.
+func Sort(forms []*Form) { slices.SortFunc(forms, Compare) }
+
+// improve notes whether an island has a better form now, and lets it begin anew when it has not had one for long. The island
+// of the best form of all goes on.
+func (s *Search) improve(b *Birth, f *Form) {
+	in := &s.islands[b.Island]
+	if b.Index < in.origin || f.Count == 0 {
+		return
 	}
-	f.Tasks = len(r.Scores)
+	if bound := f.Bound(); in.best == nil || f.Rung > in.best.Rung || f.Rung == in.best.Rung && bound > in.bound {
+		in.best, in.bound, in.improved = f, bound, b.Index
+		return
+	}
+	if b.Index-in.improved < s.config.Plateau*s.config.Islands || s.config.Control != Evolution {
+		return
+	}
+	for i := range s.islands {
+		if other := &s.islands[i]; other != in && other.best != nil && (other.best.Rung > in.best.Rung || other.best.Rung == in.best.Rung && other.bound > in.bound) {
+			*in = island{origin: b.Index + s.config.Lag, restarts: in.restarts + 1, improved: b.Index}
+			s.count.Restarts++
+			return
+		}
+	}
 }
 
-// Births are those that are settled, in order.
-func (s *Search) Births() []Birth { return s.births[:s.settled] }
+// forget drops births that can be no parents any more.
+func (s *Search) forget() {
+	keep := s.config.Islands*s.config.Population + s.config.Islands
+	if drop := s.settled - keep - s.oldest; drop > keep {
+		s.births = append([]Birth(nil), s.births[drop:]...)
+		s.oldest += drop
+	}
+}
 
 // Len is the number of births proposed.
-func (s *Search) Len() int { return len(s.births) }
+func (s *Search) Len() int { return s.oldest + len(s.births) }
 
-// Best lists the best forms, the best first.
-func (s *Search) Best(n int) []*Form {
+// Count says what became of the births that are settled.
+func (s *Search) Count() Count {
+	n := s.count
+	n.Reached = slices.Clone(n.Reached)
+	return n
+}
+
+// Limits are the totals that forms must reach on each rung to go on now.
+func (s *Search) Limits() []float64 { return s.limits() }
+
+// Form is what is known of a form.
+func (s *Search) Form(k genome.Key) *Form { return s.forms[k] }
+
+// Forms are all forms that have been evaluated, in no order.
+func (s *Search) Forms() []*Form {
 	var all []*Form
 	for _, f := range s.forms {
 		if f.Count > 0 {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, Compare)
-	return all[:min(n, len(all))]
+	return all
 }
 
 // Evaluate does a job: all runs of a form, rung after rung while it reaches the limits. It depends on the job alone.

@@ -2,6 +2,10 @@ package evolve
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
 
 	"github.com/optc-lang/optc/search/internal/fitness"
 )
@@ -11,30 +15,41 @@ type Settled func(Birth) (more bool, err error)
 
 // Run works on births side by side and settles them in order until settled ends it, the context does, or an error.
 //
-// A search that has been broken off is resumed by giving the results that it had settled, in order: they are taken as they
-// are, and settled is not told of them.
-func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, resumed []Result, settled Settled) error {
-	jobs := make(chan task, s.config.Lag)
+// A search that has been broken off is resumed by giving what it had settled: evaluations are taken as they are, and settled is
+// not told of these births.
+func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from Resumed, settled Settled) error {
+	next, stop := iter.Pull2(from.evaluations())
+	defer stop()
+	jobs := make(chan underway, s.config.Lag)
 	defer close(jobs)
 	for range workers {
 		go s.work(ctx, jobs, run)
 	}
-	var queue []task
+	var queue []underway
 	for {
 		for len(queue) < s.config.Lag {
 			job, err := s.Next()
 			if err != nil {
 				return err
 			}
-			t := task{job, make(chan done, 1)}
-			if i := job.Birth.Index; i < len(resumed) {
-				t.to <- done{result: resumed[i]}
-			} else {
+			t := underway{job: job, to: make(chan done, 1)}
+			switch {
+			case job.None:
+				t.to <- done{result: job.Birth.Result}
+			case job.Birth.Index < from.Births:
+				result, err := stored(job.Birth.Index, next)
+				if err == nil && from.Repeat != nil && from.Repeat(job.Birth.Index) {
+					t.want = &result
+					jobs <- t
+				} else {
+					t.to <- done{result, err}
+				}
+			default:
 				jobs <- t
 			}
 			queue = append(queue, t)
 		}
-		more, err := s.settle(ctx, queue[0], len(resumed), settled)
+		more, err := s.settle(ctx, queue[0], &from, settled)
 		if err != nil || !more {
 			return err
 		}
@@ -42,10 +57,39 @@ func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, resum
 	}
 }
 
-// task is a job under way.
-type task struct {
-	job Job
-	to  chan done
+// Resumed is what a search had settled when it was broken off.
+type Resumed struct {
+	Births  int
+	Results iter.Seq2[int, Result] // evaluations by birth, in order
+
+	Seen   func(Birth) error // is told of these births again; nil for nobody
+	Repeat func(int) bool    // which of them are to be evaluated again, and must come out the same; nil for none
+}
+
+// ErrDiffers is the error of an evaluation that comes out otherwise than it is kept.
+var ErrDiffers = errors.New("evaluated again it comes out otherwise")
+
+func (r Resumed) evaluations() iter.Seq2[int, Result] {
+	if r.Results == nil {
+		return func(func(int, Result) bool) {}
+	}
+	return r.Results
+}
+
+// stored takes the evaluation of a birth from those that are given.
+func stored(birth int, next func() (int, Result, bool)) (Result, error) {
+	i, r, ok := next()
+	if !ok || i != birth {
+		return r, fmt.Errorf("birth %d was evaluated, and its result is not there: the archive is damaged or of another program", birth)
+	}
+	return r, nil
+}
+
+// underway is a job that somebody works on.
+type underway struct {
+	job  Job
+	to   chan done
+	want *Result // what must come of it, if that is known
 }
 
 type done struct {
@@ -54,18 +98,21 @@ type done struct {
 }
 
 // work does jobs until there are no more.
-func (s *Search) work(ctx context.Context, jobs <-chan task, run fitness.Runner) {
+func (s *Search) work(ctx context.Context, jobs <-chan underway, run fitness.Runner) {
 	for t := range jobs {
 		if ctx.Err() != nil {
 			return
 		}
 		r, err := s.Evaluate(t.job, run)
+		if err == nil && t.want != nil && !reflect.DeepEqual(r, *t.want) {
+			err = fmt.Errorf("birth %d: %w: %+v, not %+v", t.job.Birth.Index, ErrDiffers, r, *t.want)
+		}
 		t.to <- done{r, err}
 	}
 }
 
 // settle waits for the first job under way.
-func (s *Search) settle(ctx context.Context, t task, resumed int, settled Settled) (more bool, err error) {
+func (s *Search) settle(ctx context.Context, t underway, from *Resumed, settled Settled) (more bool, err error) {
 	var d done
 	select {
 	case d = <-t.to:
@@ -75,11 +122,15 @@ func (s *Search) settle(ctx context.Context, t task, resumed int, settled Settle
 	if d.err != nil {
 		return false, d.err
 	}
-	if err := s.Settle(d.result); err != nil {
+	b, err := s.Settle(d.result)
+	if err != nil {
 		return false, err
 	}
-	if t.job.Birth.Index < resumed {
-		return true, nil
+	if b.Index >= from.Births {
+		return settled(b)
 	}
-	return settled(s.births[s.settled-1])
+	if from.Seen != nil {
+		err = from.Seen(b)
+	}
+	return true, err
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/search/internal/work"
-	"github.com/optc-lang/optc/tasks"
 )
 
 // Baseline is what AdamW reaches on a task, tuned in learning rate, decay and both averages.
@@ -32,6 +31,11 @@ func (b Baseline) loss(seed uint64) float64 {
 	if seed >= 1 && seed <= uint64(len(b.Losses)) {
 		return b.Losses[seed-1]
 	}
+	return b.Mean()
+}
+
+// Mean is the baseline's mean loss: see [Loss].
+func (b Baseline) Mean() float64 {
 	mean := 0.0
 	for _, l := range b.Losses {
 		mean += l / float64(len(b.Losses))
@@ -45,9 +49,12 @@ func (b Baseline) loss(seed uint64) float64 {
 var table string
 
 // Baselines returns the baselines of the tasks to search on, by task.
-func Baselines() (map[string]Baseline, error) {
+func Baselines() (map[string]Baseline, error) { return ReadTable(table) }
+
+// ReadTable reads what [Table] writes.
+func ReadTable(text string) (map[string]Baseline, error) {
 	all := map[string]Baseline{}
-	lines := strings.Split(strings.TrimSpace(table), "\n")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) == 0 || lines[0] != header() {
 		return nil, fmt.Errorf("baselines are not of the numerics %s", work.Numerics)
 	}
@@ -94,28 +101,70 @@ func parse(line string) (Baseline, error) {
 // adamw is Adam with the shares that its averages take of what is new.
 const adamw = "g avg:%v(0) square(0) avg:%v(2) sqrt(3) const:1e-8 add(4,5) div(1,6) =7"
 
-// Measure tunes AdamW on a task, all combinations of its constants, decays and learning rates, by the mean loss of three
-// seeds, and runs the best with all seeds.
-func Measure(run Runner, task tasks.Task) (Baseline, error) {
-	best, least := work.Item{}, math.Inf(1)
+// Measure tunes AdamW on a task, all combinations of its constants, decays and five learning rates around lr, by the mean
+// loss of three seeds, and runs the best with all seeds.
+func Measure(run Runner, task string, lr float64) (Baseline, error) {
+	best := tuning{run: run, task: task, seeds: 3, loss: math.Inf(1)}
 	for _, k1 := range []float64{0.05, 0.1, 0.2} {
 		for _, k2 := range []float64{0.001, 0.01, 0.05} {
 			for _, decay := range []float64{0, 0.01, 0.1} {
 				for half := -2; half <= 2; half++ {
-					item := work.Item{Rule: fmt.Sprintf(adamw, k1, k2), Task: task.Name,
-						LR: task.Baseline.LR * math.Pow(10, float64(half)/2), Decay: decay, Numerics: work.Numerics}
-					loss, err := meanLoss(run, item, 3)
-					if err != nil {
+					if err := best.try(fmt.Sprintf(adamw, k1, k2), lr*math.Pow(10, float64(half)/2), decay); err != nil {
 						return Baseline{}, err
-					}
-					if loss < least {
-						best, least = item, loss
 					}
 				}
 			}
 		}
 	}
-	return finish(run, best)
+	return finish(run, best.item)
+}
+
+// MeasureAnew is a Measure of about a quarter of the runs, of a task whose learning rate is not known: it goes through all
+// decades first, and then takes the constants and the decay one after the other.
+func MeasureAnew(run Runner, task string) (Baseline, error) {
+	best := tuning{run: run, task: task, seeds: 2, loss: math.Inf(1)}
+	for half := -10; half <= 2; half++ {
+		if err := best.try(fmt.Sprintf(adamw, 0.1, 0.001), math.Pow(10, float64(half)/2), 0); err != nil {
+			return Baseline{}, err
+		}
+	}
+	if math.IsInf(best.loss, 1) {
+		return Baseline{}, fmt.Errorf("task %s: AdamW diverges at every learning rate from 1e-5 to 10", task)
+	}
+	center := best.item.LR
+	for _, k1 := range []float64{0.05, 0.1, 0.2} {
+		for _, k2 := range []float64{0.001, 0.01, 0.05} {
+			for half := -1; half <= 1; half++ {
+				if err := best.try(fmt.Sprintf(adamw, k1, k2), center*math.Pow(10, float64(half)/2), 0); err != nil {
+					return Baseline{}, err
+				}
+			}
+		}
+	}
+	for _, decay := range []float64{0.01, 0.1} {
+		if err := best.try(best.item.Rule, best.item.LR, decay); err != nil {
+			return Baseline{}, err
+		}
+	}
+	return finish(run, best.item)
+}
+
+// tuning is the best item so far.
+type tuning struct {
+	run   Runner
+	task  string
+	seeds int
+	item  work.Item
+	loss  float64
+}
+
+func (b *tuning) try(rule string, lr, decay float64) error {
+	item := work.Item{Rule: rule, Task: b.task, LR: lr, Decay: decay, Numerics: work.Numerics}
+	loss, err := meanLoss(b.run, item, b.seeds)
+	if err == nil && (loss < b.loss || b.item.Rule == "") {
+		b.item, b.loss = item, loss
+	}
+	return err
 }
 
 func meanLoss(run Runner, item work.Item, seeds int) (float64, error) {
@@ -140,6 +189,9 @@ func finish(run Runner, item work.Item) (Baseline, error) {
 		out, err := run(item)
 		if err != nil {
 			return b, err
+		}
+		if out.Diverged {
+			return b, fmt.Errorf("task %s: AdamW with its best learning rate %g diverges with seed %d", item.Task, item.LR, item.Seed)
 		}
 		b.Losses = append(b.Losses, Loss(out))
 		mean += Loss(out) / Seeds

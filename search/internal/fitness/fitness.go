@@ -13,7 +13,7 @@ import (
 
 // The bounds of a score.
 const (
-	Worst    = -2.0 // of a run that diverges
+	Worst    = -6.0 // of a run that diverges
 	Best     = 1.5
 	maxTurns = 5 // runs of a bracket
 )
@@ -88,12 +88,20 @@ func Tune(run Runner, item work.Item, base Baseline, turn int) (Tuned, error) {
 // measureSteps is how many gradients tell the size of updates before a learning rate is known.
 const measureSteps = 10
 
-// Score is how much better than AdamW a loss is on a task and a seed, in deviations of AdamW's loss over seeds.
-func (b Baseline) Score(seed uint64, loss float64) float64 {
+// Score is how much better than AdamW a loss is on a task and a seed, in deviations of AdamW's loss over seeds. More than one
+// deviation worse counts by its logarithm: a rule that is far behind must still be told from one that is farther.
+func (b Baseline) Score(seed uint64, loss float64) float64 { return b.ScoreOf(loss, b.loss(seed)) }
+
+// ScoreOf is Score against another loss of AdamW.
+func (b Baseline) ScoreOf(loss, adamw float64) float64 {
 	if math.IsInf(loss, 1) || math.IsNaN(loss) {
 		return Worst
 	}
-	return max(Worst, min(Best, (b.loss(seed)-loss)/b.Deviation))
+	score := (adamw - loss) / b.Deviation
+	if score < -1 {
+		score = -1 - math.Log(-score)
+	}
+	return max(Worst, min(Best, score))
 }
 
 // Total is the fitness of scores on several tasks: their mean less half their deviation, so that no task is neglected.

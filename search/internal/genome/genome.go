@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
+	"strings"
 )
 
 // MaxNodes is the most nodes that a genome may have, those that nothing reads included.
@@ -95,6 +97,32 @@ func (g Genome) States() int {
 	}
 	return n
 }
+
+// Flops counts arithmetic operations an element and step, an elementary function as one. What there is one of a tensor is free.
+func (g Genome) Flops() int {
+	live, scalar := g.Live(), g.Scalars()
+	n := 0
+	for i := range g.Nodes {
+		if live[i] && (!scalar[i] || g.Nodes[i].Op.Row().Kind == Reduce) {
+			n += flops[g.Nodes[i].Op]
+		}
+	}
+	return n
+}
+
+// flops is, by operator, how many operations its text has.
+var flops = countFlops()
+
+func countFlops() []int {
+	out := make([]int, len(Ops))
+	for i, row := range Ops {
+		text := strings.NewReplacer("1 - k", "k", "1e-12", "e").Replace(row.Text)
+		out[i] = len(operation.FindAllString(text, -1))
+	}
+	return out
+}
+
+var operation = regexp.MustCompile(`[-+*/]|[a-z]+\(`)
 
 // Reads reports whether the update depends on a leaf.
 func (g Genome) Reads(leaf Op) bool {

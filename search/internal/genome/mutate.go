@@ -52,6 +52,17 @@ func (m *Mutator) Mutate(g Genome, r *rand.Rand) Genome {
 	return g.Clone()
 }
 
+// Polish returns g with another constant, or as it is if it has none.
+func (m *Mutator) Polish(g Genome, r *rand.Rand) Genome {
+	for range attempts {
+		child := change{m: m, r: r, Genome: g.Clone()}
+		if child.changeConst() && m.admits(child.Genome) {
+			return child.Genome
+		}
+	}
+	return g.Clone()
+}
+
 // admits reports whether a genome is valid and within the limits.
 func (m *Mutator) admits(g Genome) bool {
 	return g.Check() == nil && g.Size() <= m.MaxNodes && g.States() <= m.MaxStates

@@ -1,6 +1,7 @@
 package genome
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/optc-lang/optc/runtime/elem"
@@ -164,3 +165,16 @@ func pure(a, _, _ float64) float64 {
 func and(a, b, c bool) bool    { return a && b && c }
 func or(a, b, _ bool) bool     { return a || b }
 func always(_, _, _ bool) bool { return true }
+
+// MarshalText is the operator's name.
+func (o Op) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText finds the operator of that name.
+func (o *Op) UnmarshalText(name []byte) error {
+	op, ok := Find(string(name))
+	if !ok {
+		return fmt.Errorf("no operator %q", name)
+	}
+	*o = op
+	return nil
+}

@@ -6,6 +6,7 @@
 package work
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/vm"
+	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
 
@@ -23,13 +25,14 @@ const Numerics = "strict-1"
 // Item is a training run.
 type Item struct {
 	Rule     string  // as genome.Decode reads it
-	Task     string  // of package tasks
+	Task     string  // its name
 	Split    uint64  // which of the task's examples are trained on, 0 for its own split
 	Seed     uint64  // of the run: first values and order of the examples
 	LR       float64 // of the first step; it falls to zero along a line
 	Decay    float64 // of the parameters, times the learning rate
 	Steps    int     // 0 for the task's own
 	Numerics string
+	Test     bool `json:",omitempty"` // ask for Outcome.Test
 }
 
 // Key is the digest of an item.
@@ -46,9 +49,10 @@ func (i Item) Key() Key {
 
 // Outcome is what a training run came to.
 type Outcome struct {
-	Train    float64 // mean loss of the minibatches of the last tenth of the steps
+	Train    float64 // mean loss of the minibatches of the last tenth of the steps; this and the other losses are 0 of a run that diverged
 	Valid    float64 // loss on examples that it was not trained on
-	Size     float64 // median root mean square of the first updates, before the learning rate
+	Test     float64 `json:",omitempty"` // loss on others still, by which nothing may be chosen; 0 unless asked for
+	Size     float64 // median root mean square of the first updates, before the learning rate; 0 if it is not finite
 	Steps    int     // that were taken
 	Diverged bool    // a loss was not finite, or beyond divergence times the first
 }
@@ -59,8 +63,40 @@ const divergence = 1e3
 // firstSteps is how many updates tell the size of a rule's steps: a rule may make the first one as small as it likes.
 const firstSteps = 10
 
+// Executor does items, here or elsewhere. What it gives is what [Run] gives.
+type Executor interface {
+	Do(ctx context.Context, item Item) (Outcome, error)
+}
+
+// Local does items in the goroutine that asks.
+type Local struct{ Find task.Finder }
+
+// Do is [Run].
+func (l Local) Do(_ context.Context, item Item) (Outcome, error) { return Run(item, l.Find) }
+
 // Run trains. An error is of the item; a loss that is not finite is an outcome.
-func Run(i Item) (Outcome, error) {
+func Run(i Item, find task.Finder) (Outcome, error) {
+	return trace(i, find, func(int, float64) {})
+}
+
+// Trace is Run, and tells the loss in the course of training: the means over so many parts, or over single steps if there are
+// fewer. A run that diverges has fewer parts.
+func Trace(i Item, find task.Finder, parts int, tell func(loss float64)) (Outcome, error) {
+	sum, n := 0.0, 0
+	steps := i.Steps
+	if t, err := find(i.Task); err == nil && steps == 0 {
+		steps = t.Steps()
+	}
+	return trace(i, find, func(step int, loss float64) {
+		sum, n = sum+loss, n+1
+		if (step+1)*parts/steps > step*parts/steps {
+			tell(sum / float64(n))
+			sum, n = 0, 0
+		}
+	})
+}
+
+func trace(i Item, find task.Finder, tell func(step int, loss float64)) (Outcome, error) {
 	if i.Numerics != Numerics {
 		return Outcome{}, fmt.Errorf("the item is of the numerics %q, this program computes in %q", i.Numerics, Numerics)
 	}
@@ -75,27 +111,24 @@ func Run(i Item) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	task, err := tasks.Lookup(i.Task)
+	t, err := find(i.Task)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if i.Split != 0 {
-		task = task.Resplit(i.Split)
-	}
-	run, err := task.Open(i.Seed)
+	run, err := t.Open(i.Seed, i.Split)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if i.Steps == 0 {
-		i.Steps = task.Steps
+		i.Steps = t.Steps()
 	}
 	if i.Steps < 1 {
 		return Outcome{}, fmt.Errorf("%d steps", i.Steps)
 	}
-	return train(run, p, i)
+	return train(run, p, i, tell)
 }
 
-func train(run *tasks.Run, p *vm.Program, i Item) (Outcome, error) {
+func train(run task.Run, p *vm.Program, i Item, tell func(step int, loss float64)) (Outcome, error) {
 	out := Outcome{Steps: i.Steps}
 	values, grads := run.Values(), run.Grads()
 	machine, shadow := p.New(lengths(values)), sizer{machine: p.New(lengths(values)), update: alike(values)}
@@ -110,6 +143,7 @@ func train(run *tasks.Run, p *vm.Program, i Item) (Outcome, error) {
 			out.Diverged, out.Steps = true, step
 			break
 		}
+		tell(step, loss)
 		if step >= i.Steps-tail {
 			out.Train += loss / float64(tail)
 		}
@@ -118,14 +152,26 @@ func train(run *tasks.Run, p *vm.Program, i Item) (Outcome, error) {
 		}
 		machine.Step(values, grads, i.LR*(1-float64(step)/float64(i.Steps)), i.Decay)
 	}
-	out.Size = shadow.median()
-	if out.Diverged {
-		return out, nil
+	if size := shadow.median(); finite(size) {
+		out.Size = size
 	}
-	score, err := run.Score(tasks.ValidSet, nil)
-	out.Valid = score.Loss
-	out.Diverged = !finite(out.Valid) || !finite(out.Train)
+	if out.Diverged {
+		return out.without(), nil
+	}
+	var err error
+	if out.Valid, err = run.Loss(tasks.ValidSet); err == nil && i.Test {
+		out.Test, err = run.Loss(tasks.TestSet)
+	}
+	if out.Diverged = !finite(out.Valid) || !finite(out.Train) || !finite(out.Test); out.Diverged {
+		out = out.without()
+	}
 	return out, err
+}
+
+// without is the outcome without losses, all numbers of which are finite and so can be written.
+func (o Outcome) without() Outcome {
+	o.Train, o.Valid, o.Test = 0, 0, 0
+	return o
 }
 
 // sizer measures updates.

@@ -5,37 +5,38 @@ import (
 	"testing"
 
 	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
 
-func item(t testing.TB, start, task string, lr float64) Item {
+func item(t testing.TB, start, name string, lr float64) Item {
 	t.Helper()
 	g, err := genome.Start(start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Item{Rule: g.Encode(), Task: task, Seed: 1, LR: lr, Numerics: Numerics}
+	return Item{Rule: g.Encode(), Task: name, Seed: 1, LR: lr, Numerics: Numerics}
 }
 
 func TestTrains(t *testing.T) {
-	for _, task := range tasks.Of(tasks.Search) {
-		i := item(t, "adamw", task.Name, task.Baseline.LR)
-		a, err := Run(i)
+	for _, from := range tasks.Of(tasks.Search) {
+		i := item(t, "adamw", from.Name, from.Baseline.LR)
+		a, err := Run(i, task.Builtin)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := Run(i)
+		b, err := Run(i, task.Builtin)
 		if err != nil || a != b {
-			t.Errorf("%s: %+v, then %+v, %v", task.Name, a, b, err)
+			t.Errorf("%s: %+v, then %+v, %v", from.Name, a, b, err)
 		}
-		if a.Diverged || a.Train > 2*task.Baseline.Train || a.Valid > 2*task.Baseline.Valid {
-			t.Errorf("%s: %+v, AdamW at a constant learning rate and with decay reaches %+v", task.Name, a, task.Baseline)
+		if a.Diverged || a.Train > 2*from.Baseline.Train || a.Valid > 2*from.Baseline.Valid {
+			t.Errorf("%s: %+v, AdamW at a constant learning rate and with decay reaches %+v", from.Name, a, from.Baseline)
 		}
 	}
 }
 
 func TestDivergenceIsAnOutcome(t *testing.T) {
-	out, err := Run(item(t, "sgd", "bowl", 1e6))
+	out, err := Run(item(t, "sgd", "bowl", 1e6), task.Builtin)
 	if err != nil || !out.Diverged || out.Steps >= 400 || !(out.Size > 0) {
 		t.Errorf("%+v, %v", out, err)
 	}
@@ -52,7 +53,7 @@ func TestRefuses(t *testing.T) {
 	} {
 		bad := good
 		change(&bad)
-		if _, err := Run(bad); err == nil {
+		if _, err := Run(bad, task.Builtin); err == nil {
 			t.Errorf("a bad %s is taken", name)
 		}
 		if name != "learning rate" && bad.Key() == good.Key() {
@@ -62,11 +63,11 @@ func TestRefuses(t *testing.T) {
 }
 
 func BenchmarkRun(b *testing.B) {
-	for _, task := range tasks.Of(tasks.Search) {
-		b.Run(task.Name, func(b *testing.B) {
-			i := item(b, "adamw", task.Name, task.Baseline.LR)
+	for _, from := range tasks.Of(tasks.Search) {
+		b.Run(from.Name, func(b *testing.B) {
+			i := item(b, "adamw", from.Name, from.Baseline.LR)
 			for b.Loop() {
-				if _, err := Run(i); err != nil {
+				if _, err := Run(i, task.Builtin); err != nil {
 					b.Fatal(err)
 				}
 			}

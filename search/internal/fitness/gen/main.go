@@ -8,14 +8,16 @@ import (
 
 	"github.com/optc-lang/optc/search/internal/fitness"
 	"github.com/optc-lang/optc/search/internal/work"
+	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
 
 func main() {
 	log.SetFlags(0)
 	var all []fitness.Baseline
-	for _, task := range tasks.Of(tasks.Search) {
-		b, err := fitness.Measure(work.Run, task)
+	run := func(item work.Item) (work.Outcome, error) { return work.Run(item, task.Builtin) }
+	for _, t := range tasks.Of(tasks.Search) {
+		b, err := fitness.Measure(run, t.Name, t.Baseline.LR)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing/fstest"
+
+	"github.com/optc-lang/optc/codegen"
+	"github.com/optc-lang/optc/codegen/python"
+	"github.com/optc-lang/optc/codegen/target"
+	"github.com/optc-lang/optc/compiler"
+	"github.com/optc-lang/optc/compiler/check"
+	"github.com/optc-lang/optc/internal/page"
+	"github.com/optc-lang/optc/internal/staged"
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/stdlib"
+)
+
+type exportCmd struct {
+	ruleArg
+	Target  string `enum:"opt,go,latex,optax,torch" default:"opt" help:"What to write: opt, go, latex, optax or torch."`
+	Name    string `help:"What the rule is called; found_ID by default."`
+	Output  string `short:"o" placeholder:"FOLDER" help:"Where to; the standard output by default, of go the folder of that name."`
+	Package string `default:"optimizer" help:"Of the Go code."`
+}
+
+// Help is the verb's example.
+func (exportCmd) Help() string {
+	return `Writes a rule as a rule file, which optc build, run, doc and the others take, or compiled at once.
+
+Example:
+  optc search export search.db 4711 --name mine -o .
+  optc search export search.db 4711 --target torch -o .
+  optc search export search.db --target go -o optimizer`
+}
+
+// Run writes a rule.
+func (cmd *exportCmd) Run(c *console) error {
+	o, r, err := cmd.openRule(archive.Read)
+	if err != nil {
+		return err
+	}
+	defer o.archive.Close()
+	name := cmd.Name
+	if name == "" {
+		name = ruleName(r)
+	}
+	text, err := r.Text(name)
+	if err != nil {
+		return usageError{err}
+	}
+	files, err := cmd.emit(name, text)
+	if err != nil {
+		return err
+	}
+	return cmd.write(c, files)
+}
+
+// emit makes the files of a target.
+func (cmd *exportCmd) emit(name, text string) ([]target.Output, error) {
+	file := name + ".opt"
+	if cmd.Target == "opt" {
+		return []target.Output{{Name: file, Data: []byte(text)}}, nil
+	}
+	unit, diags := compiler.Load(fstest.MapFS{file: {Data: []byte(text)}}, file, stdlib.FS)
+	if diags.HasErrors() {
+		return nil, errors.New(diags[0].Message)
+	}
+	if cmd.Target == "latex" {
+		return latex(unit, name, text)
+	}
+	rule, diags, err := compiler.Compile(unit, name, compiler.Settings{})
+	if err != nil {
+		return nil, err
+	}
+	if rule == nil {
+		return nil, errors.New(diags[0].Message)
+	}
+	req := target.Request{Package: cmd.Package, Base: name, Source: file, Rules: []*compiler.Rule{rule}, DTypes: []target.DType{target.F32}}
+	if cmd.Target == "go" {
+		return codegen.Emit(req)
+	}
+	return codegen.EmitFor(python.Host(cmd.Target), req)
+}
+
+func latex(unit *check.Unit, name, text string) ([]target.Output, error) {
+	box, err := page.Build(unit, "", name, page.Settings{})
+	if err != nil {
+		return nil, err
+	}
+	p := &page.Page{Name: name, Box: box, Source: text}
+	return []target.Output{{Name: name + ".tex", Data: p.Render(page.LaTeX)}}, nil
+}
+
+// write puts the files where they belong, each in one step.
+func (cmd *exportCmd) write(c *console, files []target.Output) error {
+	folder := cmd.Output
+	if folder == "" && len(files) == 1 {
+		_, err := c.out.Write(files[0].Data)
+		return err
+	}
+	if folder == "" {
+		return usagef("--target %s makes %d files: name a folder with -o", cmd.Target, len(files))
+	}
+	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return err
+	}
+	for _, f := range files {
+		path := filepath.Join(folder, f.Name)
+		if err := staged.Write(path, f.Data); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.out, path)
+	}
+	return nil
+}

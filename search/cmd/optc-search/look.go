@@ -1,0 +1,317 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/optc-lang/optc/search"
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/search/internal/evolve"
+	"github.com/optc-lang/optc/search/internal/fitness"
+	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/known"
+)
+
+type hallCmd struct {
+	fileArg
+	Top  int  `short:"n" default:"20" help:"How many rules."`
+	All  bool `help:"All rules."`
+	JSON bool `name:"json" help:"As JSON, one rule a line, with scores by task."`
+}
+
+// Help is the verb's example.
+func (hallCmd) Help() string {
+	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. An arrow marks the pick: the smallest that is nearly as good as the best.
+
+Example:
+  optc search hall search.db -n 10
+  optc search hall search.db --json | jq .Formula`
+}
+
+// Run lists rules.
+func (cmd *hallCmd) Run(c *console) error {
+	o, err := cmd.openRead()
+	if err != nil {
+		return err
+	}
+	defer o.archive.Close()
+	rules := o.Rules
+	if !cmd.All {
+		rules = rules[:min(len(rules), max(0, cmd.Top))]
+	}
+	if cmd.JSON {
+		out := json.NewEncoder(c.out)
+		for _, r := range rules {
+			if err := out.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(rules) == 0 {
+		fmt.Fprintln(c.out, "No rule has been evaluated yet.")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tID\tbound\tfitness\trungs\tops\tstate\tevals\trule")
+	for _, r := range rules {
+		arrow := ""
+		if r.Pick {
+			arrow = "→"
+		}
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%d B\t%d\t%s\n", arrow, r.ID, r.Bound, r.Mean, reached(&r), r.Size, r.StateBytes, r.Evaluations, title(&r, 60))
+	}
+	return w.Flush()
+}
+
+// title is a rule in a line.
+func title(r *search.Rule, width int) string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return shorten(r.Formula, width)
+}
+
+type statusCmd struct{ fileArg }
+
+// Help is the verb's example.
+func (statusCmd) Help() string {
+	return `Says how many births and evaluations an archive holds, what they cost, what it is a search of, and its digest: equal searches have equal digests, whatever the number of workers and breaks. May be asked while a search runs.
+
+Example:
+  optc search status search.db`
+}
+
+// Run tells the state of an archive.
+func (cmd *statusCmd) Run(c *console) error {
+	o, err := cmd.openRead()
+	if err != nil {
+		return err
+	}
+	defer o.archive.Close()
+	cpu, err := o.archive.CPU(o.Births)
+	if err != nil {
+		return err
+	}
+	size, err := o.archive.Size()
+	if err != nil {
+		return err
+	}
+	evaluations, runs := 0, 0
+	results, failed := o.archive.Results()
+	for _, r := range results {
+		evaluations++
+		runs += r.Runs
+	}
+	if *failed != nil {
+		return *failed
+	}
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(c.out, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("archive", "%s, %.1f MB", o.Archive, float64(size)/1e6)
+	row("births", "%d, %d evaluated, %d rules", o.Births, evaluations, len(o.Rules))
+	row("runs", "%d, %s of processors", runs, time.Duration(cpu*float64(time.Second)).Round(time.Second/10))
+	row("seed", "%d", o.config.Seed)
+	row("start", "%s", strings.Join(o.config.Starts, ", "))
+	if o.config.Control != evolve.Evolution {
+		row("control", "%s", o.config.Control)
+	}
+	for i, rung := range o.config.Rungs {
+		row(fmt.Sprintf("rung %d", i+1), "%s", strings.Join(rung, ", "))
+	}
+	events, err := o.archive.Events()
+	if err != nil {
+		return err
+	}
+	for _, e := range events[max(0, len(events)-12):] {
+		row("met", "%s, at birth %d", e.Text, e.Birth)
+	}
+	if len(o.Rules) > 0 {
+		best, err := o.rule("")
+		if err != nil {
+			return err
+		}
+		row("pick", "%d: %s, fitness %.2f, at least %.2f", best.ID, title(best, 80), best.Mean, best.Bound)
+	}
+	row("digest", "%s", o.Digest)
+	return nil
+}
+
+type lineageCmd struct {
+	ruleArg
+	All bool `help:"Also births whose rule is their parent's."`
+}
+
+// Help is the verb's example.
+func (lineageCmd) Help() string {
+	return `Shows the ancestors of a rule from the start on: at which birth it changed, what came and went, and the fitness that it had then.
+
+Example:
+  optc search lineage search.db 4711`
+}
+
+// Run shows ancestors.
+func (cmd *lineageCmd) Run(c *console) error {
+	o, rule, err := cmd.openRule(archive.Read)
+	if err != nil {
+		return err
+	}
+	defer o.archive.Close()
+	id := rule.ID
+	if cmd.ID != "" {
+		fmt.Sscan(cmd.ID, &id)
+	}
+	line, err := o.archive.Lineage(id)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(line)
+	by := map[genome.Key]*search.Rule{}
+	for i := range o.Rules {
+		if g, err := genome.Decode(o.Rules[i].Encoded); err == nil {
+			by[g.Key()] = &o.Rules[i]
+		}
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "birth\tfitness\trungs\tchange\trule")
+	start, err := genome.Parse(o.config.Starts[line[0].Index%o.config.Islands%len(o.config.Starts)])
+	if err != nil {
+		return err
+	}
+	last := start.Canonical()
+	for i, b := range line {
+		g, err := genome.Decode(b.Genome)
+		if err != nil {
+			return err
+		}
+		form := g.Canonical()
+		if !cmd.All && i > 0 && form.Key() == last.Key() && i < len(line)-1 {
+			continue
+		}
+		fitness, rungs := "", ""
+		if r := by[b.Form]; r != nil {
+			fitness, rungs = fmt.Sprintf("%.2f", r.Mean), reached(r)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", b.Index, fitness, rungs, shorten(change(last, form), 40), shorten(form.String(), 90))
+		last = form
+	}
+	return w.Flush()
+}
+
+// change lists the operators that came and went from one rule to the next.
+func change(from, to genome.Genome) string {
+	count := map[string]int{}
+	for _, word := range words(from) {
+		count[word]--
+	}
+	for _, word := range words(to) {
+		count[word]++
+	}
+	var out []string
+	for _, word := range slices.Sorted(maps.Keys(count)) {
+		switch n := count[word]; {
+		case n > 0:
+			out = append(out, strings.Repeat("+"+word+" ", n))
+		case n < 0:
+			out = append(out, strings.Repeat("-"+word+" ", -n))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.TrimSpace(strings.Join(out, ""))
+}
+
+// words are the operators of a rule, with their constants.
+func words(g genome.Genome) []string {
+	fields := strings.Fields(g.Encode())
+	out := make([]string, 0, len(fields))
+	for _, f := range fields[:len(fields)-1] {
+		name, _, _ := strings.Cut(f, "(")
+		if name != "g" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+type explainCmd struct{ ruleArg }
+
+// Help is the verb's example.
+func (explainCmd) Help() string {
+	return `Says what a rule is, as a rule file and in the operators of the search, how it answers to the scale of the gradient, what it costs, and how it did on each task, with which learning rate.
+
+Example:
+  optc search explain search.db 4711`
+}
+
+// Run explains a rule.
+func (cmd *explainCmd) Run(c *console) error {
+	o, r, err := cmd.openRule(archive.Read)
+	if err != nil {
+		return err
+	}
+	defer o.archive.Close()
+	return o.explain(c.out, r)
+}
+
+func (o *opened) explain(out io.Writer, r *search.Rule) error {
+	g, err := genome.Decode(r.Encoded)
+	if err != nil {
+		return err
+	}
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(out, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("rule", "%d of %s", r.ID, o.Archive)
+	row("update", "%s", r.Formula)
+	if m, ok := known.Name(g); ok {
+		row("known as", "%s: %s", m, m.Doc)
+	}
+	row("fitness", "%.2f, at least %.2f: mean of the scores less half their deviation", r.Mean, r.Bound)
+	row("rungs", "%s", reached(r))
+	row("cost", "%d operators, %d bytes of state and %d operations an element", r.Size, r.StateBytes, r.Flops)
+	row("degree", "%s", degree(g))
+	row("births", "%d, evaluated %d times", r.Births, r.Evaluations)
+	text, err := r.Text(ruleName(r))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\n%s\n", text)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "task\tscore\tlearning rate\tAdamW's loss, its deviation")
+	for i, task := range o.tasks() {
+		if i >= len(r.Scores) {
+			break
+		}
+		b := o.base[task]
+		fmt.Fprintf(w, "%s\t%+.2f\t%.3g\t%.4f, %.4f (logarithms)\n", task, r.Scores[i], r.LRs[i], b.Mean(), b.Deviation)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nA score is how much lower the logarithm of the loss is than AdamW's of the same seed, in deviations of AdamW's over seeds,\nwithin %g and %g; below -1 it grows with the logarithm.\n", fitness.Worst, fitness.Best)
+	return nil
+}
+
+// degree says how an update answers to the scale of gradients.
+func degree(g genome.Genome) string {
+	switch d := g.Degrees()[g.Root]; {
+	case d != d:
+		return "gradients c times as large make updates that are no power of c times as large"
+	case d == 0:
+		return "0: the scale of gradients changes nothing"
+	default:
+		return fmt.Sprintf("%g: gradients c times as large make updates c^%g times as large", d, d)
+	}
+}
+
+// ruleName is what a rule is called in its file.
+func ruleName(r *search.Rule) string { return fmt.Sprintf("found_%d", r.ID) }

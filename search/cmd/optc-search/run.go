@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/optc-lang/optc/search"
+	"github.com/optc-lang/optc/search/internal/live"
+)
+
+type runCmd struct {
+	File     string   `arg:"" optional:"" default:"search.db" help:"The archive: a new one, or one to go on with."`
+	Spec     string   `placeholder:"FILE.toml" help:"A file that says all of this; flags say otherwise."`
+	Budget   string   `placeholder:"10m" help:"When to stop: 10m (on the clock), 10mcpu (of processors), 5000evals (rules evaluated); the last two from the archive's beginning."`
+	Seed     uint64   `help:"Decides everything that is drawn; 1 by default."`
+	Start    []string `placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, FILE.opt, or a rule as the hall prints it; an island each in turn; sgd by default."`
+	Ops      []string `placeholder:"OP" help:"Operators that rules are made of; all but x (the parameter) by default."`
+	MaxNodes int      `placeholder:"N" help:"Operators of a rule at most; 20 by default."`
+	MaxState int      `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default, -1 for none."`
+	Workers  int      `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
+	Control  string   `enum:",random,tune" default:"" help:"What to hold a search against: random selects nothing, tune only changes AdamW's constants."`
+	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and --times its training runs, and then it is said who won."`
+	Times    int      `default:"4" help:"With --against: how many times the training runs of the search."`
+	Plain    bool     `help:"A log instead of the live view."`
+	Quiet    bool     `help:"Print the result alone."`
+}
+
+// Help is the verb's example.
+func (runCmd) Help() string {
+	return `Begins with a simple rule, changes it at random, trains small real models with each new rule, and keeps what trains best, on four islands side by side. Rules are ranked by how much better than a tuned AdamW they are, over all tasks, less what may be luck. Everything is kept in the archive; ctrl-c loses nothing, and the same command goes on. The same seed gives the same archive, bit for bit, for any number of workers.
+
+Example:
+  optc search --budget 2m
+  optc search mine.db --budget 5000evals --start adamw --ops add,sub,mul,div,ema,sign,sqrt,square --workers 2
+  optc search --spec search.toml
+  optc search control.db --control random --against mine.db`
+}
+
+func (cmd *runCmd) spec() (search.Spec, error) {
+	var s search.Spec
+	var err error
+	if cmd.Spec != "" {
+		if s, err = search.ReadSpec(cmd.Spec); err != nil {
+			return s, usageError{err}
+		}
+	}
+	if s.Archive == "" || cmd.File != "search.db" {
+		s.Archive = cmd.File
+	}
+	orElse(&s.Budget, cmd.Budget)
+	orElse(&s.Seed, cmd.Seed)
+	orElse(&s.MaxNodes, cmd.MaxNodes)
+	orElse(&s.MaxState, cmd.MaxState)
+	orElse(&s.Workers, cmd.Workers)
+	orElse(&s.Control, cmd.Control)
+	if len(cmd.Start) > 0 {
+		s.Start = cmd.Start
+	}
+	if len(cmd.Ops) > 0 {
+		s.Ops = cmd.Ops
+	}
+	if _, err := search.ParseBudget(s.Budget); err != nil {
+		return s, usageError{err}
+	}
+	return s, nil
+}
+
+// orElse sets what a flag says.
+func orElse[T comparable](to *T, flag T) {
+	var zero T
+	if flag != zero {
+		*to = flag
+	}
+}
+
+// Run searches.
+func (cmd *runCmd) Run(c *console) error {
+	s, err := cmd.spec()
+	if err != nil {
+		return err
+	}
+	if cmd.Against != "" {
+		return cmd.against(c, s)
+	}
+	_, err = cmd.search(c, s)
+	return err
+}
+
+// search searches and shows how it goes.
+func (cmd *runCmd) search(c *console, s search.Spec) (*search.Result, error) {
+	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
+	states := make(chan live.State, 1)
+	var w watcher
+	s.Progress = func(p search.Progress) {
+		state := w.state(p)
+		select {
+		case states <- state:
+		default:
+		}
+	}
+	shown := make(chan error, 1)
+	go func() { shown <- cmd.show(ctx, c, states, stop) }()
+	result, err := search.Run(ctx, s)
+	last := w.last
+	last.Done = true
+	switch {
+	case err != nil:
+		last.Message = err.Error()
+	case ctx.Err() != nil:
+		last.Message = "Stopped. Nothing is lost: the same command goes on."
+	}
+	if w.any {
+		states <- last
+	}
+	close(states)
+	if viewed := <-shown; viewed != nil && !errors.Is(viewed, live.ErrLeft) && !errors.Is(viewed, context.Canceled) {
+		fmt.Fprintf(c.err, "optc search: the view: %v\n", viewed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if w.any {
+		fmt.Fprint(c.out, live.Summary(last))
+	}
+	return result, nil
+}
+
+// show shows states until there are no more.
+func (cmd *runCmd) show(ctx context.Context, c *console, states <-chan live.State, stop func()) error {
+	switch {
+	case cmd.Quiet:
+		for range states {
+		}
+		return nil
+	case !cmd.Plain && live.Terminal(os.Stdin, os.Stdout):
+		return live.View(context.WithoutCancel(ctx), os.Stdin, os.Stdout, states, stop)
+	}
+	log := live.Log(c.err)
+	for s := range states {
+		log(s)
+	}
+	return nil
+}
+
+// watcher makes of progress what is shown.
+type watcher struct {
+	last   live.State
+	any    bool
+	marks  []mark
+	curve  []live.Point
+	events []live.Event
+}
+
+// mark is the counters at a time.
+type mark struct {
+	at                       time.Duration
+	births, candidates, eval int
+}
+
+// window is how long rates look back.
+const window = 10 * time.Second
+
+func (w *watcher) state(p search.Progress) live.State {
+	s := live.State{Archive: p.Archive, Seed: p.Seed, Starts: p.Start, Workers: p.Workers, Births: p.Births, Known: p.Births - p.Evaluated, Dull: p.Dull,
+		Evaluated: p.Evaluated, Runs: p.Runs, Elapsed: p.Elapsed, Budget: p.Budget.Time, BudgetEvals: p.Budget.Evals}
+	now := mark{p.Elapsed, p.Births, p.Births + p.Dull, p.Evaluated}
+	for len(w.marks) > 1 && now.at-w.marks[0].at > window {
+		w.marks = w.marks[1:]
+	}
+	if len(w.marks) > 0 && p.Resuming == 0 {
+		from := w.marks[0]
+		if d := (now.at - from.at).Seconds(); d > 0 {
+			s.BirthRate, s.CandidateRate, s.EvalRate = float64(now.births-from.births)/d, float64(now.candidates-from.candidates)/d, float64(now.eval-from.eval)/d
+		}
+	}
+	w.marks = append(w.marks, now)
+	for i, tasks := range p.Rungs {
+		rung := live.Rung{Tasks: tasks}
+		if i < len(p.Limits) {
+			rung.Limit, rung.Reached, rung.Passed = p.Limits[i], p.Reached[i], p.Reached[i+1]
+		}
+		s.Rungs = append(s.Rungs, rung)
+	}
+	for _, r := range p.Hall {
+		s.Hall = append(s.Hall, shown(r))
+	}
+	for _, r := range p.Front {
+		s.Front = append(s.Front, shown(r))
+	}
+	w.remember(&s, p)
+	w.last, w.any = s, true
+	return s
+}
+
+// remember adds what earlier snapshots told.
+func (w *watcher) remember(s *live.State, p search.Progress) {
+	if len(s.Hall) > 0 {
+		if n := len(w.curve); n == 0 || w.curve[n-1].Best != s.Hall[0].Bound {
+			w.curve = append(w.curve, live.Point{Birth: s.Births, Best: s.Hall[0].Bound})
+		}
+	}
+	if n := len(w.events); p.Event != "" && (n == 0 || w.events[n-1].Text != p.Event) {
+		w.events = append(w.events, live.Event{Birth: s.Births, Text: p.Event})
+		w.events = w.events[max(0, len(w.events)-100):]
+	}
+	s.Curve, s.Events = w.curve[:len(w.curve):len(w.curve)], w.events[:len(w.events):len(w.events)]
+	if p.Resuming > 0 {
+		s.Message = fmt.Sprintf("going through %d births of the archive", p.Resuming)
+	}
+}
+
+func shown(r search.Rule) live.Rule {
+	return live.Rule{ID: r.ID, Name: r.Name, Formula: r.Formula, Bound: r.Bound, Mean: r.Mean, Rung: r.Rung, Size: r.Size, StateBytes: r.StateBytes,
+		Flops: r.Flops, Count: r.Evaluations, Pick: r.Pick, Scores: r.Scores}
+}

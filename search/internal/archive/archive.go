@@ -1,0 +1,581 @@
+// Package archive keeps a search in a file: what it was asked, every birth in order, and what each evaluation came to.
+//
+// In come births as they are settled; out come the same again, to resume from, and what is asked of them. The population, the
+// hall of fame and every count follow from these rows, so nothing else is kept of a search under way, and a process that dies
+// loses only births that were not committed, which the next one makes anew. A file is one SQLite database in WAL mode:
+// others may read it while a search writes. Times of day and of processors stand apart and are no part of the digest.
+package archive
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/ncruces/go-sqlite3"
+	_ "github.com/ncruces/go-sqlite3/driver" // the driver "sqlite3"
+
+	"github.com/optc-lang/optc/search/internal/evolve"
+	"github.com/optc-lang/optc/search/internal/fitness"
+	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/work"
+)
+
+// format is the version of the tables.
+const format = "optc search archive 1"
+
+const schema = `
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE births (
+  id     INTEGER PRIMARY KEY, -- from 0, in order
+  parent INTEGER NOT NULL,    -- the birth that it is a mutant of, -1 for a start
+  form   BLOB NOT NULL,       -- digest of the canonical form
+  genome TEXT NOT NULL        -- with what nothing reads
+);
+CREATE TABLE evaluations (
+  birth  INTEGER PRIMARY KEY,
+  rule   TEXT NOT NULL,       -- the canonical form
+  seed   INTEGER NOT NULL,
+  scores BLOB NOT NULL,       -- by task, float64, in the order of the rungs
+  turns  BLOB NOT NULL,       -- by task, one byte
+  lrs    BLOB NOT NULL,       -- by task, float64
+  runs   INTEGER NOT NULL
+);
+CREATE TABLE events (id INTEGER PRIMARY KEY, birth INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE progress (births INTEGER PRIMARY KEY, cpu REAL NOT NULL); -- seconds of processors until so many births
+CREATE TABLE findings (id INTEGER PRIMARY KEY, birth INTEGER NOT NULL, kind TEXT NOT NULL, result TEXT NOT NULL); -- JSON
+CREATE TABLE runs (key BLOB PRIMARY KEY, item TEXT NOT NULL, outcome TEXT NOT NULL) WITHOUT ROWID; -- of simplification and tests
+`
+
+// Archive is an open file.
+type Archive struct {
+	db   *sql.DB
+	tx   *sql.Tx // what is not committed yet
+	path string
+	next int // the birth that is to be appended
+}
+
+// Header is what a search depends on.
+type Header struct {
+	Spec      string // as text
+	Baselines string // fitness.Table
+	Numerics  string
+}
+
+// ErrNone is the error of a file that is not there.
+var ErrNone = errors.New("there is no archive")
+
+// Create makes a new archive, which must not be there yet.
+func Create(path string, h Header) (*Archive, error) {
+	if _, err := os.Stat(path); err == nil {
+		return nil, fmt.Errorf("%s is there already", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))
+	}
+	part := fmt.Sprintf("%s.%d.new", path, os.Getpid())
+	if err := create(part, h); err != nil {
+		return nil, errors.Join(describe(path, err), os.Remove(part))
+	}
+	// A link, unlike a renaming, takes no file's place.
+	err := os.Link(part, path)
+	if os.Remove(part); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return Open(path)
+}
+
+// create makes a whole archive of one file, the journal of which is gone.
+func create(path string, h Header) error {
+	db, err := sql.Open("sqlite3", source(path, "rwc"))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(schema)
+	for _, kv := range [][2]string{{"format", format}, {"spec", h.Spec}, {"baselines", h.Baselines}, {"numerics", h.Numerics}} {
+		if err == nil {
+			_, err = db.Exec("INSERT INTO meta VALUES (?, ?)", kv[0], kv[1])
+		}
+	}
+	if err == nil {
+		_, err = db.Exec("PRAGMA journal_mode=delete")
+	}
+	return errors.Join(err, db.Close())
+}
+
+// Open opens an archive to go on with it.
+func Open(path string) (*Archive, error) { return open(path, "rw") }
+
+// Read opens an archive to look at, which a search may be writing.
+func Read(path string) (*Archive, error) { return open(path, "ro") }
+
+func open(path, mode string) (*Archive, error) {
+	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w %s", ErrNone, path)
+	} else if err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder, not an archive", path)
+	}
+	db, err := sql.Open("sqlite3", source(path, mode))
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{db: db, path: path}
+	if err := a.check(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+func (a *Archive) check() error {
+	var found string
+	if err := a.db.QueryRow("SELECT value FROM meta WHERE key='format'").Scan(&found); err != nil {
+		return fmt.Errorf("%s is no archive of a search: %w", a.path, err)
+	}
+	if found != format {
+		return fmt.Errorf("%s is of the format %q, this program reads %q", a.path, found, format)
+	}
+	var last sql.NullInt64
+	if err := a.db.QueryRow("SELECT max(id) FROM births").Scan(&last); err != nil {
+		return describe(a.path, err)
+	}
+	if last.Valid {
+		a.next = int(last.Int64) + 1
+	}
+	return nil
+}
+
+// source is the name of a file for the driver.
+func source(path, mode string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
+	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)"}}
+	if mode != "ro" {
+		q["_pragma"] = append(q["_pragma"], "journal_mode(wal)", "synchronous(normal)")
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// describe says what the user can do about an error.
+func describe(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sqlite3.FULL):
+		return fmt.Errorf("%s: the disk is full; what is committed is safe: make room and go on: %w", path, err)
+	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
+		return fmt.Errorf("%s: another process writes it: %w", path, err)
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// Close commits and closes.
+func (a *Archive) Close() error { return errors.Join(a.Commit(), a.db.Close()) }
+
+// Path is the file's.
+func (a *Archive) Path() string { return a.path }
+
+// Births is the number of births.
+func (a *Archive) Births() int { return a.next }
+
+// Header is what the search depends on.
+func (a *Archive) Header() (h Header, err error) {
+	for key, to := range map[string]*string{"spec": &h.Spec, "baselines": &h.Baselines, "numerics": &h.Numerics} {
+		if err := a.db.QueryRow("SELECT value FROM meta WHERE key=?", key).Scan(to); err != nil {
+			return h, describe(a.path, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	return h, nil
+}
+
+// Config is what the search depends on, for this program's arithmetic.
+func (a *Archive) Config() (c evolve.Config, base map[string]fitness.Baseline, err error) {
+	h, err := a.Header()
+	if err != nil {
+		return c, nil, err
+	}
+	if h.Numerics != work.Numerics {
+		return c, nil, fmt.Errorf("%s is of the numerics %q, this program computes in %q: their results must not be mixed", a.path, h.Numerics, work.Numerics)
+	}
+	if err := json.Unmarshal([]byte(h.Spec), &c); err != nil {
+		return c, nil, fmt.Errorf("%s: its spec: %w", a.path, err)
+	}
+	if base, err = fitness.ReadTable(h.Baselines); err != nil {
+		return c, nil, fmt.Errorf("%s: %w", a.path, err)
+	}
+	return c, base, nil
+}
+
+// Append adds the next birth. It lasts from the next [Archive.Commit] on.
+func (a *Archive) Append(b evolve.Birth) error {
+	if b.Index != a.next {
+		return fmt.Errorf("%s: birth %d after birth %d", a.path, b.Index, a.next-1)
+	}
+	err := a.exec("INSERT INTO births VALUES (?, ?, ?, ?)", b.Index, b.Parent, b.Form[:], b.Genome)
+	if r := b.Result; err == nil && len(r.Scores) > 0 {
+		err = a.exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?)", b.Index, r.Rule, int64(r.Seed), floats(r.Scores), turns(r.Turns), floats(r.LRs), r.Runs)
+	}
+	if errors.Is(err, sqlite3.CONSTRAINT) {
+		return fmt.Errorf("%s: another search writes it: birth %d is there already", a.path, b.Index)
+	}
+	if err == nil {
+		a.next++
+	}
+	return err
+}
+
+// exec changes something in the transaction that is under way.
+func (a *Archive) exec(query string, args ...any) (err error) {
+	if a.tx == nil {
+		if a.tx, err = a.db.Begin(); err != nil {
+			return describe(a.path, err)
+		}
+	}
+	_, err = a.tx.Exec(query, args...)
+	return describe(a.path, err)
+}
+
+// Commit makes what has been appended last.
+func (a *Archive) Commit() error {
+	if a.tx == nil {
+		return nil
+	}
+	tx := a.tx
+	a.tx = nil
+	return describe(a.path, tx.Commit())
+}
+
+// Event is a known rule that was met at a birth for the first time.
+type Event struct {
+	Birth      int
+	Kind, Text string // the rule's name, and it with its constants
+}
+
+// Tell adds an event.
+func (a *Archive) Tell(e Event) error {
+	return a.exec("INSERT INTO events (birth, kind, text) VALUES (?, ?, ?)", e.Birth, e.Kind, e.Text)
+}
+
+// Events lists the events in order.
+func (a *Archive) Events() ([]Event, error) {
+	var out []Event
+	rows, err := a.query("SELECT birth, kind, text FROM events ORDER BY id")
+	for r := range rows {
+		var e Event
+		if *err == nil {
+			*err = r.Scan(&e.Birth, &e.Kind, &e.Text)
+		}
+		out = append(out, e)
+	}
+	return out, *err
+}
+
+// Spent notes how many seconds of processors the search has taken so far.
+func (a *Archive) Spent(cpu float64) error {
+	return a.exec("INSERT OR REPLACE INTO progress VALUES (?, ?)", a.next, cpu)
+}
+
+// CPU is the seconds of processors that the search had taken after so many births, or a little more.
+func (a *Archive) CPU(births int) (float64, error) {
+	var cpu sql.NullFloat64
+	err := a.db.QueryRow("SELECT cpu FROM progress WHERE births >= ? ORDER BY births LIMIT 1", births).Scan(&cpu)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return cpu.Float64, describe(a.path, err)
+}
+
+// query walks over rows. The error is set when the walk ends.
+func (a *Archive) query(text string, args ...any) (iter.Seq[*sql.Rows], *error) {
+	failed := new(error)
+	return func(yield func(*sql.Rows) bool) {
+		rows, err := a.db.Query(text, args...)
+		if err != nil {
+			*failed = describe(a.path, err)
+			return
+		}
+		for *failed == nil && rows.Next() {
+			if !yield(rows) {
+				break
+			}
+		}
+		*failed = errors.Join(*failed, describe(a.path, rows.Err()), rows.Close())
+	}, failed
+}
+
+// Each walks over the births from one on in order, with their results if they were evaluated. Islands are not set.
+func (a *Archive) Each(from int) (iter.Seq[evolve.Birth], *error) {
+	rows, failed := a.query(`SELECT id, parent, form, genome, rule, seed, scores, turns, lrs, runs
+		FROM births LEFT JOIN evaluations ON birth = id WHERE id >= ? ORDER BY id`, from)
+	return func(yield func(evolve.Birth) bool) {
+		for r := range rows {
+			b, err := scan(r)
+			if err != nil {
+				*failed = fmt.Errorf("%s: birth %d: %w", a.path, b.Index, err)
+				return
+			}
+			if !yield(b) {
+				return
+			}
+		}
+	}, failed
+}
+
+func scan(r *sql.Rows) (b evolve.Birth, err error) {
+	var form, scores, turn, lrs []byte
+	var rule sql.NullString
+	var seed, runs sql.NullInt64
+	if err := r.Scan(&b.Index, &b.Parent, &form, &b.Genome, &rule, &seed, &scores, &turn, &lrs, &runs); err != nil {
+		return b, err
+	}
+	if len(form) != len(b.Form) || len(scores)%8 != 0 || len(lrs) != len(scores) || len(turn)*8 != len(scores) {
+		return b, errors.New("the row is damaged")
+	}
+	copy(b.Form[:], form)
+	if rule.Valid {
+		b.Result = evolve.Result{Rule: rule.String, Seed: uint64(seed.Int64), Scores: unfloats(scores), Turns: unturns(turn), LRs: unfloats(lrs), Runs: int(runs.Int64)}
+	}
+	return b, nil
+}
+
+// Birth is one of the births.
+func (a *Archive) Birth(id int) (evolve.Birth, error) {
+	if id < 0 || id >= a.next {
+		return evolve.Birth{}, fmt.Errorf("%s has no birth %d: they are 0 to %d", a.path, id, a.next-1)
+	}
+	each, err := a.Each(id)
+	for b := range each {
+		return b, nil
+	}
+	return evolve.Birth{}, *err
+}
+
+// Results are the evaluations so far, by birth.
+func (a *Archive) Results() (iter.Seq2[int, evolve.Result], *error) {
+	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations ORDER BY birth")
+	return func(yield func(int, evolve.Result) bool) {
+		for r := range rows {
+			b, err := scan(r)
+			if err != nil {
+				*failed = fmt.Errorf("%s: evaluation of birth %d: %w", a.path, b.Index, err)
+				return
+			}
+			if !yield(b.Index, b.Result) {
+				return
+			}
+		}
+	}, failed
+}
+
+// Forms are all forms that have been evaluated, on rungs of tasks, the best first.
+func (a *Archive) Forms(rungs [][]string) ([]*evolve.Form, error) {
+	by := map[string]*evolve.Form{}
+	results, failed := a.Results()
+	var all []*evolve.Form
+	for birth, r := range results {
+		f := by[r.Rule]
+		if f == nil {
+			f = evolve.NewForm(r, birth, rungs)
+			by[r.Rule], all = f, append(all, f)
+		}
+		f.Add(r)
+	}
+	if *failed != nil {
+		return nil, *failed
+	}
+	if err := a.countBirths(all); err != nil {
+		return nil, err
+	}
+	evolve.Sort(all)
+	return all, nil
+}
+
+// countBirths sets how often each form was born.
+func (a *Archive) countBirths(forms []*evolve.Form) error {
+	by := map[genome.Key]*evolve.Form{}
+	for _, f := range forms {
+		by[f.Key] = f
+	}
+	rows, failed := a.query("SELECT form, count(*) FROM births GROUP BY form")
+	for r := range rows {
+		var form []byte
+		var n int
+		if err := r.Scan(&form, &n); err != nil {
+			return describe(a.path, err)
+		}
+		var key genome.Key
+		copy(key[:], form)
+		if f := by[key]; f != nil {
+			f.Births = n
+		}
+	}
+	return *failed
+}
+
+// Lineage is a birth and its ancestors, the start last.
+func (a *Archive) Lineage(id int) ([]evolve.Birth, error) {
+	var line []evolve.Birth
+	for id >= 0 {
+		b, err := a.Birth(id)
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, b)
+		if b.Parent >= id {
+			return nil, fmt.Errorf("%s is damaged: birth %d has the parent %d", a.path, id, b.Parent)
+		}
+		id = b.Parent
+	}
+	return line, nil
+}
+
+// Digest is the SHA-256 of what the search depends on and of its first births with their results, as hexadecimal digits. Equal
+// searches have equal digests, however and by however many workers they were done.
+func (a *Archive) Digest(births int) (string, error) {
+	if births > a.next {
+		return "", fmt.Errorf("%s has %d births, not %d", a.path, a.next, births)
+	}
+	h, err := a.Header()
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	write := func(of []byte) {
+		sum.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(of))))
+		sum.Write(of)
+	}
+	for _, part := range []string{format, h.Spec, h.Baselines, h.Numerics} {
+		write([]byte(part))
+	}
+	each, failed := a.Each(0)
+	for b := range each {
+		if b.Index == births {
+			break
+		}
+		r := b.Result
+		write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, uint64(b.Index)), uint64(b.Parent)))
+		for _, part := range [][]byte{b.Form[:], []byte(b.Genome), []byte(r.Rule), floats(r.Scores), turns(r.Turns), floats(r.LRs)} {
+			write(part)
+		}
+		write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, r.Seed), uint64(r.Runs)))
+	}
+	return hex.EncodeToString(sum.Sum(nil)), *failed
+}
+
+func floats(v []float64) []byte {
+	out := make([]byte, 0, 8*len(v))
+	for _, x := range v {
+		out = binary.LittleEndian.AppendUint64(out, math.Float64bits(x))
+	}
+	return out
+}
+
+func unfloats(b []byte) []float64 {
+	var out []float64
+	for ; len(b) >= 8; b = b[8:] {
+		out = append(out, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+	}
+	return out
+}
+
+// turns are within the bracket's reach, a few of them.
+func turns(v []int) []byte {
+	out := make([]byte, 0, len(v))
+	for _, x := range v {
+		out = append(out, byte(int8(x)))
+	}
+	return out
+}
+
+func unturns(b []byte) []int {
+	var out []int
+	for _, x := range b {
+		out = append(out, int(int8(x)))
+	}
+	return out
+}
+
+// Find keeps what has been found out of a birth's rule, and commits.
+func (a *Archive) Find(birth int, kind string, result any) error {
+	text, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	if err := a.exec("INSERT INTO findings (birth, kind, result) VALUES (?, ?, ?)", birth, kind, string(text)); err != nil {
+		return err
+	}
+	return a.Commit()
+}
+
+// Found sets result to what was found out last, and returns how often something of the kind was: of one birth, or of any if
+// birth is negative.
+func (a *Archive) Found(birth int, kind string, result any) (times int, err error) {
+	rows, failed := a.query("SELECT result FROM findings WHERE kind = ? AND (birth = ? OR ? < 0) ORDER BY id", kind, birth, birth)
+	var last string
+	for r := range rows {
+		if err := r.Scan(&last); err != nil {
+			return 0, describe(a.path, err)
+		}
+		times++
+	}
+	if *failed != nil || times == 0 || result == nil {
+		return times, *failed
+	}
+	return times, json.Unmarshal([]byte(last), result)
+}
+
+// Get finds the outcome of a training run of simplification or of a test.
+func (a *Archive) Get(key work.Key) (out work.Outcome, ok bool, err error) {
+	var text string
+	err = a.querier().QueryRow("SELECT outcome FROM runs WHERE key = ?", key[:]).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return out, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &out)
+	}
+	return out, err == nil, describe(a.path, err)
+}
+
+// Put keeps an outcome. It lasts from the next [Archive.Commit] on.
+func (a *Archive) Put(key work.Key, item work.Item, out work.Outcome) error {
+	said, err := json.Marshal(item)
+	if err != nil {
+		return err
+	}
+	came, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	return a.exec("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", key[:], string(said), string(came))
+}
+
+// querier sees what is not committed yet.
+func (a *Archive) querier() interface {
+	QueryRow(query string, args ...any) *sql.Row
+} {
+	if a.tx != nil {
+		return a.tx
+	}
+	return a.db
+}
+
+// Size is the bytes of the file.
+func (a *Archive) Size() (int64, error) {
+	info, err := os.Stat(a.path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

@@ -1,0 +1,364 @@
+// Package search finds update rules by evolution on small training tasks, and prints them as rule files that optc compiles.
+//
+// [Run] works on a search until its budget is spent and keeps it in an archive, from which it can go on, be looked at, and be
+// checked: a search depends on its [Spec] and tasks alone, so any number of workers, on any machine and with any breaks, come
+// to the same births with the same results. The tasks are those of optc's package tasks, or one's own ([Task]). The program
+// optc-search (cmd/optc-search, the verb optc search) is this package on a command line.
+package search
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/search/internal/cpu"
+	"github.com/optc-lang/optc/search/internal/evolve"
+	"github.com/optc-lang/optc/search/internal/fitness"
+	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/known"
+	"github.com/optc-lang/optc/search/internal/work"
+	"github.com/optc-lang/optc/search/task"
+	"github.com/optc-lang/optc/tasks"
+)
+
+// Task is what rules are tried on.
+type Task = task.Task
+
+// TaskRun is a task in training.
+type TaskRun = task.Run
+
+// Split is a part of a task's examples.
+type Split = task.Split
+
+// The parts: what rules are trained on, what the search chooses by, and what it never reads.
+const (
+	TrainSet = tasks.TrainSet
+	ValidSet = tasks.ValidSet
+	TestSet  = tasks.TestSet
+)
+
+// Progress is how a search goes.
+type Progress struct {
+	Archive     string
+	Births      int // so far
+	Evaluated   int // of them, the others being of rules known already
+	Forms       int // different rules evaluated
+	Dull        int // candidates thrown away since they cannot train
+	Runs        int // training runs
+	Restarts    int
+	Resuming    int           // births that are still taken from the archive, before new ones are made
+	Elapsed     time.Duration // of this run of the search
+	CPU         time.Duration // of processors, since the beginning of the archive
+	Workers     int
+	Seed        uint64
+	Start       []string
+	Rungs       [][]string
+	Limits      []float64 // by rung: the score that rules must reach to go on
+	Reached     []int     // by rung: rules that were run on it; a last one more for those that went through all
+	Hall        []Rule    // the best rules, the best first
+	Front       []Rule    // those that no other beats in fitness, size and state alike
+	Event       string    // what happened last
+	Budget      Budget
+	SinceResume int // births of this run
+}
+
+// hallSize is how many rules progress tells of.
+const hallSize = 16
+
+// Run searches until the budget of the spec is spent, the context ends or an error. Only an error of the search itself is an
+// error: a context that ends is not. With tasks given and no rungs in the spec, they are the rungs, in their order.
+func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
+	r := &runner{spec: &spec, started: time.Now(), cpuBefore: cpu.Time()}
+	var err error
+	if r.budget, err = ParseBudget(spec.Budget); err != nil {
+		return nil, err
+	}
+	if r.workers, err = spec.WorkerCount(); err != nil {
+		return nil, err
+	}
+	if r.find, err = spec.tasks(own); err != nil {
+		return nil, err
+	}
+	if len(spec.Rungs) == 0 {
+		for _, t := range own {
+			spec.Rungs = append(spec.Rungs, []string{t.Name()})
+		}
+	}
+	executor, stop, err := spec.executor(r.find)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if err := r.open(ctx, executor); err != nil {
+		return nil, err
+	}
+	err = r.search(ctx, executor)
+	if closed := r.archive.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Open(spec.Archive)
+}
+
+// executor is who does the training runs.
+func (s *Spec) executor(find task.Finder) (e work.Executor, stop func(), err error) {
+	if len(s.Worker) == 0 {
+		return work.Local{Find: find}, func() {}, nil
+	}
+	workers, err := s.WorkerCount()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := work.NewPipes(s.Worker, workers)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, p.Close, nil
+}
+
+// runner is a search that is worked on.
+type runner struct {
+	spec      *Spec
+	budget    Budget
+	workers   int
+	find      task.Finder
+	config    evolve.Config
+	base      map[string]fitness.Baseline
+	archive   *archive.Archive
+	evolved   *evolve.Search
+	resumed   int
+	started   time.Time
+	cpuBefore time.Duration // of this process before
+	cpuSpent  time.Duration // of runs before
+	committed time.Time
+	told      time.Time
+	pause     time.Duration // until it is told again
+	event     string
+	known     map[string]bool // names of rules that were told
+}
+
+// open opens the archive, or makes it.
+func (r *runner) open(ctx context.Context, executor work.Executor) error {
+	if r.spec.Archive == "" {
+		return errors.New("a search needs the name of an archive")
+	}
+	a, err := archive.Open(r.spec.Archive)
+	switch {
+	case errors.Is(err, archive.ErrNone):
+		return r.create(ctx, executor)
+	case err != nil:
+		return err
+	}
+	if r.config, r.base, err = a.Config(); err == nil {
+		var said evolve.Config
+		if said, err = r.spec.over(r.config); err == nil {
+			if diff := difference(r.config, said); diff != "" {
+				err = fmt.Errorf("%s: %s: leave it out, or begin another archive", r.spec.Archive, diff)
+			}
+		}
+	}
+	if err == nil {
+		err = r.resume(a)
+	}
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	return nil
+}
+
+func (r *runner) resume(a *archive.Archive) error {
+	spent, err := a.CPU(a.Births())
+	if err != nil {
+		return err
+	}
+	r.cpuSpent, r.resumed, r.archive = time.Duration(spent*float64(time.Second)), a.Births(), a
+	events, err := a.Events()
+	r.known = map[string]bool{}
+	for _, e := range events {
+		r.known[e.Kind] = true
+	}
+	return err
+}
+
+// create begins a new archive.
+func (r *runner) create(ctx context.Context, executor work.Executor) error {
+	var err error
+	if r.config, err = r.spec.over(evolve.Default()); err != nil {
+		return err
+	}
+	if r.base, err = r.baselines(ctx, executor); err != nil {
+		return err
+	}
+	if _, err := evolve.New(r.config, r.base); err != nil { // before there is a file
+		return err
+	}
+	text, err := json.MarshalIndent(r.config, "", "  ")
+	if err != nil {
+		return err
+	}
+	var all []fitness.Baseline
+	for _, name := range slices.Concat(r.config.Rungs...) {
+		all = append(all, r.base[name])
+	}
+	a, err := archive.Create(r.spec.Archive, archive.Header{Spec: string(text), Baselines: fitness.Table(all), Numerics: work.Numerics})
+	if err != nil {
+		return err
+	}
+	return r.resume(a)
+}
+
+// baselines are AdamW's losses on the tasks of the rungs, measured now where they are not known.
+func (r *runner) baselines(ctx context.Context, executor work.Executor) (map[string]fitness.Baseline, error) {
+	known, err := fitness.Baselines()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Concat(r.config.Rungs...) {
+		if _, err := r.find(name); err != nil {
+			return nil, err
+		}
+		if _, ok := known[name]; ok {
+			continue
+		}
+		r.event = "tuning AdamW on the task " + name
+		r.tell(true)
+		b, err := fitness.MeasureAnew(func(i work.Item) (work.Outcome, error) {
+			if ctx.Err() != nil {
+				return work.Outcome{}, ctx.Err()
+			}
+			return executor.Do(ctx, i)
+		}, name)
+		if err != nil {
+			return nil, err
+		}
+		known[name] = b
+	}
+	return known, nil
+}
+
+// search runs the evolution.
+func (r *runner) search(ctx context.Context, executor work.Executor) error {
+	var err error
+	if r.evolved, err = evolve.New(r.config, r.base); err != nil {
+		return err
+	}
+	r.committed = time.Now()
+	results, failed := r.archive.Results()
+	run := func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }
+	err = r.evolved.Run(ctx, r.workers, run, evolve.Resumed{Births: r.resumed, Results: results, Seen: r.seen}, r.settled)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil // stopped
+	}
+	if *failed != nil {
+		return *failed
+	}
+	if err != nil {
+		return errors.Join(err, r.commit())
+	}
+	return r.commit()
+}
+
+// seen is told of births that come from the archive.
+func (r *runner) seen(b evolve.Birth) error {
+	r.tell(false)
+	if r.spec.Evaluated == nil || len(b.Result.Scores) == 0 {
+		return nil
+	}
+	cpu, err := r.archive.CPU(b.Index)
+	r.spec.Evaluated(b.Index, time.Duration(cpu*float64(time.Second)), ruleOf(r.evolved.Form(b.Form), r.config.Rungs))
+	return err
+}
+
+// settled keeps a birth.
+func (r *runner) settled(b evolve.Birth) (more bool, err error) {
+	if err := r.archive.Append(b); err != nil {
+		return false, err
+	}
+	if r.spec.Evaluated != nil && len(b.Result.Scores) > 0 {
+		r.spec.Evaluated(b.Index, r.cpu(), ruleOf(r.evolved.Form(b.Form), r.config.Rungs))
+	}
+	if err := r.notice(b); err != nil {
+		return false, err
+	}
+	if time.Since(r.committed) > commitEvery {
+		if err := r.commit(); err != nil {
+			return false, err
+		}
+	}
+	r.tell(false)
+	return !r.spent(), nil
+}
+
+const (
+	commitEvery = 500 * time.Millisecond
+	tellEvery   = 500 * time.Millisecond
+)
+
+func (r *runner) cpu() time.Duration { return r.cpuSpent + cpu.Time() - r.cpuBefore }
+
+func (r *runner) commit() error {
+	r.committed = time.Now()
+	if err := r.archive.Spent(r.cpu().Seconds()); err != nil {
+		return err
+	}
+	return r.archive.Commit()
+}
+
+// spent reports whether the budget is.
+func (r *runner) spent() bool {
+	b := &r.budget
+	n := r.evolved.Count()
+	return b.Time > 0 && time.Since(r.started) >= b.Time || b.CPU > 0 && r.cpu() >= b.CPU || b.Evals > 0 && n.Evaluated >= b.Evals || b.Runs > 0 && n.Runs >= b.Runs
+}
+
+// notice tells of known rules among what is evaluated, of each once, whatever its constants.
+func (r *runner) notice(b evolve.Birth) error {
+	if len(b.Result.Scores) == 0 {
+		return nil
+	}
+	g, err := genome.Decode(b.Result.Rule)
+	if err != nil {
+		return err
+	}
+	m, ok := known.Name(g)
+	if !ok || r.known[m.Name] {
+		return nil
+	}
+	r.known[m.Name] = true
+	r.event = fmt.Sprintf("birth %d is %s", b.Index, m)
+	return r.archive.Tell(archive.Event{Birth: b.Index, Kind: m.Name, Text: m.String()})
+}
+
+// tell reports progress, now and then.
+func (r *runner) tell(now bool) {
+	if r.spec.Progress == nil || !now && time.Since(r.told) < r.pause {
+		return
+	}
+	begin := time.Now()
+	defer func() {
+		r.told = time.Now()
+		r.pause = max(tellEvery, 50*r.told.Sub(begin)) // a large archive takes long to sort
+	}()
+	p := Progress{Archive: r.spec.Archive, Elapsed: time.Since(r.started), CPU: r.cpu(), Workers: r.workers, Seed: r.config.Seed, Start: r.config.Starts,
+		Rungs: r.config.Rungs, Event: r.event, Budget: r.budget}
+	if s := r.evolved; s != nil {
+		n := s.Count()
+		p.Births, p.Evaluated, p.Forms, p.Dull, p.Runs, p.Restarts = n.Known+n.Evaluated, n.Evaluated, n.Forms, n.Dull, n.Runs, n.Restarts
+		p.Resuming, p.Limits = max(0, r.resumed-p.Births), s.Limits()
+		p.Reached = append(n.Reached, 0)
+		if last := len(n.Reached) - 1; last >= 0 {
+			p.Reached[last+1] = n.Reached[last]
+		}
+		all := s.Forms()
+		evolve.Sort(all)
+		p.Hall, p.Front = rules(all[:min(hallSize, len(all))], r.config.Rungs), front(all, r.config.Rungs)
+		p.SinceResume = max(0, p.Births-r.resumed)
+	}
+	r.spec.Progress(p)
+}

@@ -1,0 +1,276 @@
+package search
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/search/internal/work"
+	"github.com/optc-lang/optc/search/task"
+)
+
+// small is a search that takes a moment.
+func small(t *testing.T, evals int) Spec {
+	t.Helper()
+	return Spec{Archive: filepath.Join(t.TempDir(), "a.db"), Rungs: [][]string{{"phishing"}, {"bowl"}}, Lag: 16, Population: 20, Plateau: 20,
+		Budget: fmt.Sprintf("%devals", evals), Workers: 2}
+}
+
+func run(t *testing.T, s Spec) *Result {
+	t.Helper()
+	r, err := Run(context.Background(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// TestSameArchive holds that workers and breaks change no bit.
+func TestSameArchive(t *testing.T) {
+	want := run(t, small(t, 120))
+	if len(want.Rules) < 60 || !want.Rules[0].better(want.Rules[len(want.Rules)-1]) {
+		t.Fatalf("%d rules, the first of %v, the last of %v", len(want.Rules), want.Rules[0].Bound, want.Rules[len(want.Rules)-1].Bound)
+	}
+	for _, workers := range []int{1, 4} {
+		s := small(t, 120)
+		s.Workers = workers
+		if got := run(t, s); got.Digest != want.Digest {
+			t.Errorf("another archive with %d workers", workers)
+		}
+	}
+	s := small(t, 0)
+	for _, evals := range []int{1, 40, 41, 90, 120} {
+		s.Budget = fmt.Sprintf("%devals", evals)
+		run(t, s)
+	}
+	a, err := archive.Read(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if digest, err := a.Digest(want.Births); err != nil || digest != want.Digest {
+		t.Errorf("broken off and resumed it is another archive, %v", err)
+	}
+}
+
+func (r Rule) better(than Rule) bool {
+	return r.Rung > than.Rung || r.Rung == than.Rung && r.Bound > than.Bound
+}
+
+// TestPrefix holds that a longer search begins with a shorter one.
+func TestPrefix(t *testing.T) {
+	short, s := run(t, small(t, 30)), small(t, 100)
+	run(t, s)
+	a, err := archive.Read(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if digest, err := a.Digest(short.Births); err != nil || digest != short.Digest {
+		t.Errorf("a longer search begins otherwise, %v", err)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	s := small(t, 60)
+	r := run(t, s)
+	v, err := Verify(context.Background(), s, 0.5, 1)
+	if err != nil || v.Births != r.Births || v.Stored < 60 || v.Repeated < 15 {
+		t.Fatalf("%+v of %d births, %v", v, r.Births, err)
+	}
+	for what, change := range map[string]string{
+		"a score":   "UPDATE evaluations SET scores = zeroblob(length(scores)) WHERE birth = 20",
+		"a genome":  "UPDATE births SET genome = 'g =0' WHERE id = 50",
+		"a rule":    "UPDATE evaluations SET rule = 'g sign(0) =1' WHERE birth = 0",
+		"an orphan": "DELETE FROM evaluations WHERE birth = 0",
+	} {
+		if err := copyFile(s.Archive, s.Archive+".bad"); err != nil {
+			t.Fatal(err)
+		}
+		bad := s
+		bad.Archive += ".bad"
+		if err := damage(bad.Archive, change); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := Verify(context.Background(), bad, 1, 1); err == nil {
+			t.Errorf("%s was changed, and nobody saw: %+v", what, v)
+		}
+	}
+}
+
+// damage changes the tables of an archive.
+func damage(path, query string) error {
+	db, err := sql.Open("sqlite3", "file:"+filepath.ToSlash(path))
+	if err != nil {
+		return err
+	}
+	_, err = db.Exec(query)
+	return errors.Join(err, db.Close())
+}
+
+func copyFile(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, data, 0o644)
+}
+
+// TestRefuses holds that what cannot be is said, and that no file is left by it.
+func TestRefuses(t *testing.T) {
+	for want, change := range map[string]func(*Spec){
+		"no operator \"exp\"":       func(s *Spec) { s.Ops = []string{"add", "exp"} },
+		"no start \"adagrad\"":      func(s *Spec) { s.Start = []string{"adagrad"} },
+		"unknown task":              func(s *Spec) { s.Rungs = [][]string{{"nothing"}} },
+		"stands there twice":        func(s *Spec) { s.Rungs = [][]string{{"bowl"}, {"bowl"}} },
+		"max_nodes 1000":            func(s *Spec) { s.MaxNodes = 1000 },
+		"max_nodes is 2":            func(s *Spec) { s.MaxNodes, s.Start = 2, []string{"adamw"} },
+		"budget \"10 minutes\"":     func(s *Spec) { s.Budget = "10 minutes" },
+		"workers -1":                func(s *Spec) { s.Workers = -1 },
+		"no control \"tournament\"": func(s *Spec) { s.Control = "tournament" },
+		"there is no folder":        func(s *Spec) { s.Archive = filepath.Join(s.Archive, "b.db") },
+		"name of an archive":        func(s *Spec) { s.Archive = "" },
+	} {
+		s := small(t, 10)
+		change(&s)
+		if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", want, err)
+		}
+		if found, _ := filepath.Glob(filepath.Join(filepath.Dir(s.Archive), "*")); len(found) > 0 && s.Archive != "" {
+			t.Errorf("%s: it leaves %v", want, found)
+		}
+	}
+}
+
+// TestOtherSpec holds that an archive is gone on with as it was begun, or not at all.
+func TestOtherSpec(t *testing.T) {
+	s := small(t, 20)
+	run(t, s)
+	for want, change := range map[string]func(*Spec){
+		"seed is 1 in the archive, not 2": func(s *Spec) { s.Seed = 2 },
+		"islands is 4 in the archive":     func(s *Spec) { s.Islands = 3 },
+		"rungs is [[phishing] [bowl]] in": func(s *Spec) { s.Rungs = [][]string{{"bowl"}} },
+		"mutator is":                      func(s *Spec) { s.Ops = []string{"add", "ema"} },
+	} {
+		other := s
+		change(&other)
+		if _, err := Run(context.Background(), other); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", want, err)
+		}
+	}
+	if _, err := Run(context.Background(), Spec{Archive: s.Archive, Budget: "25evals"}); err != nil {
+		t.Error(err)
+	}
+	if err := damage(s.Archive, "UPDATE meta SET value = 'fma-7' WHERE key = 'numerics'"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "fma-7") || !strings.Contains(err.Error(), work.Numerics) {
+		t.Errorf("of another arithmetic: %v", err)
+	}
+}
+
+// quadratic is a task of one's own: the distance from a point, along axes of other lengths.
+type quadratic struct{ name string }
+
+func (q quadratic) Name() string { return q.name }
+func (q quadratic) Steps() int   { return 50 }
+
+func (q quadratic) Open(seed, split uint64) (task.Run, error) {
+	r := &quadraticRun{values: [][]float32{make([]float32, 8)}, grads: [][]float32{make([]float32, 8)}}
+	for i := range r.values[0] {
+		r.values[0][i] = 1 + float32(seed%7)/10 + float32(split%3)
+	}
+	return r, nil
+}
+
+type quadraticRun struct{ values, grads [][]float32 }
+
+func (r *quadraticRun) Values() [][]float32 { return r.values }
+func (r *quadraticRun) Grads() [][]float32  { return r.grads }
+
+func (r *quadraticRun) Batch(int) float32 {
+	loss := float32(0.01)
+	for i, v := range r.values[0] {
+		r.grads[0][i] = float32(i+1) * v
+		loss += float32(i+1) * v * v / 2
+	}
+	return loss
+}
+
+func (r *quadraticRun) Loss(task.Split) (float64, error) { return float64(r.Batch(0)), nil }
+
+func TestOwnTask(t *testing.T) {
+	s := Spec{Archive: filepath.Join(t.TempDir(), "own.db"), Budget: "50evals"}
+	r, err := Run(context.Background(), s, quadratic{"mine"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Rules) < 20 || len(r.Rules[0].Scores) != 1 {
+		t.Errorf("%d rules, %+v", len(r.Rules), r.Rules[0])
+	}
+	if _, err := Run(context.Background(), s, quadratic{"digits"}); err == nil || !strings.Contains(err.Error(), "two tasks of the name") {
+		t.Errorf("a task that takes a name: %v", err)
+	}
+}
+
+// TestMain is a worker program too.
+func TestMain(m *testing.M) {
+	if os.Getenv("SEARCH_TEST_WORKER") != "" {
+		if err := work.Serve(context.Background(), work.Local{Find: task.Builtin}, os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestWorkerPrograms holds that programs on pipes give what goroutines do.
+func TestWorkerPrograms(t *testing.T) {
+	t.Setenv("SEARCH_TEST_WORKER", "1")
+	s := small(t, 40)
+	want := run(t, s)
+	s = small(t, 40)
+	s.Worker = []string{os.Args[0]}
+	if got := run(t, s); got.Digest != want.Digest {
+		t.Error("another archive")
+	}
+	s = small(t, 40)
+	s.Worker = []string{"false"}
+	if _, err := exec.LookPath("false"); err == nil {
+		if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "has ended") {
+			t.Errorf("a worker that ends: %v", err)
+		}
+	}
+}
+
+// TestStops holds that a search that is stopped at any moment has lost nothing that it told of.
+func TestStops(t *testing.T) {
+	s := small(t, 0)
+	s.Budget = ""
+	for _, after := range []time.Duration{0, time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond} {
+		ctx, stop := context.WithTimeout(context.Background(), after)
+		_, err := Run(ctx, s)
+		stop()
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	want := run(t, small(t, 300))
+	run(t, Spec{Archive: s.Archive, Budget: "300evals"})
+	a, err := archive.Read(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if digest, err := a.Digest(want.Births); err != nil || digest != want.Digest {
+		t.Errorf("another archive, %v", err)
+	}
+}

@@ -1,0 +1,96 @@
+package search
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/search/internal/evolve"
+	"github.com/optc-lang/optc/search/internal/work"
+)
+
+// Verified is what has been compared.
+type Verified struct {
+	Births   int // made again from the seed, and equal to those of the archive
+	Repeated int // evaluations done again, and equal to the last bit
+	Stored   int // evaluations of the archive
+}
+
+// Verify makes the births of an archive again and compares them with those that it holds, and does a share of the evaluations
+// again, drawn by the seed, whose results must be equal bit for bit. The spec says workers, worker and tasks as for [Run].
+func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ...Task) (Verified, error) {
+	var v Verified
+	if !(share >= 0 && share <= 1) {
+		return v, fmt.Errorf("a share of %v evaluations: 0 to 1 are possible", share)
+	}
+	a, err := archive.Read(spec.Archive)
+	if err != nil {
+		return v, err
+	}
+	defer a.Close()
+	config, base, err := a.Config()
+	if err != nil {
+		return v, err
+	}
+	find, err := spec.tasks(tasks)
+	if err != nil {
+		return v, err
+	}
+	executor, stop, err := spec.executor(find)
+	if err != nil {
+		return v, err
+	}
+	defer stop()
+	workers, err := spec.WorkerCount()
+	if err != nil {
+		return v, err
+	}
+	s, err := evolve.New(config, base)
+	if err != nil || a.Births() == 0 {
+		return v, err
+	}
+	results, failed := a.Results()
+	kept, broken := a.Each(0)
+	next, done := iter.Pull(kept)
+	defer done()
+	err = s.Run(ctx, workers, func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }, evolve.Resumed{
+		Births: a.Births(), Results: results,
+		Repeat: func(birth int) bool {
+			v.Stored++
+			repeat := rand.New(rand.NewPCG(seed, uint64(birth))).Float64() < share
+			if repeat {
+				v.Repeated++
+			}
+			return repeat
+		},
+		Seen: func(b evolve.Birth) error {
+			v.Births++
+			if err := sameBirth(b, next); err != nil {
+				return err
+			}
+			if v.Births == a.Births() {
+				return errDone
+			}
+			return nil
+		},
+	}, func(evolve.Birth) (bool, error) { return false, nil })
+	if errors.Is(err, errDone) {
+		err = nil
+	}
+	return v, errors.Join(err, *failed, *broken)
+}
+
+var errDone = errors.New("done")
+
+// sameBirth compares a birth with the one that is kept.
+func sameBirth(b evolve.Birth, next func() (evolve.Birth, bool)) error {
+	k, ok := next()
+	if !ok || k.Index != b.Index || k.Parent != b.Parent || k.Form != b.Form || k.Genome != b.Genome {
+		return fmt.Errorf("birth %d: it is kept as %q of the parent %d, made again it is %q of the parent %d: the archive is damaged or of another program",
+			b.Index, k.Genome, k.Parent, b.Genome, b.Parent)
+	}
+	return nil
+}
