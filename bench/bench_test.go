@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,6 +204,7 @@ func TestPrintC(t *testing.T) {
 const walked = `package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"unsafe"
@@ -343,5 +346,30 @@ func TestProgram(t *testing.T) {
 		if _, err := p.ask(subject.Request{Op: "open", Shape: []int{65}, Threads: 1}); err == nil {
 			t.Error("65 elements are opened")
 		}
+	}
+}
+
+var update = flag.Bool("update", false, "write RESULTS.md anew")
+
+// TestResultsPage holds the page of results to the files that it is printed from.
+func TestResultsPage(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("results", "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	slices.Sort(files)
+	var page bytes.Buffer
+	page.WriteString("Written by `go test ./bench -run TestResultsPage -update` from [the results](results); [README.md](README.md) says what is measured and how.\n\n")
+	if err := printTables(&page, strings.Join(files, ",")); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("RESULTS.md", page.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := os.ReadFile("RESULTS.md")
+	if err != nil || !bytes.Equal(kept, page.Bytes()) {
+		t.Errorf("RESULTS.md is not what the results say (-update writes it), %v", err)
 	}
 }

@@ -3,7 +3,6 @@ package search
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/read"
 	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
@@ -27,7 +27,7 @@ import (
 // say the same again.
 type Spec struct {
 	Seed       uint64     `toml:"seed"`
-	Start      []string   `toml:"start"`      // empty, sgd, adamw, lion, a rule as the archive prints it, or FILE.opt; an island each in turn; sgd by default
+	Start      []string   `toml:"start"`      // empty, sgd, adamw, lion, a rule as the archive prints it, or FILE.opt or FILE.opt:RULE; an island each in turn; sgd by default
 	Ops        []string   `toml:"ops"`        // operators that rules are made of; all but x by default, which is the parameter itself
 	MaxNodes   int        `toml:"max_nodes"`  // operators of a rule at most
 	MaxState   int        `toml:"max_state"`  // values an element that a rule keeps at most; negative: none
@@ -163,6 +163,9 @@ func (s *Spec) limits(c *evolve.Config) error {
 		if err != nil {
 			return fmt.Errorf("start: %w", err)
 		}
+		if g.Reads(genome.X) && !slices.Contains(c.Mutator.Leaves, genome.X) {
+			return fmt.Errorf("start %s reads the parameter: add x to ops, of which it is none by default", text)
+		}
 		if g.Size() > c.Mutator.MaxNodes || g.States() > c.Mutator.MaxStates {
 			return fmt.Errorf("start %s has %d operators and %d states, max_nodes is %d and max_state %d", text, g.Size(), g.States(), c.Mutator.MaxNodes, c.Mutator.MaxStates)
 		}
@@ -203,8 +206,8 @@ func opNames() []string {
 
 // start is the rule that a search begins with, as text.
 func start(name string) (string, error) {
-	if strings.HasSuffix(name, ".opt") {
-		return "", fmt.Errorf("start %s: %w", name, fs.ErrInvalid)
+	if file, rule, _ := strings.Cut(name, ".opt:"); strings.HasSuffix(name, ".opt") || rule != "" {
+		return startOf(strings.TrimSuffix(file, ".opt")+".opt", rule)
 	}
 	if g, err := genome.Start(name); err == nil {
 		return g.String(), nil
@@ -215,6 +218,19 @@ func start(name string) (string, error) {
 		return "", fmt.Errorf("start: %w, a file FILE.opt, or a rule over g: %w", unknown, err)
 	}
 	return g.String(), nil
+}
+
+// startOf is the rule of a file, or its only one.
+func startOf(file, rule string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("start: %w", err)
+	}
+	r, err := read.Text(file, text, rule)
+	if err != nil {
+		return "", fmt.Errorf("start: %w", err)
+	}
+	return r.Genome.String(), nil
 }
 
 // tasks are the tasks of the spec file, besides those that are given.

@@ -153,6 +153,7 @@ type watcher struct {
 	marks  []mark
 	curve  []live.Point
 	events []live.Event
+	first  map[int]time.Duration // when a rule of the hall was seen first
 }
 
 // mark is the counters at a time.
@@ -185,9 +186,18 @@ func (w *watcher) state(p search.Progress) live.State {
 		}
 		s.Rungs = append(s.Rungs, rung)
 	}
+	first := map[int]time.Duration{}
 	for _, r := range p.Hall {
-		s.Hall = append(s.Hall, shown(r))
+		at, seen := w.first[r.ID]
+		if !seen {
+			at = p.Elapsed
+		}
+		first[r.ID] = at
+		rule := shown(r)
+		rule.Age = p.Elapsed - at
+		s.Hall = append(s.Hall, rule)
 	}
+	w.first = first
 	for _, r := range p.Front {
 		s.Front = append(s.Front, shown(r))
 	}
@@ -214,6 +224,6 @@ func (w *watcher) remember(s *live.State, p search.Progress) {
 }
 
 func shown(r search.Rule) live.Rule {
-	return live.Rule{ID: r.ID, Name: r.Name, Formula: r.Formula, Bound: r.Bound, Mean: r.Mean, Rung: r.Rung, Size: r.Size, StateBytes: r.StateBytes,
+	return live.Rule{ID: r.ID, Name: r.Name, Formula: r.Formula, Bound: r.Bound, Mean: r.Mean, Rung: r.Rung + 1, Size: r.Size, StateBytes: r.StateBytes,
 		Flops: r.Flops, Count: r.Evaluations, Pick: r.Pick, Scores: r.Scores}
 }

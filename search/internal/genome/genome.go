@@ -207,8 +207,15 @@ func (g Genome) Degrees() []float64 {
 			d[j] = degree[a]
 		}
 		for j, a := range n.args() {
-			if arg := &g.Nodes[a]; arg.Op == Const && math.Abs(arg.K) <= negligible && n.Op != mul {
-				d[j] = d[1-j] // operators that read a constant have two arguments, or it is all that they read
+			arg := &g.Nodes[a]
+			if arg.Op != Const || math.Abs(arg.K) > negligible || n.Op == mul {
+				continue
+			}
+			switch n.Op.Row().Args {
+			case 2:
+				d[j] = d[1-j]
+			case 3: // where: its condition has no part in it
+				d[j] = d[(3-j)%3]
 			}
 		}
 		degree[i] = n.Op.Row().Degree(d[0], d[1], d[2])

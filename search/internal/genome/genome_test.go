@@ -1,6 +1,8 @@
 package genome
 
 import (
+	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -36,5 +38,24 @@ func TestCanonical(t *testing.T) {
 		}
 		text, err := g.Rule(s.Name, s.Doc, 1e-3, 0)
 		t.Log(text, err, g.Degrees(), g.Canonical())
+	}
+}
+
+// TestDegreesOfMasks holds that a constant beside a branch of where takes that branch's degree.
+func TestDegreesOfMasks(t *testing.T) {
+	for text, want := range map[string]float64{"where(g, sign(g), 0)": 0, "where(g, 0, g)": 1, "where(0, g, square(g))": math.NaN(), "add(1e-8, g)": 1, "clip(g, 0)": 1} {
+		g, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := g.Degrees()[g.Root]; got != want && !(got != got && want != want) {
+			t.Errorf("%s: %v, not %v", text, got, want)
+		}
+	}
+	m, r := DefaultMutator(), rand.New(rand.NewPCG(5, 5))
+	g, _ := Parse("g")
+	for range 20000 {
+		g = m.Mutate(g, r)
+		g.Degrees()
 	}
 }

@@ -13,7 +13,7 @@ var glossary = [][2]string{
 	{"mean", "of the rule's scores on all tasks that it was run on"},
 	{"→", "the pick: the rule to take if the search ended now"},
 	{"birth", "the first one of this rule; it is also the rule's name in other commands. A new one is bright"},
-	{"rungs", "tasks of one cost. A rule goes on to the next rung if it does better than most on this one: a dot for each that it has passed"},
+	{"rungs", "tasks of one cost. A rule goes on to the next rung if it does better than most on this one: a dot for each that it has gone through"},
 	{"size", "operators, constants and states of the formula"},
 	{"bytes, flops", "state and work of a parameter"},
 	{"evals", "evaluations of the rule, with other seeds each time"},

@@ -65,7 +65,7 @@ type Rule struct {
 	Formula    string
 	Bound      float64 // lower bound of its fitness, where AdamW is 0
 	Mean       float64 // of its scores
-	Rung       int     // rungs passed
+	Rung       int     // rungs gone through
 	Size       int     // nodes
 	StateBytes int     // per parameter
 	Flops      int     // per parameter

@@ -74,7 +74,7 @@ type Form struct {
 	Formula     string
 	Bound       float64 // lower bound of its fitness
 	Fitness     float64 // the mean of its scores less half their deviation
-	Rungs       int     // passed
+	Rungs       int     // gone through
 	Size        int     // operators
 	StateBytes  int     // a parameter
 	Flops       float64 // a parameter and step

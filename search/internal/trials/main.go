@@ -99,6 +99,9 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table bool) e
 				return err
 			}
 			r.GEMM, r.Steps = speed.GEMM, speed.Steps
+			if done, err = readResults(path); err != nil { // others may have written
+				return err
+			}
 			done = append(done, r)
 			if err := writeResults(path, done); err != nil {
 				return err
