@@ -10,3 +10,17 @@ for rule in adamw muon sam; do
   "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
     --user-data-dir="$work/profile" --window-size=960,1320 --screenshot="$PWD/$rule.png" "file://$work/$rule.html"
 done
+
+# The search: its live view as a terminal shows it, and its report. Needs tmux and aha besides.
+go build -o "$work/optc-search" ../search/cmd/optc-search
+"$work/optc-search" "$work/search.db" --budget 90s --quiet >/dev/null
+tmux -L optc new-session -d -x 120 -y 36 "cd '$work' && COLORTERM=truecolor TERM=xterm-256color ./optc-search search.db --budget 1h"
+sleep 30
+tmux -L optc capture-pane -e -p | aha --black --title search >"$work/search.html"
+tmux -L optc kill-server
+"$work/optc-search" report "$work/search.db" -o "$work/report.html" >/dev/null
+sed -i 's/<pre>/<pre style="font:14px\/1.25 DejaVu Sans Mono,monospace;margin:12px">/' "$work/search.html"
+for page in search report; do
+  "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
+    --user-data-dir="$work/profile" --window-size=1050,670 --screenshot="$PWD/$page.png" "file://$work/$page.html"
+done

@@ -2,7 +2,7 @@ package search
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strconv"
 
 	"github.com/optc-lang/optc/search/internal/archive"
@@ -28,7 +28,7 @@ type Rule struct {
 	Mean        float64   // fitness: the mean of Scores less half their deviation
 	Scores      []float64 // by task, in the order of the rungs: how much better than a tuned AdamW, in deviations of AdamW's loss over seeds
 	LRs         []float64 // by task: the learning rate that was best
-	Rung        int       // how many rungs it has passed
+	Rung        int       // the last rung that it was run on, counted from 0
 	Rungs       int       // how many there are
 	Size        int       // operators
 	StateBytes  int       // an element
@@ -115,16 +115,33 @@ func pick(sorted []Rule) int {
 	return best
 }
 
-// Text is the rule as a rule file, with the learning rate that was best on its first task as default.
+// rates are the geometric mean of the learning rates that were best, the least and the largest.
+func (r *Rule) rates() (mean, least, most float64) {
+	sum, n := 0.0, 0
+	for _, lr := range r.LRs {
+		if lr > 0 {
+			sum, n = sum+math.Log(lr), n+1
+			most = max(most, lr)
+			if n == 1 || lr < least {
+				least = lr
+			}
+		}
+	}
+	if n == 0 {
+		return 1e-3, 0, 0
+	}
+	mean, _ = strconv.ParseFloat(strconv.FormatFloat(math.Exp(sum/float64(n)), 'g', 3, 64), 64) // more digits say nothing
+	return mean, least, most
+}
+
+// Text is the rule as a rule file. Its default learning rate is the geometric mean of those that were best on the tasks.
 func (r *Rule) Text(name string) (string, error) {
 	g, err := genome.Decode(r.Encoded)
 	if err != nil {
 		return "", err
 	}
-	lr := 1e-3
-	if i := slices.IndexFunc(r.LRs, func(v float64) bool { return v > 0 }); i >= 0 {
-		lr, _ = strconv.ParseFloat(strconv.FormatFloat(r.LRs[i], 'g', 3, 64), 64) // more digits say nothing
-	}
-	doc := fmt.Sprintf("Found by a search, birth %d: fitness %.2f, at least %.2f, against a tuned AdamW on %d tasks.", r.ID, r.Mean, r.Bound, len(r.Scores))
+	lr, least, most := r.rates()
+	doc := fmt.Sprintf("Found by a search, birth %d: fitness %.2f, at least %.2f, where AdamW tuned for each task is 0; tasks: %d.\n"+
+		"The learning rates that were best on them: %.2g to %.2g.", r.ID, r.Mean, r.Bound, len(r.Scores), least, most)
 	return g.Rule(name, doc, lr, 0)
 }

@@ -61,9 +61,15 @@ type Progress struct {
 	Reached     []int     // by rung: rules that were run on it; a last one more for those that went through all
 	Hall        []Rule    // the best rules, the best first
 	Front       []Rule    // those that no other beats in fitness, size and state alike
-	Event       string    // what happened last
+	Events      []Event   // since it was told last: tasks that are measured, known rules that are met
 	Budget      Budget
 	SinceResume int // births of this run
+}
+
+// Event is something that happened at a birth.
+type Event struct {
+	Birth int
+	Text  string
 }
 
 // hallSize is how many rules progress tells of.
@@ -77,10 +83,13 @@ func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 	if r.budget, err = ParseBudget(spec.Budget); err != nil {
 		return nil, err
 	}
+	if r.budget.CPU > 0 && len(spec.Worker) > 0 {
+		return nil, errors.New("a budget of processors' time with a worker program, whose time is not known before it ends: say evaluations or runs")
+	}
 	if r.workers, err = spec.WorkerCount(); err != nil {
 		return nil, err
 	}
-	if r.find, err = spec.tasks(own); err != nil {
+	if r.find, r.are, err = spec.tasks(own); err != nil {
 		return nil, err
 	}
 	if len(spec.Rungs) == 0 {
@@ -128,6 +137,7 @@ type runner struct {
 	budget    Budget
 	workers   int
 	find      task.Finder
+	are       string // what tasks of one's own are
 	config    evolve.Config
 	base      map[string]fitness.Baseline
 	archive   *archive.Archive
@@ -138,8 +148,8 @@ type runner struct {
 	cpuSpent  time.Duration // of runs before
 	committed time.Time
 	told      time.Time
-	pause     time.Duration // until it is told again
-	event     string
+	pause     time.Duration   // until it is told again
+	events    []Event         // since progress was told
 	known     map[string]bool // names of rules that were told
 }
 
@@ -164,12 +174,27 @@ func (r *runner) open(ctx context.Context, executor work.Executor) error {
 		}
 	}
 	if err == nil {
+		err = r.sameTasks(a)
+	}
+	if err == nil {
 		err = r.resume(a)
 	}
 	if err != nil {
 		return errors.Join(err, a.Close())
 	}
 	return nil
+}
+
+// sameTasks refuses to go on with tasks that have become others.
+func (r *runner) sameTasks(a *archive.Archive) error {
+	h, err := a.Header()
+	if err != nil || h.Tasks == r.are {
+		return err
+	}
+	if r.are == "" {
+		return fmt.Errorf("%s is a search on tasks of its own: give them again, with --spec FILE.toml on the command line", a.Path())
+	}
+	return fmt.Errorf("%s is a search on other tasks:\n%sand not:\n%sBegin another archive", a.Path(), h.Tasks, r.are)
 }
 
 func (r *runner) resume(a *archive.Archive) error {
@@ -206,7 +231,7 @@ func (r *runner) create(ctx context.Context, executor work.Executor) error {
 	for _, name := range slices.Concat(r.config.Rungs...) {
 		all = append(all, r.base[name])
 	}
-	a, err := archive.Create(r.spec.Archive, archive.Header{Spec: string(text), Baselines: fitness.Table(all), Numerics: work.Numerics})
+	a, err := archive.Create(r.spec.Archive, archive.Header{Spec: string(text), Baselines: fitness.Table(all), Numerics: work.Numerics, Tasks: r.are})
 	if err != nil {
 		return err
 	}
@@ -226,7 +251,7 @@ func (r *runner) baselines(ctx context.Context, executor work.Executor) (map[str
 		if _, ok := known[name]; ok {
 			continue
 		}
-		r.event = "tuning AdamW on the task " + name
+		r.events = append(r.events, Event{Text: "tuning AdamW on the task " + name})
 		r.tell(true)
 		b, err := fitness.MeasureAnew(func(i work.Item) (work.Outcome, error) {
 			if ctx.Err() != nil {
@@ -252,28 +277,38 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	results, failed := r.archive.Results()
 	run := func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }
 	err = r.evolved.Run(ctx, r.workers, run, evolve.Resumed{Births: r.resumed, Results: results, Seen: r.seen}, r.settled)
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		err = nil // stopped
+	if errors.Is(err, errSpent) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
 	}
 	if *failed != nil {
 		return *failed
 	}
-	if err != nil {
-		return errors.Join(err, r.commit())
+	if err == nil {
+		r.tell(true)
 	}
-	return r.commit()
+	return errors.Join(err, r.commit())
 }
 
 // seen is told of births that come from the archive.
 func (r *runner) seen(b evolve.Birth) error {
 	r.tell(false)
-	if r.spec.Evaluated == nil || len(b.Result.Scores) == 0 {
-		return nil
+	if r.spec.Evaluated != nil && len(b.Result.Scores) > 0 {
+		cpu, err := r.archive.CPU(b.Index)
+		if err != nil {
+			return err
+		}
+		r.spec.Evaluated(b.Index, time.Duration(cpu*float64(time.Second)), ruleOf(r.evolved.Form(b.Form), r.config.Rungs))
 	}
-	cpu, err := r.archive.CPU(b.Index)
-	r.spec.Evaluated(b.Index, time.Duration(cpu*float64(time.Second)), ruleOf(r.evolved.Form(b.Form), r.config.Rungs))
-	return err
+	if b.Index == r.resumed-1 {
+		r.started = time.Now() // going through the archive is no part of the budget
+		if r.spent() {
+			return errSpent
+		}
+	}
+	return nil
 }
+
+var errSpent = errors.New("the budget is spent")
 
 // settled keeps a birth.
 func (r *runner) settled(b evolve.Birth) (more bool, err error) {
@@ -331,7 +366,7 @@ func (r *runner) notice(b evolve.Birth) error {
 		return nil
 	}
 	r.known[m.Name] = true
-	r.event = fmt.Sprintf("birth %d is %s", b.Index, m)
+	r.events = append(r.events, Event{b.Index, m.String()})
 	return r.archive.Tell(archive.Event{Birth: b.Index, Kind: m.Name, Text: m.String()})
 }
 
@@ -346,7 +381,8 @@ func (r *runner) tell(now bool) {
 		r.pause = max(tellEvery, 50*r.told.Sub(begin)) // a large archive takes long to sort
 	}()
 	p := Progress{Archive: r.spec.Archive, Elapsed: time.Since(r.started), CPU: r.cpu(), Workers: r.workers, Seed: r.config.Seed, Start: r.config.Starts,
-		Rungs: r.config.Rungs, Event: r.event, Budget: r.budget}
+		Rungs: r.config.Rungs, Events: r.events, Budget: r.budget}
+	r.events = nil
 	if s := r.evolved; s != nil {
 		n := s.Count()
 		p.Births, p.Evaluated, p.Forms, p.Dull, p.Runs, p.Restarts = n.Known+n.Evaluated, n.Evaluated, n.Forms, n.Dull, n.Runs, n.Restarts
@@ -355,9 +391,11 @@ func (r *runner) tell(now bool) {
 		if last := len(n.Reached) - 1; last >= 0 {
 			p.Reached[last+1] = n.Reached[last]
 		}
-		all := s.Forms()
-		evolve.Sort(all)
-		p.Hall, p.Front = rules(all[:min(hallSize, len(all))], r.config.Rungs), front(all, r.config.Rungs)
+		if p.Resuming == 0 || now {
+			all := s.Forms()
+			evolve.Sort(all)
+			p.Hall, p.Front = rules(all[:min(hallSize, len(all))], r.config.Rungs), front(all, r.config.Rungs)
+		}
 		p.SinceResume = max(0, p.Births-r.resumed)
 	}
 	r.spec.Progress(p)

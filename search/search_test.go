@@ -15,6 +15,7 @@ import (
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/work"
 	"github.com/optc-lang/optc/search/task"
+	"github.com/optc-lang/optc/tasks"
 )
 
 // small is a search that takes a moment.
@@ -130,6 +131,7 @@ func TestRefuses(t *testing.T) {
 		"no operator \"exp\"":       func(s *Spec) { s.Ops = []string{"add", "exp"} },
 		"no start \"adagrad\"":      func(s *Spec) { s.Start = []string{"adagrad"} },
 		"unknown task":              func(s *Spec) { s.Rungs = [][]string{{"nothing"}} },
+		"is held out":               func(s *Spec) { s.Rungs = [][]string{{heldOut}} },
 		"stands there twice":        func(s *Spec) { s.Rungs = [][]string{{"bowl"}, {"bowl"}} },
 		"max_nodes 1000":            func(s *Spec) { s.MaxNodes = 1000 },
 		"max_nodes is 2":            func(s *Spec) { s.MaxNodes, s.Start = 2, []string{"adamw"} },
@@ -149,6 +151,9 @@ func TestRefuses(t *testing.T) {
 		}
 	}
 }
+
+// heldOut is a task that no search may read.
+var heldOut = tasks.Of(tasks.HeldOut)[0].Name
 
 // TestOtherSpec holds that an archive is gone on with as it was begun, or not at all.
 func TestOtherSpec(t *testing.T) {

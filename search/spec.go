@@ -1,8 +1,10 @@
 package search
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -87,8 +89,13 @@ func ReadSpec(path string) (Spec, error) {
 		}
 	}
 	for i, start := range s.Start {
-		if strings.HasSuffix(start, ".opt") && !filepath.IsAbs(start) {
+		if file, _, ok := ruleFile(start); ok && !filepath.IsAbs(file) {
 			s.Start[i] = filepath.Join(filepath.Dir(path), start)
+		}
+	}
+	if len(s.Tasks) > 0 && len(s.Rungs) == 0 {
+		for _, t := range s.Tasks {
+			s.Rungs = append(s.Rungs, []string{t.Name})
 		}
 	}
 	return s, nil
@@ -157,6 +164,9 @@ func (s *Spec) limits(c *evolve.Config) error {
 			return fmt.Errorf("rungs: the task %s stands there twice", name)
 		}
 		seen[name] = true
+		if t, err := tasks.Lookup(name); err == nil && t.Set == tasks.HeldOut {
+			return fmt.Errorf("rungs: the task %s is held out: no search may read it, or the last test would be worth nothing", name)
+		}
 	}
 	for _, text := range c.Starts {
 		g, err := genome.Parse(text)
@@ -180,7 +190,7 @@ func setOps(m *genome.Mutator, names []string) error {
 		op, ok := genome.Find(name)
 		switch {
 		case !ok:
-			return fmt.Errorf("ops: no operator %q; there are %s", name, strings.Join(opNames(), ", "))
+			return fmt.Errorf("ops: no operator %q; there are %s", name, strings.Join(OpNames(), ", "))
 		case op == genome.X:
 			m.Leaves = append(m.Leaves, op)
 		case op.Row().Kind != genome.Leaf && !slices.Contains(m.Ops, op):
@@ -194,7 +204,8 @@ func setOps(m *genome.Mutator, names []string) error {
 	return nil
 }
 
-func opNames() []string {
+// OpNames are the operators that rules may be made of, x among them.
+func OpNames() []string {
 	var names []string
 	for _, row := range genome.Ops {
 		if row.Kind != genome.Leaf || row.Name == "x" {
@@ -206,8 +217,15 @@ func opNames() []string {
 
 // start is the rule that a search begins with, as text.
 func start(name string) (string, error) {
-	if file, rule, _ := strings.Cut(name, ".opt:"); strings.HasSuffix(name, ".opt") || rule != "" {
-		return startOf(strings.TrimSuffix(file, ".opt")+".opt", rule)
+	if file, rule, ok := ruleFile(name); ok {
+		return startOf(file, rule)
+	}
+	if rule, ok := strings.CutPrefix(name, "std/"); ok {
+		r, err := read.Library(rule)
+		if err != nil {
+			return "", fmt.Errorf("start: %w", err)
+		}
+		return r.Genome.String(), nil
 	}
 	if g, err := genome.Start(name); err == nil {
 		return g.String(), nil
@@ -220,36 +238,67 @@ func start(name string) (string, error) {
 	return g.String(), nil
 }
 
+// ruleFile takes FILE.opt or FILE.opt:RULE apart.
+func ruleFile(name string) (file, rule string, ok bool) {
+	i := strings.LastIndex(name, ".opt")
+	if i < 0 {
+		return "", "", false
+	}
+	file = name[:i+len(".opt")]
+	rule, colon := strings.CutPrefix(name[len(file):], ":")
+	return file, rule, rule == "" || colon
+}
+
 // startOf is the rule of a file, or its only one.
 func startOf(file, rule string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("start: %w", err)
 	}
-	r, err := read.Text(file, text, rule)
+	r, err := read.Text(filepath.Base(file), text, rule)
 	if err != nil {
 		return "", fmt.Errorf("start: %w", err)
 	}
 	return r.Genome.String(), nil
 }
 
-// tasks are the tasks of the spec file, besides those that are given.
-func (s *Spec) tasks(given []task.Task) (task.Finder, error) {
+// Finder finds tasks: those that are given, those of the spec, and the built-in ones.
+func (s *Spec) Finder(given ...Task) (task.Finder, error) {
+	find, _, err := s.tasks(given)
+	return find, err
+}
+
+// tasks are the tasks of the spec file, besides those that are given, and what they are, a line each.
+func (s *Spec) tasks(given []task.Task) (find task.Finder, are string, err error) {
 	own := slices.Clone(given)
+	var lines strings.Builder
+	for _, t := range given {
+		if t != nil {
+			fmt.Fprintf(&lines, "%s: %d steps\n", t.Name(), t.Steps())
+		}
+	}
 	for _, t := range s.Tasks {
-		made, err := t.open()
+		made, err := t.open(&lines)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		own = append(own, made)
 	}
-	return task.Among(own)
+	find, err = task.Among(own)
+	return find, lines.String(), err
 }
 
-func (t TaskSpec) open() (task.Task, error) {
+// open makes the task, and writes down what it is.
+func (t TaskSpec) open(are io.Writer) (task.Task, error) {
 	if t.Model == "" {
+		fmt.Fprintf(are, "%s: of a worker\n", t.Name)
 		return elsewhere{t}, nil
 	}
+	bytes, err := os.ReadFile(t.Data)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: %w", t.Name, err)
+	}
+	fmt.Fprintf(are, "%s: %s %v, batches of %d, %d steps, data %x\n", t.Name, t.Model, t.Widths, t.Batch, t.Steps, sha256.Sum256(bytes))
 	data, err := tasks.Load(t.Data)
 	if err != nil {
 		return nil, fmt.Errorf("task %s: %w", t.Name, err)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"reflect"
 
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/evolve"
+	"github.com/optc-lang/optc/search/internal/fitness"
 	"github.com/optc-lang/optc/search/internal/work"
 )
 
@@ -35,8 +37,14 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 	if err != nil {
 		return v, err
 	}
-	find, err := spec.tasks(tasks)
+	find, are, err := spec.tasks(tasks)
 	if err != nil {
+		return v, err
+	}
+	if err := (&runner{are: are}).sameTasks(a); err != nil {
+		return v, err
+	}
+	if err := whole(a, base); err != nil {
 		return v, err
 	}
 	executor, stop, err := spec.executor(find)
@@ -81,6 +89,27 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 		err = nil
 	}
 	return v, errors.Join(err, *failed, *broken)
+}
+
+// whole refuses evaluations of no birth, and baselines of built-in tasks that are not this program's.
+func whole(a *archive.Archive, base map[string]fitness.Baseline) error {
+	orphans, err := a.Orphans()
+	if err != nil {
+		return err
+	}
+	if orphans > 0 {
+		return fmt.Errorf("%s has %d evaluations of births that there are not", a.Path(), orphans)
+	}
+	known, err := fitness.Baselines()
+	if err != nil {
+		return err
+	}
+	for name, b := range base {
+		if k, ok := known[name]; ok && !reflect.DeepEqual(k, b) {
+			return fmt.Errorf("%s: AdamW's losses on the task %s are not those that this program has", a.Path(), name)
+		}
+	}
+	return nil
 }
 
 var errDone = errors.New("done")

@@ -50,7 +50,7 @@ func search(c *console, args []string) error {
 	}
 	go func() {
 		for s := range signals {
-			if s != os.Interrupt { // a terminal tells both of an interrupt
+			if s != os.Interrupt || !isTerminal(os.Stdin) { // a terminal tells both of an interrupt
 				run.Process.Signal(s)
 			}
 		}

@@ -6,7 +6,9 @@
 package task
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/optc-lang/optc/tasks"
 )
@@ -76,8 +78,8 @@ type Finder func(name string) (Task, error)
 func Among(own []Task) (Finder, error) {
 	by := map[string]Task{}
 	for _, t := range own {
-		if t == nil || t.Name() == "" {
-			return nil, fmt.Errorf("a task without a name")
+		if t == nil || !word(t.Name()) {
+			return nil, errors.New("a task needs a name of letters, digits and -_.: only")
 		}
 		if _, err := tasks.Lookup(t.Name()); err == nil || by[t.Name()] != nil {
 			return nil, fmt.Errorf("two tasks of the name %q: rename yours", t.Name())
@@ -90,4 +92,10 @@ func Among(own []Task) (Finder, error) {
 		}
 		return Builtin(name)
 	}, nil
+}
+
+// word reports whether a name can stand in tables and files.
+func word(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:"
+	return name != "" && len(name) <= 100 && strings.IndexFunc(name, func(r rune) bool { return !strings.ContainsRune(letters, r) }) < 0
 }

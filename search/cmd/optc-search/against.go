@@ -7,6 +7,7 @@ import (
 	"github.com/optc-lang/optc/search"
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/fitness"
+	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/work"
 	"github.com/optc-lang/optc/search/task"
 )
@@ -26,8 +27,16 @@ func (cmd *runCmd) against(c *console, s search.Spec) error {
 	if err != nil {
 		return err
 	}
-	s.Rungs, s.Seed = found.config.Rungs, found.config.Seed
-	s.Start = found.config.Starts
+	find, err := s.Finder()
+	if err != nil {
+		return err
+	}
+	for _, name := range found.tasks() {
+		if _, err := find(name); err != nil {
+			return fmt.Errorf("%w: give the tasks of the search with --spec", err)
+		}
+	}
+	s = like(found.config, s)
 	if s.Control == string(evolve.Tuning) {
 		s.Start = []string{"adamw"}
 	}
@@ -48,19 +57,41 @@ func (cmd *runCmd) against(c *console, s search.Spec) error {
 	if err != nil {
 		return err
 	}
-	return compare(c, found, pick, other, s.Control)
+	return compare(c, find, found, pick, other, s.Control)
+}
+
+// like is a spec that says all that a configuration does, but for the control.
+func like(c evolve.Config, s search.Spec) search.Spec {
+	s.Seed, s.Start, s.Rungs, s.MaxNodes, s.MaxState = c.Seed, c.Starts, c.Rungs, c.Mutator.MaxNodes, orNone(c.Mutator.MaxStates)
+	s.Ops = nil
+	for _, op := range slices.Concat(c.Mutator.Leaves, c.Mutator.Ops) {
+		if op != genome.G {
+			s.Ops = append(s.Ops, op.String())
+		}
+	}
+	s.Islands, s.Population, s.Tournament, s.Percentile, s.Plateau, s.Repeats, s.Lag = c.Islands, c.Population, c.Tournament, c.Percentile, c.Plateau, c.Repeats, c.Lag
+	s.Migration, s.Parsimony, s.Polish = orNone(c.Migration), orNone(c.Parsimony), orNone(c.Polish)
+	return s
+}
+
+// orNone says zero as a spec does.
+func orNone[T int | float64](v T) T {
+	if v == 0 {
+		return -1
+	}
+	return v
 }
 
 // freshSeeds is how many seeds, that no search uses, tell which of two rules is better.
 const freshSeeds = 10
 
 // compare runs two rules with fresh seeds on all tasks, with the learning rates of the bracket of the first.
-func compare(c *console, o *opened, of, than *search.Rule, control string) error {
+func compare(c *console, find task.Finder, o *opened, of, than *search.Rule, control string) error {
 	run := func(i work.Item) (work.Outcome, error) {
 		if err := c.ctx.Err(); err != nil {
 			return work.Outcome{}, err
 		}
-		return work.Run(i, task.Builtin)
+		return work.Run(i, find)
 	}
 	var totals [2]float64
 	fmt.Fprintf(c.out, "%-20s %10s %10s\n", "task, fresh seeds", "search", control)

@@ -66,7 +66,7 @@ type simplifyCmd struct {
 
 // Help is the verb's example.
 func (simplifyCmd) Help() string {
-	return `Takes from a rule, one after the other, every operator and constant that it trains as well without: the paired losses on the same tasks and seeds must differ by less than a standard error. Then it says for each operator that is left what would be lost without it. The result is kept in the archive. May be interrupted, and goes on where it was.
+	return `Takes from a rule, one after the other, every operator and constant that it trains as well without: the paired losses on the same tasks and seeds must not be worse by more than a standard error (numbers above zero are worse). Then it says for each operator that is left what would be lost without it. The result is kept in the archive. May be interrupted, and goes on where it was.
 
 Example:
   optc search simplify search.db 4711`

@@ -78,6 +78,29 @@ func title(r *search.Rule, width int) string {
 	return shorten(r.Formula, width)
 }
 
+type opsCmd struct{}
+
+// Help is the verb's example.
+func (opsCmd) Help() string {
+	return `Lists the operators of rules with what each does, in the rule language, where it keeps a value s from step to step.
+
+Example:
+  optc search ops`
+}
+
+// Run lists operators.
+func (opsCmd) Run(c *console) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, row := range genome.Ops {
+		text := row.Text
+		if row.Kind == genome.State {
+			text = "s <- " + text
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", row.Name, row.Doc, text)
+	}
+	return w.Flush()
+}
+
 type statusCmd struct{ fileArg }
 
 // Help is the verb's example.

@@ -15,9 +15,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/optc-lang/optc/search"
 )
 
 type cli struct {
@@ -31,6 +34,7 @@ type cli struct {
 	Funnel   funnelCmd   `cmd:"" help:"Rank the best rules on tasks that cost 10 and 100 times as much."`
 	Test     testCmd     `cmd:"" help:"Test a rule on the sealed tasks, once, and write that down."`
 	Report   reportCmd   `cmd:"" help:"Write an HTML page about a search."`
+	Ops      opsCmd      `cmd:"" help:"List the operators that rules are made of."`
 	Verify   verifyCmd   `cmd:"" help:"Repeat stored results and compare their bits."`
 	Worker   workerCmd   `cmd:"" help:"Do training runs that are asked for on the standard input."`
 }
@@ -73,7 +77,7 @@ func execute(args []string, c *console) (code int) {
 	}()
 	var commands cli
 	exited := -1
-	parser, err := kong.New(&commands, kong.Name("optc search"), kong.Description(description), kong.Bind(c), kong.Writers(c.out, c.err),
+	parser, err := kong.New(&commands, kong.Name("optc search"), kong.Description(description), kong.Bind(c), kong.Vars{"ops": strings.Join(search.OpNames(), " ")}, kong.Writers(c.out, c.err),
 		kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	if err != nil {
 		panic(err)

@@ -122,6 +122,7 @@ func TestVerbs(t *testing.T) {
 	}{
 		{[]string{"hall", file, "-n", "5"}, `(?s)ID +bound.*→ +\d+`},
 		{[]string{"hall", file, "--json"}, `(?m)^{"ID":\d+,"Formula":"`},
+		{[]string{"ops"}, `(?m)^ema .*s <- `},
 		{[]string{"status", file}, `(?s)births +\d+, 6\d evaluated.*digest +[0-9a-f]{64}`},
 		{[]string{"lineage", file}, `birth +fitness`},
 		{[]string{"lineage", file, "30", "--all"}, `birth +fitness`},
@@ -159,6 +160,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"hall", none}, 1, "no archive"},
 		{[]string{"hall", text}, 1, "no archive"},
 		{[]string{"hall", folder}, 1, "folder"},
+		{[]string{filepath.Join(folder, "cpu"), "--budget", "2m"}, 2, "cpu.db"},
 		{[]string{none, "--budget", "ten"}, 2, "10m"},
 		{[]string{none, "--start", "adagrad"}, 1, "no start"},
 		{[]string{none, "--spec", filepath.Join(folder, "missing.toml")}, 2, "missing.toml"},
@@ -186,7 +188,7 @@ func TestMistakes(t *testing.T) {
 
 // TestHelp holds that each verb has help with an example.
 func TestHelp(t *testing.T) {
-	for _, verb := range []string{"run", "hall", "status", "lineage", "explain", "export", "simplify", "funnel", "test", "report", "verify", "worker"} {
+	for _, verb := range []string{"run", "hall", "status", "lineage", "explain", "export", "simplify", "funnel", "test", "report", "verify", "worker", "ops"} {
 		out, _, code := command(verb, "--help")
 		if code != 0 || !strings.Contains(out, "Example:") {
 			t.Errorf("%s: exit code %d, %q", verb, code, out)

@@ -124,11 +124,12 @@ func (o *opened) about(p *report.Page) error {
 	t := &p.Totals
 	t.Births, t.Forms, t.CPUSeconds = int64(o.Births), int64(len(o.Rules)), cpu
 	results, failed := o.archive.Results()
+	evaluations := int64(0)
 	for _, r := range results {
-		t.Evaluated++
+		evaluations++
 		t.Runs += int64(r.Runs)
 	}
-	t.Cached = t.Births - t.Evaluated
+	t.Evaluated, t.Cached = t.Forms, t.Births-evaluations
 	return *failed
 }
 

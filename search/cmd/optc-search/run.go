@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/optc-lang/optc/search"
@@ -14,12 +16,12 @@ import (
 type runCmd struct {
 	File     string   `arg:"" optional:"" default:"search.db" help:"The archive: a new one, or one to go on with."`
 	Spec     string   `placeholder:"FILE.toml" help:"A file that says all of this; flags say otherwise."`
-	Budget   string   `placeholder:"10m" help:"When to stop: 10m (on the clock), 10mcpu (of processors), 5000evals (rules evaluated); the last two from the archive's beginning."`
+	Budget   string   `placeholder:"TIME" help:"When to stop: 10m (on the clock), 10mcpu (of processors), 5000evals (rules evaluated) or 20000runs (of training), the last three from the archive's beginning; without one it goes on until it is stopped."`
 	Seed     uint64   `help:"Decides everything that is drawn; 1 by default."`
 	Start    []string `placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, FILE.opt, or a rule as the hall prints it; an island each in turn; sgd by default."`
-	Ops      []string `placeholder:"OP" help:"Operators that rules are made of; all but x (the parameter) by default."`
+	Ops      []string `placeholder:"OP" help:"Operators that rules are made of, ${ops}; all but x, the parameter, by default."`
 	MaxNodes int      `placeholder:"N" help:"Operators of a rule at most; 20 by default."`
-	MaxState int      `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default, -1 for none."`
+	MaxState int      `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default; --max-state=-1 for none."`
 	Workers  int      `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
 	Control  string   `enum:",random,tune" default:"" help:"What to hold a search against: random selects nothing, tune only changes AdamW's constants."`
 	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and --times its training runs, and then it is said who won."`
@@ -61,6 +63,9 @@ func (cmd *runCmd) spec() (search.Spec, error) {
 	}
 	if len(cmd.Ops) > 0 {
 		s.Ops = cmd.Ops
+	}
+	if _, err := os.Stat(s.Archive); err != nil && filepath.Ext(s.Archive) == "" {
+		return s, usagef("there is no archive %s, and a new one needs an ending, such as %s.db", s.Archive, s.Archive)
 	}
 	if _, err := search.ParseBudget(s.Budget); err != nil {
 		return s, usageError{err}
@@ -172,17 +177,24 @@ func (w *watcher) state(p search.Progress) live.State {
 	for len(w.marks) > 1 && now.at-w.marks[0].at > window {
 		w.marks = w.marks[1:]
 	}
-	if len(w.marks) > 0 && p.Resuming == 0 {
+	if p.Resuming > 0 {
+		w.marks = nil
+	} else if len(w.marks) > 0 {
 		from := w.marks[0]
 		if d := (now.at - from.at).Seconds(); d > 0 {
 			s.BirthRate, s.CandidateRate, s.EvalRate = float64(now.births-from.births)/d, float64(now.candidates-from.candidates)/d, float64(now.eval-from.eval)/d
 		}
 	}
-	w.marks = append(w.marks, now)
+	if p.Resuming == 0 {
+		w.marks = append(w.marks, now)
+	}
 	for i, tasks := range p.Rungs {
 		rung := live.Rung{Tasks: tasks}
 		if i < len(p.Limits) {
 			rung.Limit, rung.Reached, rung.Passed = p.Limits[i], p.Reached[i], p.Reached[i+1]
+			if i == len(p.Rungs)-1 {
+				rung.Limit = math.NaN() // nothing comes after it
+			}
 		}
 		s.Rungs = append(s.Rungs, rung)
 	}
@@ -213,10 +225,10 @@ func (w *watcher) remember(s *live.State, p search.Progress) {
 			w.curve = append(w.curve, live.Point{Birth: s.Births, Best: s.Hall[0].Bound})
 		}
 	}
-	if n := len(w.events); p.Event != "" && (n == 0 || w.events[n-1].Text != p.Event) {
-		w.events = append(w.events, live.Event{Birth: s.Births, Text: p.Event})
-		w.events = w.events[max(0, len(w.events)-100):]
+	for _, e := range p.Events {
+		w.events = append(w.events, live.Event{Birth: e.Birth, Text: e.Text})
 	}
+	w.events = w.events[max(0, len(w.events)-100):]
 	s.Curve, s.Events = w.curve[:len(w.curve):len(w.curve)], w.events[:len(w.events):len(w.events)]
 	if p.Resuming > 0 {
 		s.Message = fmt.Sprintf("going through %d births of the archive", p.Resuming)

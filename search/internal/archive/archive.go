@@ -61,6 +61,7 @@ type Archive struct {
 	tx   *sql.Tx // what is not committed yet
 	path string
 	next int // the birth that is to be appended
+	kept int // births that are committed
 }
 
 // Header is what a search depends on.
@@ -68,6 +69,7 @@ type Header struct {
 	Spec      string // as text
 	Baselines string // fitness.Table
 	Numerics  string
+	Tasks     string // what tasks of one's own are, a line each
 }
 
 // ErrNone is the error of a file that is not there.
@@ -93,31 +95,59 @@ func Create(path string, h Header) (*Archive, error) {
 	return Open(path)
 }
 
-// create makes a whole archive of one file, the journal of which is gone.
+// create makes a whole archive of one file.
 func create(path string, h Header) error {
-	db, err := sql.Open("sqlite3", source(path, "rwc"))
+	db, err := sql.Open("sqlite3", source(path, creating))
 	if err != nil {
 		return err
 	}
 	_, err = db.Exec(schema)
-	for _, kv := range [][2]string{{"format", format}, {"spec", h.Spec}, {"baselines", h.Baselines}, {"numerics", h.Numerics}} {
+	for _, kv := range [][2]string{{"format", format}, {"spec", h.Spec}, {"baselines", h.Baselines}, {"numerics", h.Numerics}, {"tasks", h.Tasks}} {
 		if err == nil {
 			_, err = db.Exec("INSERT INTO meta VALUES (?, ?)", kv[0], kv[1])
 		}
-	}
-	if err == nil {
-		_, err = db.Exec("PRAGMA journal_mode=delete")
 	}
 	return errors.Join(err, db.Close())
 }
 
 // Open opens an archive to go on with it.
-func Open(path string) (*Archive, error) { return open(path, "rw") }
+func Open(path string) (*Archive, error) {
+	looked, err := Read(path) // before anything is changed of what may be no archive
+	if err != nil {
+		return nil, err
+	}
+	if err := looked.Close(); err != nil {
+		return nil, err
+	}
+	return open(path, writing)
+}
 
 // Read opens an archive to look at, which a search may be writing.
-func Read(path string) (*Archive, error) { return open(path, "ro") }
+func Read(path string) (*Archive, error) {
+	// SQLite needs the right to write beside a file in WAL mode, if only to read it, and tidies up when the last one closes
+	// it. Where that cannot be, nobody else writes either.
+	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+		f.Close()
+		if beside, err := os.CreateTemp(filepath.Dir(path), ".optc-*"); err == nil {
+			beside.Close()
+			return open(path, reading, os.Remove(beside.Name()))
+		}
+	}
+	return open(path, frozen)
+}
 
-func open(path, mode string) (*Archive, error) {
+// The parameters of a connection.
+const (
+	creating = "mode=rwc"
+	writing  = "mode=rw&_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"
+	reading  = "mode=rw&_pragma=busy_timeout(10000)&_pragma=query_only(true)"
+	frozen   = "mode=ro&immutable=1"
+)
+
+func open(path, parameters string, before ...error) (*Archive, error) {
+	if err := errors.Join(before...); err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w %s", ErrNone, path)
 	} else if err != nil {
@@ -125,7 +155,7 @@ func open(path, mode string) (*Archive, error) {
 	} else if info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder, not an archive", path)
 	}
-	db, err := sql.Open("sqlite3", source(path, mode))
+	db, err := sql.Open("sqlite3", source(path, parameters))
 	if err != nil {
 		return nil, err
 	}
@@ -144,24 +174,22 @@ func (a *Archive) check() error {
 	if found != format {
 		return fmt.Errorf("%s is of the format %q, this program reads %q", a.path, found, format)
 	}
-	var last sql.NullInt64
-	if err := a.db.QueryRow("SELECT max(id) FROM births").Scan(&last); err != nil {
+	var first, last sql.NullInt64
+	var births int64
+	if err := a.db.QueryRow("SELECT min(id), max(id), count(*) FROM births").Scan(&first, &last, &births); err != nil {
 		return describe(a.path, err)
 	}
-	if last.Valid {
-		a.next = int(last.Int64) + 1
+	if births > 0 && (first.Int64 != 0 || last.Int64 != births-1) {
+		return fmt.Errorf("%s is damaged: it has %d births, numbered from %d to %d", a.path, births, first.Int64, last.Int64)
 	}
+	a.next = int(births)
+	a.kept = a.next
 	return nil
 }
 
 // source is the name of a file for the driver.
-func source(path, mode string) string {
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()}
-	q := url.Values{"mode": {mode}, "_pragma": {"busy_timeout(10000)"}}
-	if mode != "ro" {
-		q["_pragma"] = append(q["_pragma"], "journal_mode(wal)", "synchronous(normal)")
-	}
-	u.RawQuery = q.Encode()
+func source(path, parameters string) string {
+	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: parameters}
 	return u.String()
 }
 
@@ -170,6 +198,8 @@ func describe(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, sqlite3.IOERR):
+		return fmt.Errorf("%s cannot be read or written; is the disk full? What is committed is safe: %w", path, err)
 	case errors.Is(err, sqlite3.FULL):
 		return fmt.Errorf("%s: the disk is full; what is committed is safe: make room and go on: %w", path, err)
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
@@ -191,7 +221,7 @@ func (a *Archive) Births() int { return a.next }
 
 // Header is what the search depends on.
 func (a *Archive) Header() (h Header, err error) {
-	for key, to := range map[string]*string{"spec": &h.Spec, "baselines": &h.Baselines, "numerics": &h.Numerics} {
+	for key, to := range map[string]*string{"spec": &h.Spec, "baselines": &h.Baselines, "numerics": &h.Numerics, "tasks": &h.Tasks} {
 		if err := a.db.QueryRow("SELECT value FROM meta WHERE key=?", key).Scan(to); err != nil {
 			return h, describe(a.path, fmt.Errorf("%s: %w", key, err))
 		}
@@ -242,7 +272,10 @@ func (a *Archive) exec(query string, args ...any) (err error) {
 			return describe(a.path, err)
 		}
 	}
-	_, err = a.tx.Exec(query, args...)
+	if _, err = a.tx.Exec(query, args...); err != nil {
+		err = errors.Join(err, a.tx.Rollback())
+		a.tx, a.next = nil, a.kept
+	}
 	return describe(a.path, err)
 }
 
@@ -253,7 +286,12 @@ func (a *Archive) Commit() error {
 	}
 	tx := a.tx
 	a.tx = nil
-	return describe(a.path, tx.Commit())
+	if err := tx.Commit(); err != nil {
+		a.next = a.kept
+		return describe(a.path, err)
+	}
+	a.kept = a.next
+	return nil
 }
 
 // Event is a known rule that was met at a birth for the first time.
@@ -349,6 +387,12 @@ func scan(r *sql.Rows) (b evolve.Birth, err error) {
 	return b, nil
 }
 
+// Orphans is the number of evaluations of births that there are not.
+func (a *Archive) Orphans() (n int, err error) {
+	err = a.db.QueryRow("SELECT count(*) FROM evaluations WHERE birth NOT IN (SELECT id FROM births)").Scan(&n)
+	return n, describe(a.path, err)
+}
+
 // Birth is one of the births.
 func (a *Archive) Birth(id int) (evolve.Birth, error) {
 	if id < 0 || id >= a.next {
@@ -363,7 +407,7 @@ func (a *Archive) Birth(id int) (evolve.Birth, error) {
 
 // Results are the evaluations so far, by birth.
 func (a *Archive) Results() (iter.Seq2[int, evolve.Result], *error) {
-	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations ORDER BY birth")
+	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations JOIN births ON id = birth ORDER BY birth")
 	return func(yield func(int, evolve.Result) bool) {
 		for r := range rows {
 			b, err := scan(r)
@@ -457,6 +501,9 @@ func (a *Archive) Digest(births int) (string, error) {
 	}
 	for _, part := range []string{format, h.Spec, h.Baselines, h.Numerics} {
 		write([]byte(part))
+	}
+	if h.Tasks != "" {
+		write([]byte(h.Tasks))
 	}
 	each, failed := a.Each(0)
 	for b := range each {

@@ -198,11 +198,13 @@ func (c Config) check() error {
 		return fmt.Errorf("the search is of the numerics %q, this program computes in %q", c.Numerics, work.Numerics)
 	case len(c.Starts) == 0 || len(c.Rungs) == 0:
 		return fmt.Errorf("a search needs a start and a rung of tasks")
+	case max(c.Islands, c.Population, c.Tournament, c.Lag, c.Repeats) > maxParents || c.Plateau > maxPlateau:
+		return fmt.Errorf("islands, population, tournament, lag and repeats are at most %d, plateau %d", maxParents, maxPlateau)
 	case c.Islands < 1 || c.Population < 1 || c.Tournament < 1 || c.Plateau < 1 || c.Lag < 1 || c.Repeats < 1:
 		return fmt.Errorf("islands %d, population %d, tournament %d, plateau %d, lag %d and repeats %d are at least 1",
 			c.Islands, c.Population, c.Tournament, c.Plateau, c.Lag, c.Repeats)
-	case c.Islands*c.Population > maxParents || c.Lag > maxParents || c.Tournament > maxParents:
-		return fmt.Errorf("islands times population, lag and tournament are at most %d", maxParents)
+	case c.Islands*c.Population > maxParents:
+		return fmt.Errorf("islands times population are at most %d", maxParents)
 	case !(c.Percentile >= 0 && c.Percentile < 1) || !(c.Migration >= 0 && c.Migration <= 1) || !(c.Polish >= 0 && c.Polish <= 1) || !(c.Parsimony >= 0 && c.Parsimony <= 1):
 		return fmt.Errorf("percentile %v, migration %v, parsimony %v and polish %v are shares", c.Percentile, c.Migration, c.Parsimony, c.Polish)
 	case c.Control != Evolution && c.Control != Random && c.Control != Tuning:
@@ -213,11 +215,14 @@ func (c Config) check() error {
 			return fmt.Errorf("a rung without a task")
 		}
 	}
-	return nil
+	return c.Mutator.Check()
 }
 
-// maxParents bounds what a search keeps of its births.
-const maxParents = 1 << 20
+// maxParents bounds what a search keeps of its births, maxPlateau how long it waits.
+const (
+	maxParents = 1 << 20
+	maxPlateau = 1 << 40
+)
 
 // Next proposes the next birth. It may be called when birth Len()-Lag has been settled.
 func (s *Search) Next() (Job, error) {
@@ -413,6 +418,9 @@ func (s *Search) Settle(r Result) (Birth, error) {
 	if r.Rule != b.Result.Rule || r.Seed != b.Result.Seed {
 		return Birth{}, fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
 	}
+	if n := len(r.Scores); n != len(r.LRs) || n > 0 && !s.whole(n) {
+		return Birth{}, fmt.Errorf("birth %d: the result has %d scores, which is no number of rungs", b.Index, n)
+	}
 	b.Result = r
 	settled := *b
 	s.settled++
@@ -426,6 +434,16 @@ func (s *Search) Settle(r Result) (Birth, error) {
 	s.improve(&settled, f)
 	s.forget()
 	return settled, nil
+}
+
+// whole reports whether so many scores are those of some first rungs.
+func (s *Search) whole(scores int) bool {
+	for _, rung := range s.config.Rungs {
+		if scores -= len(rung); scores <= 0 {
+			break
+		}
+	}
+	return scores == 0
 }
 
 // evaluated notes an evaluation.

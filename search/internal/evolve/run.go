@@ -32,6 +32,9 @@ func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from 
 			if err != nil {
 				return err
 			}
+			if job.Birth.Index == from.Births {
+				stop() // whoever gives the results may have a file open
+			}
 			t := underway{job: job, to: make(chan done, 1)}
 			switch {
 			case job.None:

@@ -203,7 +203,9 @@ func finish(run Runner, item work.Item) (Baseline, error) {
 	b.Deviation = max(leastDeviation, math.Sqrt(square))
 	item.Seed, item.LR, item.Steps = 1, 0, measureSteps
 	out, err := run(item)
-	b.Size = out.Size
+	if b.Size = out.Size; err == nil && !(b.Size > 0) {
+		err = fmt.Errorf("task %s: AdamW's updates are zero: its gradients are", item.Task)
+	}
 	return b, err
 }
 

@@ -32,6 +32,9 @@ func (g Genome) Encode() string {
 // Decode reads what [Genome.Encode] writes.
 func Decode(text string) (Genome, error) {
 	var g Genome
+	if len(text) > maxRead {
+		return g, fmt.Errorf("a genome of %d characters: %d are possible", len(text), maxRead)
+	}
 	words := strings.Split(text, " ")
 	if len(words) > MaxNodes+1 {
 		return g, fmt.Errorf("a genome of more than %d nodes", MaxNodes)

@@ -1,6 +1,8 @@
 package genome
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -23,6 +25,24 @@ func DefaultMutator() Mutator {
 		}
 	}
 	return m
+}
+
+// Check says what is wrong with a mutator that this package has not made.
+func (m *Mutator) Check() error {
+	for what, ops := range map[bool][]Op{true: m.Leaves, false: m.Ops} {
+		if len(ops) == 0 {
+			return errors.New("a grammar needs the gradient and operators")
+		}
+		for _, op := range ops {
+			if int(op) >= len(Ops) || (op.Row().Kind == Leaf) != what || op == Const {
+				return fmt.Errorf("operator %d does not belong to the grammar", op)
+			}
+		}
+	}
+	if m.MaxNodes < 1 || m.MaxNodes > MaxNodes || m.MaxStates < 0 {
+		return fmt.Errorf("rules of %d operators and %d states: 1 to %d operators are possible", m.MaxNodes, m.MaxStates, MaxNodes)
+	}
+	return nil
 }
 
 // attempts is how often a mutation is tried before the genome is given back as it was.

@@ -30,8 +30,14 @@ func (g Genome) Rule(name, doc string, lr, decay float64) (string, error) {
 	return string(lang.Format(file)), nil
 }
 
-// String is the update as one expression over g, in the names of [Ops].
+// maxText bounds the length of a genome as an expression, in which what is read twice stands twice.
+const maxText = 4000
+
+// String is the update as one expression over g, in the names of [Ops], or as [Genome.Encode] has it if that is very long.
 func (g Genome) String() string {
+	if g.textLength() > maxText {
+		return g.Encode()
+	}
 	text := make([]string, len(g.Nodes))
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
@@ -52,6 +58,19 @@ func (g Genome) String() string {
 		}
 	}
 	return text[g.Root]
+}
+
+// textLength is about how long the expression is, at most a little more than it may be.
+func (g Genome) textLength() int {
+	length := make([]int, len(g.Nodes))
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		length[i] = len(n.Op.Row().Name) + 12
+		for _, a := range n.args() {
+			length[i] = min(length[i]+length[a], 2*maxText)
+		}
+	}
+	return length[g.Root]
 }
 
 // printer writes the live nodes of a genome, a statement for each state and for what is read more than once.

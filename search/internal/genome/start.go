@@ -10,7 +10,7 @@ var Starts = []struct{ Name, Doc, Text string }{
 	{"empty", "no update: the search must find the gradient first", "mul(0, g)"},
 	{"sgd", "gradient descent", "g"},
 	{"adamw", "Adam (Kingma and Ba 2015) with decoupled decay", "div(avg(g; 0.1), add(sqrt(avg(square(g); 0.001)), 1e-8))"},
-	{"lion", "Lion (Chen et al. 2023): the sign of an average of momentum and gradient", "sign(lerp(ema(g; 0.01), g; 0.1))"},
+	{"lion", "Lion (Chen et al. 2023), β1 = .9 and β2 = .99: its average is that before the step, of which this one is .99 and .01 gradient", "sign(lerp(ema(g; 0.01), g; 0.09090909090909091))"},
 }
 
 // Start is the genome of that name.
@@ -25,8 +25,17 @@ func Start(name string) (Genome, error) {
 	return Genome{}, fmt.Errorf("no start %q: there are %s", name, strings.Join(names, ", "))
 }
 
+// maxRead bounds the text of a genome.
+const maxRead = 1 << 16
+
 // Parse reads what [Genome.String] writes.
 func Parse(text string) (Genome, error) {
+	if len(text) > maxRead {
+		return Genome{}, fmt.Errorf("a genome of %d characters: %d are possible", len(text), maxRead)
+	}
+	if strings.Contains(text, "=") {
+		return Decode(text)
+	}
 	p := parser{rest: text}
 	root, err := p.term()
 	if err == nil && strings.TrimSpace(p.rest) != "" {

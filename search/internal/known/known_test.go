@@ -233,7 +233,7 @@ func join(text, name string, args []string, k string) string {
 // TestStarts recognises what searches begin with.
 func TestStarts(t *testing.T) {
 	for start, want := range map[string]string{
-		"sgd": "gradient descent", "adamw": "Adam, β1 = 0.9, β2 = 0.999, eps = 1e-8", "lion": "Lion, β1 = 0.891, β2 = 0.99",
+		"sgd": "gradient descent", "adamw": "Adam, β1 = 0.9, β2 = 0.999, eps = 1e-8", "lion": "Lion, β1 = 0.9, β2 = 0.99",
 	} {
 		g, err := genome.Start(start)
 		if err != nil {

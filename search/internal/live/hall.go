@@ -22,7 +22,7 @@ func hallColumns(hall []Rule, of, w int) []column {
 	all := []column{
 		{"birth", 0, birthCell, 0},
 		{"bound", 0, func(r Rule) (ink, string) { return signInk(r.Bound), score(r.Bound) }, 0},
-		{"mean", 5, func(r Rule) (ink, string) { return plain, score(r.Mean) }, 0},
+		{"fitness", 7, func(r Rule) (ink, string) { return plain, score(r.Mean) }, 0},
 		{"rungs", 1, func(r Rule) (ink, string) { return accent, rungs(r.Rung, of) }, 0},
 		{"size", 2, func(r Rule) (ink, string) { return plain, short(r.Size) }, 0},
 		{"bytes", 3, func(r Rule) (ink, string) { return plain, short(r.StateBytes) }, 0},

@@ -10,7 +10,7 @@ var helped = []key.Binding{
 // glossary is the words of the screen.
 var glossary = [][2]string{
 	{"bound", "a rule's fitness, as low as it may be by chance. 0 is AdamW, tuned alike on the same tasks; 1 is one deviation of AdamW's loss from seed to seed"},
-	{"mean", "of the rule's scores on all tasks that it was run on"},
+	{"fitness", "the mean of the scores on the tasks that it was run on, less half their deviation"},
 	{"→", "the pick: the rule to take if the search ended now"},
 	{"birth", "the first one of this rule; it is also the rule's name in other commands. A new one is bright"},
 	{"rungs", "tasks of one cost. A rule goes on to the next rung if it does better than most on this one: a dot for each that it has gone through"},

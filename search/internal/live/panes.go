@@ -77,7 +77,7 @@ func (m *model) ruleLines(w, h int) []string {
 func (m *model) cost(r Rule, w int) string {
 	facts := []string{
 		fmt.Sprintf("size %s", short(r.Size)), fmt.Sprintf("%s of state", counted(r.StateBytes, "byte")), counted(r.Flops, "flop"),
-		counted(r.Count, "evaluation"), "mean " + score(r.Mean), age(r.Age) + " old",
+		counted(r.Count, "evaluation"), "fitness " + score(r.Mean), age(r.Age) + " old",
 	}
 	l := m.palette.line(w)
 	for i, f := range facts {

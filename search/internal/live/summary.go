@@ -14,8 +14,8 @@ func Summary(s State) string {
 	if s.Message != "" {
 		fmt.Fprintf(&b, "%s\n\n", clean(s.Message))
 	}
-	fmt.Fprintf(&b, "%s: %s, %s known, %s evaluated in %s, %s\n\n", clean(s.Archive), counted(s.Births, "birth"), share(s.Known, s.Births, 1),
-		counted(s.Evaluated, "form"), counted(s.Runs, "run"), span(s.Elapsed))
+	fmt.Fprintf(&b, "%s: %s, %s known, %s in %s, %s\n\n", clean(s.Archive), counted(s.Births, "birth"), share(s.Known, s.Births, 1),
+		counted(s.Evaluated, "evaluation"), counted(s.Runs, "run"), span(s.Elapsed))
 	if len(s.Hall) == 0 {
 		b.WriteString("No rule has been evaluated yet: give the search more time.\n")
 	} else {
@@ -62,7 +62,7 @@ func next(b *strings.Builder, s State) {
 	lines := [][2]string{{"optc search hall " + file, "the whole hall of fame"}, {"optc search report " + file, "all of it as a page"}}
 	for _, r := range s.Hall {
 		if r.Pick {
-			lines = append(lines, [2]string{fmt.Sprintf("optc search explain %s %d", file, r.ID), "what each part of the pick is worth"})
+			lines = append(lines, [2]string{fmt.Sprintf("optc search explain %s %d", file, r.ID), "all that is known of the pick"}, [2]string{fmt.Sprintf("optc search simplify %s %d", file, r.ID), "what each part of it is worth"})
 		}
 	}
 	lines = append(lines, [2]string{"optc search " + file + " --budget 10m", "go on for ten minutes"})

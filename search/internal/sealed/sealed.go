@@ -6,7 +6,8 @@
 // the losses to be compared are not of. The result depends on the input alone, whatever the number of workers; a test that is
 // broken off begins again with the same cache. The package does not count how often it is asked: archives do.
 //
-// A test of the 24 tasks with four rules is about 1,600 training runs. SECONDS
+// A test of the 24 tasks with four rules is about 1,700 training runs: 43 seconds of one processor of the machine that this was
+// written on, on which AdamW takes 0.56 seconds for one run on each of the ten tasks to search on.
 package sealed
 
 import (

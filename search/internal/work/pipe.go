@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 )
 
 // Reply is what a worker program answers to an item.
@@ -69,7 +70,13 @@ func (p *Pipes) Do(ctx context.Context, item Item) (Outcome, error) {
 	select {
 	case w := <-p.idle:
 		defer func() { p.idle <- w }()
-		return w.do(item)
+		stop := context.AfterFunc(ctx, w.kill)
+		defer stop()
+		out, err := w.do(item)
+		if err != nil {
+			w.kill() // it may wait for somebody to read
+		}
+		return out, err
 	case <-ctx.Done():
 		return Outcome{}, ctx.Err()
 	}
@@ -125,12 +132,24 @@ func (w *worker) do(item Item) (Outcome, error) {
 	if reply.Error != "" {
 		return Outcome{}, fmt.Errorf("worker %q: %s", w.command, reply.Error)
 	}
+	if o := reply.Outcome; o.Steps == 0 && !o.Diverged || o.Train < 0 || o.Valid < 0 || o.Test < 0 || o.Size < 0 {
+		return Outcome{}, fmt.Errorf("worker %q replies %.100q: an outcome has steps, or it diverged, and losses that are not negative", w.command, w.out.Text())
+	}
 	return reply.Outcome, nil
 }
 
+// patience is how long a program has to end after its input has.
+const patience = 2 * time.Second
+
+func (w *worker) kill() { w.cmd.Process.Kill() }
+
 func (w *worker) close() {
 	w.closing.Do(func() {
+		late := time.AfterFunc(patience, w.kill)
+		defer late.Stop()
 		w.in.Close()
+		for w.out.Scan() { // or it could not write its last words
+		}
 		w.cmd.Wait()
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -72,11 +73,13 @@ type Executor interface {
 type Local struct{ Find task.Finder }
 
 // Do is [Run].
-func (l Local) Do(_ context.Context, item Item) (Outcome, error) { return Run(item, l.Find) }
+func (l Local) Do(ctx context.Context, item Item) (Outcome, error) {
+	return trace(ctx, item, l.Find, func(int, float64) {})
+}
 
 // Run trains. An error is of the item; a loss that is not finite is an outcome.
 func Run(i Item, find task.Finder) (Outcome, error) {
-	return trace(i, find, func(int, float64) {})
+	return trace(context.Background(), i, find, func(int, float64) {})
 }
 
 // Trace is Run, and tells the loss in the course of training: the means over so many parts, or over single steps if there are
@@ -87,7 +90,7 @@ func Trace(i Item, find task.Finder, parts int, tell func(loss float64)) (Outcom
 	if t, err := find(i.Task); err == nil && steps == 0 {
 		steps = t.Steps()
 	}
-	return trace(i, find, func(step int, loss float64) {
+	return trace(context.Background(), i, find, func(step int, loss float64) {
 		sum, n = sum+loss, n+1
 		if (step+1)*parts/steps > step*parts/steps {
 			tell(sum / float64(n))
@@ -96,7 +99,12 @@ func Trace(i Item, find task.Finder, parts int, tell func(loss float64)) (Outcom
 	})
 }
 
-func trace(i Item, find task.Finder, tell func(step int, loss float64)) (Outcome, error) {
+func trace(ctx context.Context, i Item, find task.Finder, tell func(step int, loss float64)) (out Outcome, err error) {
+	defer func() { // a task may be anybody's
+		if r := recover(); r != nil {
+			err = fmt.Errorf("task %s panics: %v", i.Task, r)
+		}
+	}()
 	if i.Numerics != Numerics {
 		return Outcome{}, fmt.Errorf("the item is of the numerics %q, this program computes in %q", i.Numerics, Numerics)
 	}
@@ -125,17 +133,46 @@ func trace(i Item, find task.Finder, tell func(step int, loss float64)) (Outcome
 	if i.Steps < 1 {
 		return Outcome{}, fmt.Errorf("%d steps", i.Steps)
 	}
-	return train(run, p, i, tell)
+	if err := check(run); err != nil {
+		return Outcome{}, fmt.Errorf("task %s: %w", i.Task, err)
+	}
+	return train(ctx, run, p, i, tell)
 }
 
-func train(run task.Run, p *vm.Program, i Item, tell func(step int, loss float64)) (Outcome, error) {
+// check holds a run to what a task promises.
+func check(run task.Run) error {
+	if run == nil {
+		return errors.New("it opens no run")
+	}
+	values, grads := run.Values(), run.Grads()
+	if len(values) == 0 || len(values) != len(grads) {
+		return fmt.Errorf("it has %d parameters and %d gradients", len(values), len(grads))
+	}
+	for i := range values {
+		if len(values[i]) == 0 || len(values[i]) != len(grads[i]) {
+			return fmt.Errorf("parameter %d has %d elements, its gradient %d", i, len(values[i]), len(grads[i]))
+		}
+	}
+	return nil
+}
+
+// checkSteps is how often a run asks whether it is still wanted.
+const checkSteps = 64
+
+func train(ctx context.Context, run task.Run, p *vm.Program, i Item, tell func(step int, loss float64)) (Outcome, error) {
 	out := Outcome{Steps: i.Steps}
 	values, grads := run.Values(), run.Grads()
 	machine, shadow := p.New(lengths(values)), sizer{machine: p.New(lengths(values)), update: alike(values)}
 	tail := max(1, i.Steps/10)
 	first := 0.0
 	for step := range i.Steps {
+		if step%checkSteps == 0 && ctx.Err() != nil {
+			return Outcome{}, ctx.Err()
+		}
 		loss := float64(run.Batch(step))
+		if loss < 0 {
+			return Outcome{}, fmt.Errorf("task %s: the loss %v of step %d is negative, and scores are of logarithms: add a constant to it", i.Task, loss, step)
+		}
 		if step == 0 {
 			first = loss
 		}
@@ -198,6 +235,9 @@ func (s *sizer) measure(x, grads [][]float32) {
 }
 
 func (s *sizer) median() float64 {
+	if len(s.sizes) == 0 {
+		return 0
+	}
 	slices.Sort(s.sizes)
 	return s.sizes[len(s.sizes)/2]
 }
