@@ -38,23 +38,33 @@ func (w workersFlag) pool(c *console, o *opened) (*pool.Pool, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
+	local := work.Local{Find: simplify.Finder(task.Builtin)}
+	cache := &committing{Archive: o.archive}
+	p := &pool.Pool{Workers: workers, Cache: cache}
+	p.Run = func(i work.Item) (work.Outcome, error) { return local.Do(c.ctx, i) }
 	var last time.Time
-	var failed error
-	find := simplify.Finder(task.Builtin)
-	p := &pool.Pool{Workers: workers, Cache: o.archive}
-	p.Run = func(i work.Item) (work.Outcome, error) {
-		if failed != nil {
-			return work.Outcome{}, failed
-		}
-		return work.Run(i, find)
-	}
 	p.Report = func(step pool.Progress) {
 		if time.Since(last) > time.Second || step.Done == step.Of {
 			fmt.Fprintf(c.err, "%s: %d of %d\n", step.What, step.Done, step.Of)
-			last, failed = time.Now(), o.archive.Commit()
+			last = time.Now()
 		}
 	}
 	return p, nil
+}
+
+// committing is an archive that commits what it is given now and then. The pool asks it from one goroutine at a time.
+type committing struct {
+	*archive.Archive
+	last time.Time
+}
+
+// Put keeps an outcome.
+func (a *committing) Put(key work.Key, item work.Item, out work.Outcome) error {
+	if err := a.Archive.Put(key, item, out); err != nil || time.Since(a.last) < time.Second {
+		return err
+	}
+	a.last = time.Now()
+	return a.Commit()
 }
 
 type simplifyCmd struct {

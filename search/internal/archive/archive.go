@@ -222,7 +222,7 @@ func (a *Archive) Births() int { return a.next }
 // Header is what the search depends on.
 func (a *Archive) Header() (h Header, err error) {
 	for key, to := range map[string]*string{"spec": &h.Spec, "baselines": &h.Baselines, "numerics": &h.Numerics, "tasks": &h.Tasks} {
-		if err := a.db.QueryRow("SELECT value FROM meta WHERE key=?", key).Scan(to); err != nil {
+		if err := a.db.QueryRow("SELECT value FROM meta WHERE key=?", key).Scan(to); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return h, describe(a.path, fmt.Errorf("%s: %w", key, err))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // summaryWidth is that of the table at the end, which may go to a file.
-const summaryWidth = 100
+const summaryWidth = 104
 
 // Summary is the text that is printed when a search has ended: the hall of fame, the pick, and what may be done next.
 func Summary(s State) string {

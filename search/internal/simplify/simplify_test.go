@@ -198,7 +198,7 @@ func TestRefuses(t *testing.T) {
 		"no baseline":  func(c *Config) { c.Tasks = []Task{{Name: "a"}} },
 		"no deviation": func(c *Config) { c.Tasks[0].Base.Deviation = 0 },
 		"NaN":          func(c *Config) { c.Tasks[0].Base.Decay = math.NaN() },
-		"turn":         func(c *Config) { c.Tasks[0].Turn = 1 << 40 },
+		"turn":         func(c *Config) { c.Tasks[0].Turn = 1 << 30 },
 	} {
 		bad := good
 		bad.Tasks = append([]Task(nil), good.Tasks...)

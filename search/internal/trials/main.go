@@ -242,14 +242,21 @@ func (e *experiment) result(seed uint64, w watcher, found *search.Result) (resul
 		return result{}, err
 	}
 	defer a.Close()
-	cpu, err := a.CPU(found.Births)
-	if err != nil {
-		return result{}, err
+	r := result{Name: e.name, Seed: seed, Met: w.met, Found: w.found, Births: found.Births, Numerics: work.Numerics}
+	if w.found.Birth >= 0 {
+		r.Births = w.found.Birth + 1 // how many more were made before it stopped is chance
 	}
-	r := result{Name: e.name, Seed: seed, Met: w.met, Found: w.found, Births: found.Births, CPU: cpu, Digest: found.Digest, Numerics: work.Numerics}
+	if r.CPU, err = a.CPU(r.Births); err != nil {
+		return r, err
+	}
+	if r.Digest, err = a.Digest(r.Births); err != nil {
+		return r, err
+	}
 	results, failed := a.Results()
-	for range results {
-		r.Evaluated++
+	for birth := range results {
+		if birth < r.Births {
+			r.Evaluated++
+		}
 	}
 	if i := slices.IndexFunc(found.Rules, func(r search.Rule) bool { return r.Pick }); i >= 0 {
 		r.Fitness, r.Pick = found.Rules[i].Mean, found.Rules[i].Formula
