@@ -204,7 +204,6 @@ func TestPrintC(t *testing.T) {
 const walked = `package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"unsafe"

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // content is what a pane shows: its name, a note beside it, and its lines.
@@ -175,7 +177,7 @@ func (m *model) curveLines(w, h int) []string {
 	best := math.Inf(-1)
 	lo, hi := extent(func(yield func(float64) bool) {
 		for _, q := range curve {
-			if finite(q.Best) {
+			if elem.IsFinite(q.Best) {
 				best = max(best, q.Best)
 			}
 			if !yield(q.Best) {
@@ -228,18 +230,18 @@ func (m *model) scatter(front []Rule, w, h int) []string {
 	best := math.Inf(-1)
 	var edge []Point
 	for _, r := range front {
-		if finite(r.Bound) && r.Bound > best {
+		if elem.IsFinite(r.Bound) && r.Bound > best {
 			best = r.Bound
 			edge = append(edge, Point{r.Size, best})
 		}
 	}
 	p.steps(edge)
 	for _, r := range front {
-		if finite(r.Bound) {
+		if elem.IsFinite(r.Bound) {
 			p.mark(float64(r.Size), r.Bound, '●', plain)
 		}
 	}
-	if r, ok := m.rule(); ok && finite(r.Bound) && slices.ContainsFunc(front, func(f Rule) bool { return f.ID == r.ID }) {
+	if r, ok := m.rule(); ok && elem.IsFinite(r.Bound) && slices.ContainsFunc(front, func(f Rule) bool { return f.ID == r.ID }) {
 		p.mark(float64(r.Size), r.Bound, '◆', strong)
 	}
 	return p.lines(m.palette, "size", "0", whole(size))
@@ -278,7 +280,7 @@ func (m *model) rungLines(w, h int) []string {
 	out := []string{head.put(dim, "  tasks").String()}
 	for i, r := range s.Rungs {
 		limit := missing
-		if finite(r.Limit) {
+		if elem.IsFinite(r.Limit) {
 			limit = score(r.Limit)
 		}
 		l := m.palette.line(w).cell(accent, strconv.Itoa(i+1), 2, true).cell(plain, short(r.Reached), 8, true)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // blank is the braille character without a dot; dots are the bits of the others, by row and column.
@@ -84,7 +86,7 @@ func (p *plot) level(y, from, to int) {
 func (p *plot) steps(points []Point) {
 	last, from := -1, -1
 	for _, q := range points {
-		if !finite(q.Best) {
+		if !elem.IsFinite(q.Best) {
 			continue
 		}
 		x, y := p.dotAt(float64(q.Birth), q.Best)
@@ -163,12 +165,10 @@ func (p *plot) row(c *palette, l *line, i int, zero bool) {
 	flush()
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
 // extent is the least and the greatest finite value, and zero, which is AdamW.
 func extent(values func(yield func(float64) bool)) (lo, hi float64) {
 	for v := range values {
-		if finite(v) {
+		if elem.IsFinite(v) {
 			lo, hi = min(lo, v), max(hi, v)
 		}
 	}
@@ -192,10 +192,10 @@ func (l *line) bar(v, lo, hi float64, w int) {
 	left := fit(-lo/2/(hi/2-lo/2), w)
 	right := w - 1 - left
 	below, above := fit(v/lo, 2*left+1), fit(v/hi, 2*right+1) // halves of cells
-	if !finite(v) || v < 0 {
+	if !elem.IsFinite(v) || v < 0 {
 		above = 0
 	}
-	if !finite(v) || v > 0 {
+	if !elem.IsFinite(v) || v > 0 {
 		below = 0
 	}
 	l.put(plain, strings.Repeat(" ", left-below/2-below%2))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // curvesView is a small chart for each task.
@@ -114,7 +116,7 @@ func lossAxis(drawn []band) (axis, bool) {
 	var all []float64
 	for _, b := range drawn {
 		for _, v := range b.mean {
-			if finite(v) {
+			if elem.IsFinite(v) {
 				all = append(all, v)
 			}
 		}
@@ -141,7 +143,7 @@ func firstOf(drawn []band) float64 {
 	first := math.Inf(-1)
 	for _, b := range drawn {
 		for _, v := range b.mean {
-			if finite(v) {
+			if elem.IsFinite(v) {
 				first = max(first, v)
 				break
 			}
@@ -164,7 +166,7 @@ func (p *plot) area(class string, b band) {
 	var d path
 	for from := 0; from < len(b.mean); from++ {
 		to := from
-		for to < len(b.mean) && finite(b.mean[to]) {
+		for to < len(b.mean) && elem.IsFinite(b.mean[to]) {
 			to++
 		}
 		if to-from < 2 {
@@ -190,7 +192,7 @@ func (p *plot) area(class string, b band) {
 func (p *plot) cross(b band, class string) {
 	last := -1
 	for i, v := range b.mean {
-		if finite(v) {
+		if elem.IsFinite(v) {
 			if last = i; v > p.y.hi {
 				break
 			}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // TestThin asks that thinning keeps the extremes, the ends and the order of a curve, and its gaps.
@@ -39,7 +41,7 @@ func TestThin(t *testing.T) {
 func checkThin(t *testing.T, curve, got []point, most int) {
 	t.Helper()
 	known := func(list []point) []point {
-		return slices.DeleteFunc(slices.Clone(list), func(p point) bool { return !finite(p.y) })
+		return slices.DeleteFunc(slices.Clone(list), func(p point) bool { return !elem.IsFinite(p.y) })
 	}
 	before, after := known(curve), known(got)
 	if len(got) > max(most, 5) || len(before) > 0 && len(after) == 0 {
@@ -59,7 +61,7 @@ func checkThin(t *testing.T, curve, got []point, most int) {
 		t.Fatal("the order is lost")
 	}
 	for i := 1; i < len(got); i++ {
-		if !finite(got[i].y) && !finite(got[i-1].y) {
+		if !elem.IsFinite(got[i].y) && !elem.IsFinite(got[i-1].y) {
 			t.Fatal("a gap is there twice")
 		}
 	}

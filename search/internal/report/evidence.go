@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/search/internal/fitness"
 )
 
@@ -65,7 +66,7 @@ func (p *Page) evidence() []string {
 
 // left is how much another check has of the first one's lead, "" if that is not known or there was no lead.
 func (p *Page) left(c Check) string {
-	if first := p.Checks[0].Fitness; first > 0 && finite(first) && finite(c.Fitness) {
+	if first := p.Checks[0].Fitness; first > 0 && elem.IsFinite(first) && elem.IsFinite(c.Fitness) {
 		return number(100*c.Fitness/first, 2) + " %"
 	}
 	return ""
@@ -147,7 +148,7 @@ func viewScores(p *Page) any {
 		t.Rows = append(t.Rows, tableRow{Name: cut(task.Name, longName), Note: cut(task.Doc, longText), Strip: s, Cells: []tableCell{withError(v, se, 2)}})
 	}
 	t.Keys = []key{{"bar pick", "M-8-5h16v10h-16z", "the pick"}}
-	if slices.ContainsFunc(k.Errors, func(e float64) bool { return finite(e) && e > 0 }) {
+	if slices.ContainsFunc(k.Errors, func(e float64) bool { return elem.IsFinite(e) && e > 0 }) {
 		t.Keys = append(t.Keys, key{"hair", "M-8 0h16m-16-3v6m16-6v6", "± one standard error"})
 	}
 	if len(others) > 0 {
@@ -160,11 +161,11 @@ func viewScores(p *Page) any {
 func lowest(scores []float64, others []Form) float64 {
 	low := -0.5
 	for i, v := range scores {
-		if finite(v) {
+		if elem.IsFinite(v) {
 			low = min(low, v)
 		}
 		for _, f := range others {
-			if v := at(f.Scores, i); finite(v) {
+			if v := at(f.Scores, i); elem.IsFinite(v) {
 				low = min(low, v)
 			}
 		}

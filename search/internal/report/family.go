@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // familyView is the winner's line, as a picture and step by step.
@@ -56,7 +58,7 @@ func condensed(line []Birth, most int) []age {
 	var told []int
 	highest := math.Inf(-1)
 	for i, b := range line {
-		rose := finite(b.Bound) && b.Bound > highest
+		rose := elem.IsFinite(b.Bound) && b.Bound > highest
 		if i == 0 || i == len(line)-1 || b.Formula != line[i-1].Formula || rose {
 			told = append(told, i)
 		}
@@ -148,7 +150,7 @@ func (g age) row(a axis, before float64, children []Birth) ageRow {
 	if g.skipped > 0 {
 		r.Gap = plural(int64(g.skipped), "birth", "births") + " between"
 	}
-	if finite(g.step) {
+	if elem.IsFinite(g.step) {
 		r.Step, r.Class = score(g.step), "rise"
 		from, to := r.Strip.percentAt(before), r.Strip.percentAt(g.Bound)
 		if g.step < 0 {
@@ -161,12 +163,12 @@ func (g age) row(a axis, before float64, children []Birth) ageRow {
 	if n := len(children); n > 0 {
 		best := math.Inf(-1)
 		for _, c := range children {
-			if finite(c.Bound) {
+			if elem.IsFinite(c.Bound) {
 				best = max(best, c.Bound)
 			}
 		}
 		r.Kin = plural(int64(n), "other child", "other children")
-		if finite(best) {
+		if elem.IsFinite(best) {
 			r.Kin += ", the best " + score(best)
 		}
 	}
@@ -189,7 +191,7 @@ func (f Family) figure(line []Birth, ages []age) figure {
 		at = append(at, float64(b.Index))
 	}
 	for _, b := range line {
-		if finite(b.Bound) {
+		if elem.IsFinite(b.Bound) {
 			low, high = min(low, within(b.Bound)), max(high, within(b.Bound))
 		}
 	}
@@ -220,7 +222,7 @@ func (f Family) kin(line []Birth) [][2]Birth {
 	}
 	var out [][2]Birth
 	for _, b := range f.Births {
-		if parent, ok := byIndex[b.Parent]; ok && !on[b.Index] && finite(b.Bound) && finite(parent.Bound) {
+		if parent, ok := byIndex[b.Parent]; ok && !on[b.Index] && elem.IsFinite(b.Bound) && elem.IsFinite(parent.Bound) {
 			out = append(out, [2]Birth{parent, b})
 		}
 	}
@@ -253,7 +255,7 @@ func (t tree) draw(f format) *plot {
 	}
 	p.line("line best", thin(line, mostPoints, t.x))
 	for _, a := range t.ages {
-		if finite(a.Bound) {
+		if elem.IsFinite(a.Bound) {
 			tip := "birth " + whole(int64(a.Index)) + ": " + score(a.Bound) + "\n" + cut(a.Formula, longFormula) + "\n" + cut(a.Change, longName)
 			p.Inside = append(p.Inside, mark{Class: "dot best", D: dot(p.px(float64(a.Index)), p.py(a.Bound), 0), Tip: tip})
 		}

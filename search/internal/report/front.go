@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // stateClass is 0 for a form without state, 1 for one of up to a float32 a parameter, and so on up to 4.
@@ -63,7 +65,7 @@ func newCloud(p *Page) (cloud, bool) {
 		return c, false
 	}
 	for _, f := range p.Forms {
-		if finite(f.Bound) {
+		if elem.IsFinite(f.Bound) {
 			c.top = max(c.top, f.Rungs)
 		}
 	}
@@ -87,7 +89,7 @@ func (c *cloud) bounds() axis {
 	if len(c.forms) > few {
 		low = max(low, min(-1.2, lowestOf(c.front)-0.3))
 	}
-	if c.pick != nil && finite(c.pick.Bound) {
+	if c.pick != nil && elem.IsFinite(c.pick.Bound) {
 		low, high = min(low, c.pick.Bound), max(high, c.pick.Bound)
 	}
 	return boundAxis(low, high)
@@ -98,7 +100,7 @@ func (c *cloud) bounds() axis {
 func frontOf(forms []Form, rungs int) []point {
 	best := map[int]float64{}
 	for _, f := range forms {
-		if b, ok := best[f.Size]; f.Rungs == rungs && finite(f.Bound) && (!ok || f.Bound > b) {
+		if b, ok := best[f.Size]; f.Rungs == rungs && elem.IsFinite(f.Bound) && (!ok || f.Bound > b) {
 			best[f.Size] = f.Bound
 		}
 	}
@@ -152,7 +154,7 @@ func (c *cloud) draw(f format) *plot {
 		x, y := c.place(p, q)
 		p.Inside = append(p.Inside, mark{Class: class, D: dot(x, y, stateClass(q.StateBytes)), Tip: q.tip(), ID: cut(q.ID, longName)})
 	}
-	if c.pick != nil && finite(c.pick.Bound) {
+	if c.pick != nil && elem.IsFinite(c.pick.Bound) {
 		c.ring(p, f)
 	}
 	c.names(p, f)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 func levelPoints(levels []Level) []point {
@@ -42,7 +44,7 @@ func (c *progressChart) scale() {
 	low, high := c.best[0].y, c.best[0].y
 	for _, line := range append([][]point{c.best}, c.limits...) {
 		for _, q := range line {
-			if c.last = max(c.last, q.x); finite(q.y) {
+			if c.last = max(c.last, q.x); elem.IsFinite(q.y) {
 				low, high = min(low, within(q.y)), max(high, within(q.y))
 			}
 		}
@@ -118,14 +120,14 @@ func (c *progressChart) draw(f format) *plot {
 func (p *plot) above(line []point) (y float64, ok bool) {
 	y = math.Inf(1)
 	for _, q := range line {
-		if x := p.px(q.x); finite(q.y) && x > p.W-p.right-60 {
+		if x := p.px(q.x); elem.IsFinite(q.y) && x > p.W-p.right-60 {
 			y = min(y, p.py(q.y))
 		}
 	}
-	if n := len(line); math.IsInf(y, 1) && n > 0 && finite(line[n-1].y) {
+	if n := len(line); math.IsInf(y, 1) && n > 0 && elem.IsFinite(line[n-1].y) {
 		y = p.py(line[n-1].y)
 	}
-	return y, finite(y)
+	return y, elem.IsFinite(y)
 }
 
 // largestRises are the levels that are the most above those before them, the largest rise first.
@@ -133,7 +135,7 @@ func largestRises(levels []Level) []Level {
 	rise, known := make([]float64, len(levels)), []int{}
 	before := math.Inf(-1)
 	for i, l := range levels {
-		if finite(l.Bound) {
+		if elem.IsFinite(l.Bound) {
 			rise[i] = l.Bound - before
 			known = append(known, i)
 			before = l.Bound

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // sealedView is the sealed test.
@@ -27,7 +29,7 @@ func viewSealed(p *Page) any {
 	if s.Seeds > 0 {
 		v.Seeds = plural(int64(s.Seeds), "seed", "seeds") + " a task"
 	}
-	if s.Fewer > 0 && finite(s.Fewer) {
+	if s.Fewer > 0 && elem.IsFinite(s.Fewer) {
 		v.Fewer = number(s.Fewer, 3)
 	}
 	versus := s.Versus[:min(len(s.Versus), mostRuns)]

@@ -1,6 +1,10 @@
 package report
 
-import "math"
+import (
+	"math"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
 
 // strip is a row of a table as a small picture: an axis from left to right, in percent of the width of the cell, so that
 // all rows of a table line up whatever its width.
@@ -54,7 +58,7 @@ func newStrip(a axis, ends ...float64) strip {
 
 // bar draws a bar from zero, with a hair for the error if it is known.
 func (s *strip) bar(v, err float64, class string) {
-	if !finite(v) {
+	if !elem.IsFinite(v) {
 		return
 	}
 	from, to := s.Zero, s.percentAt(v)
@@ -64,14 +68,14 @@ func (s *strip) bar(v, err float64, class string) {
 }
 
 func (s *strip) hair(v, err float64) {
-	if finite(v) && finite(err) && err > 0 {
+	if elem.IsFinite(v) && elem.IsFinite(err) && err > 0 {
 		s.Hairs = append(s.Hairs, [2]float64{s.percentAt(v - err), s.percentAt(v + err)})
 	}
 }
 
 // line draws a value that others are compared with.
 func (s *strip) line(v float64, tip string) {
-	if finite(v) {
+	if elem.IsFinite(v) {
 		s.Lines = append(s.Lines, stripLine{s.percentAt(v), tip})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // drawing is a picture as the templates print it. Colours, widths of lines and fonts are classes of the style sheet.
@@ -130,7 +132,7 @@ func (p *plot) line(class string, points []point) {
 	var d path
 	pen := byte('M')
 	for _, q := range points {
-		if !finite(q.x) || !finite(q.y) {
+		if !elem.IsFinite(q.x) || !elem.IsFinite(q.y) {
 			pen = 'M'
 			continue
 		}
@@ -147,13 +149,13 @@ func (p *plot) steps(class string, points []point, end float64) {
 	var d path
 	pen := byte('M')
 	for i, q := range points {
-		if !finite(q.x) || !finite(q.y) {
+		if !elem.IsFinite(q.x) || !elem.IsFinite(q.y) {
 			pen = 'M'
 			continue
 		}
 		d.op(pen, p.px(q.x), p.py(q.y))
 		next := end
-		if i+1 < len(points) && finite(points[i+1].x) {
+		if i+1 < len(points) && elem.IsFinite(points[i+1].x) {
 			next = points[i+1].x
 		}
 		d.op('H', p.px(next))

@@ -1,6 +1,10 @@
 package report
 
-import "math"
+import (
+	"math"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
 
 // table is rows with a strip each, and the axis above them.
 type table struct {
@@ -34,7 +38,7 @@ func at(list []float64, i int) float64 {
 // withError is a number with its standard error, if that is known.
 func withError(v, se float64, decimals int) tableCell {
 	c := tableCell{Text: signed(v, decimals), Class: "number"}
-	if finite(v) && finite(se) && se > 0 {
+	if elem.IsFinite(v) && elem.IsFinite(se) && se > 0 {
 		c.Error = "± " + fixed(se, decimals)
 	}
 	return c
@@ -52,7 +56,7 @@ func falling(a, b float64) int {
 }
 
 func zeroIfUnknown(v float64) float64 {
-	if finite(v) {
+	if elem.IsFinite(v) {
 		return v
 	}
 	return 0
@@ -62,7 +66,7 @@ func zeroIfUnknown(v float64) float64 {
 func spread(least float64, values func(yield func(float64))) axis {
 	low, high := 0.0, least
 	values(func(v float64) {
-		if finite(v) {
+		if elem.IsFinite(v) {
 			low, high = min(low, within(v)), max(high, within(v))
 		}
 	})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // unknown stands for numbers that are not known.
@@ -54,7 +56,7 @@ func power(mantissa string, e int) string {
 
 // fixed is v with so many decimals.
 func fixed(v float64, decimals int) string {
-	if !finite(v) || math.Abs(v) >= 1e6 {
+	if !elem.IsFinite(v) || math.Abs(v) >= 1e6 {
 		return number(v, 3)
 	}
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
@@ -92,7 +94,7 @@ var units = []struct {
 
 // short is a large number in three digits, with K for thousands and so on. Numbers below ten thousand stay whole.
 func short(v float64) string {
-	if !finite(v) || math.Abs(v) < 1e4 || math.Abs(v) >= 1e15 {
+	if !elem.IsFinite(v) || math.Abs(v) < 1e4 || math.Abs(v) >= 1e15 {
 		return number(v, 4)
 	}
 	for _, u := range units {
@@ -131,7 +133,7 @@ func plural(n int64, one, many string) string {
 // duration is seconds in units that a reader has a feeling for.
 func duration(seconds float64) string {
 	switch {
-	case !finite(seconds) || seconds < 0:
+	case !elem.IsFinite(seconds) || seconds < 0:
 		return unknown
 	case seconds < 120:
 		return number(seconds, 3) + " s"

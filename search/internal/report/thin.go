@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // point is a place on a chart, in the units of its axes.
 type point struct{ x, y float64 }
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // thin returns at most most points of a curve, whose x do not fall: of each of some equal stretches of the axis the first,
 // the least, the largest and the last, so that what is drawn of them covers the same pixels. Points that are not finite
@@ -20,7 +20,7 @@ func thin(curve []point, most int, along axis) []point {
 	}
 	stretches := max(1, most/5) // four points and a gap
 	stretch := func(p point) int {
-		if !finite(p.x) {
+		if !elem.IsFinite(p.x) {
 			return 0
 		}
 		return int(float64(stretches) * max(0, min(0.999, along.at(p.x))))
@@ -38,7 +38,7 @@ func thin(curve []point, most int, along axis) []point {
 func corners(stretch []point) []point {
 	at, gap := []int{-1, -1, -1, -1}, -1
 	for i, p := range stretch {
-		if !finite(p.y) || !finite(p.x) {
+		if !elem.IsFinite(p.y) || !elem.IsFinite(p.x) {
 			gap = i
 			continue
 		}
@@ -68,9 +68,9 @@ func corners(stretch []point) []point {
 func gaps(curve []point) []point {
 	out := make([]point, 0, len(curve))
 	for _, p := range curve {
-		if finite(p.x) && finite(p.y) {
+		if elem.IsFinite(p.x) && elem.IsFinite(p.y) {
 			out = append(out, p)
-		} else if len(out) > 0 && finite(out[len(out)-1].y) {
+		} else if len(out) > 0 && elem.IsFinite(out[len(out)-1].y) {
 			out = append(out, point{p.x, math.NaN()})
 		}
 	}
@@ -89,7 +89,7 @@ func bands(values []float64, steps float64, most int) band {
 		sum, count := 0.0, 0
 		low, high := math.NaN(), math.NaN()
 		for _, v := range values[from:to] {
-			if !finite(v) {
+			if !elem.IsFinite(v) {
 				continue
 			}
 			v = within(v)
@@ -121,7 +121,7 @@ func thinForms(forms []Form, kept string, most int) []Form {
 	}
 	slices.SortFunc(chosen, func(i, j int) int { return cmp.Or(falling(forms[i].Bound, forms[j].Bound), cmp.Compare(i, j)) })
 	var out []Form
-	if i := slices.IndexFunc(forms, func(f Form) bool { return kept != "" && f.ID == kept && finite(f.Bound) }); i >= 0 {
+	if i := slices.IndexFunc(forms, func(f Form) bool { return kept != "" && f.ID == kept && elem.IsFinite(f.Bound) }); i >= 0 {
 		out = append(out, forms[i])
 		chosen = slices.DeleteFunc(chosen, func(j int) bool { return j == i })
 	}
@@ -139,7 +139,7 @@ func bestOfCells(forms []Form, rows int) []int {
 	var out []int
 	for i := range forms {
 		f := &forms[i]
-		if !finite(f.Bound) {
+		if !elem.IsFinite(f.Bound) {
 			continue
 		}
 		c := cell{f.Size, f.StateBytes, f.Rungs, int(float64(rows) * share(f.Bound, low, high))}
@@ -157,7 +157,7 @@ func bestOfCells(forms []Form, rows int) []int {
 func boundsOf(forms []Form) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for i := range forms {
-		if b := forms[i].Bound; finite(b) {
+		if b := forms[i].Bound; elem.IsFinite(b) {
 			low, high = min(low, within(b)), max(high, within(b))
 		}
 	}

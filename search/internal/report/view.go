@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 // Bounds of a page.
@@ -98,7 +100,7 @@ func (f Form) facts() []fact {
 }
 
 func (f Form) degree() string {
-	if !finite(f.Degree) {
+	if !elem.IsFinite(f.Degree) {
 		return "none"
 	}
 	return number(f.Degree, 3)
@@ -106,7 +108,7 @@ func (f Form) degree() string {
 
 func degreeNote(d float64) string {
 	switch {
-	case !finite(d):
+	case !elem.IsFinite(d):
 		return "no power of the gradient's scale"
 	case d == 0:
 		return "the gradient's scale does not matter"

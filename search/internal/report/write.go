@@ -9,6 +9,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/optc-lang/optc/runtime/elem"
 )
 
 //go:embed style.css
@@ -172,7 +174,7 @@ func (t Totals) facts(size int64) []fact {
 	}
 	add(t.Forms, "form", "different forms", ran)
 	add(t.Runs, "training run", "training runs", "")
-	if s := t.CPUSeconds; s > 0 && finite(s) {
+	if s := t.CPUSeconds; s > 0 && elem.IsFinite(s) {
 		note = ""
 		if s >= 120 {
 			note = whole(int64(min(s, 1e18))) + " s"
@@ -203,10 +205,10 @@ func (t Totals) drift() string {
 // speed says what a CPU second is worth.
 func (m Machine) speed() string {
 	var parts []string
-	if m.GEMM > 0 && finite(m.GEMM) {
+	if m.GEMM > 0 && elem.IsFinite(m.GEMM) {
 		parts = append(parts, number(m.GEMM, 3)+" GFLOP/s of matrix product")
 	}
-	if m.Steps > 0 && finite(m.Steps) {
+	if m.Steps > 0 && elem.IsFinite(m.Steps) {
 		parts = append(parts, short(m.Steps)+" Adam-MLP steps a second")
 	}
 	if len(parts) == 0 && m.Name == "" {

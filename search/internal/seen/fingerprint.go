@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/vm"
 )
@@ -98,7 +99,7 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 				unit[k] = rms(out)
 			}
 			for _, v := range out {
-				if !finite(v) && k == 1 {
+				if !elem.IsFinite(v) && k == 1 {
 					return Fingerprint{Dull: "the update is not finite"}, nil
 				}
 				moves = moves || v != 0
@@ -122,8 +123,6 @@ func round(v float64) uint32 {
 	}
 	return (math.Float32bits(f) + 1<<(drop-1)) >> drop
 }
-
-func finite(v float32) bool { return v-v == 0 }
 
 func rms(u []float32) float64 {
 	sum := 0.0

@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/vm"
 	"github.com/optc-lang/optc/search/task"
@@ -189,7 +190,7 @@ func train(ctx context.Context, run task.Run, p *vm.Program, i Item, tell func(s
 		}
 		machine.Step(values, grads, i.LR*(1-float64(step)/float64(i.Steps)), i.Decay)
 	}
-	if size := shadow.median(); finite(size) {
+	if size := shadow.median(); elem.IsFinite(size) {
 		out.Size = size
 	}
 	if out.Diverged {
@@ -199,7 +200,7 @@ func train(ctx context.Context, run task.Run, p *vm.Program, i Item, tell func(s
 	if out.Valid, err = run.Loss(tasks.ValidSet); err == nil && i.Test {
 		out.Test, err = run.Loss(tasks.TestSet)
 	}
-	if out.Diverged = !finite(out.Valid) || !finite(out.Train) || !finite(out.Test); out.Diverged {
+	if out.Diverged = !elem.IsFinite(out.Valid) || !elem.IsFinite(out.Train) || !elem.IsFinite(out.Test); out.Diverged {
 		out = out.without()
 	}
 	return out, err
@@ -257,5 +258,3 @@ func alike(of [][]float32) [][]float32 {
 	}
 	return out
 }
-
-func finite(v float64) bool { return v-v == 0 }
