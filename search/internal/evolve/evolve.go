@@ -142,7 +142,12 @@ type Search struct {
 	prints  map[genome.Key]genome.Key // the form of a fingerprint
 	dull    map[genome.Key]bool       // forms that cannot train; a memory, which may forget
 	taker   seen.Taker
+	taken   struct { // the fingerprint that was taken last, and of which form
+		key   genome.Key
+		print seen.Fingerprint
+	}
 	rungs   [][]float64 // by rung: totals in the order of births
+	limit   []float64   // what limits returns, nil when it has to be found anew
 	islands []island
 	count   Count
 }
@@ -300,7 +305,7 @@ func (s *Search) isDull(form genome.Genome) (bool, error) {
 	if dull, known := s.dull[key]; known {
 		return dull, nil
 	}
-	f, err := s.taker.Take(form)
+	f, err := s.fingerprint(key, form)
 	if err != nil {
 		return false, err
 	}
@@ -309,6 +314,18 @@ func (s *Search) isDull(form genome.Genome) (bool, error) {
 	}
 	s.dull[key] = f.Dull != ""
 	return f.Dull != "", nil
+}
+
+// fingerprint takes a form's fingerprint, not twice in a row.
+func (s *Search) fingerprint(key genome.Key, form genome.Genome) (seen.Fingerprint, error) {
+	if s.taken.key == key {
+		return s.taken.print, nil
+	}
+	f, err := s.taker.Take(form)
+	if err == nil {
+		s.taken.key, s.taken.print = key, f
+	}
+	return f, err
 }
 
 // plan makes the job of a birth.
@@ -341,7 +358,7 @@ func (s *Search) form(form genome.Genome, born int) (*Form, error) {
 	if known := s.forms[key]; known != nil {
 		return known, nil
 	}
-	f, err := s.taker.Take(form)
+	f, err := s.fingerprint(key, form)
 	if err != nil {
 		return nil, err
 	}
@@ -398,6 +415,9 @@ const enough = 20
 // limits are the totals that forms must reach on each rung to go on: a percentile of the recent ones, which goes on rising
 // evenly from rung to rung and would be 1 after the last, since rungs cost more and more.
 func (s *Search) limits() []float64 {
+	if s.limit != nil {
+		return s.limit
+	}
 	limits := make([]float64, len(s.rungs))
 	for i, totals := range s.rungs {
 		if len(totals) >= enough {
@@ -406,6 +426,7 @@ func (s *Search) limits() []float64 {
 			limits[i] = sorted[min(int(p*float64(len(sorted))), len(sorted)-1)]
 		}
 	}
+	s.limit = limits
 	return limits
 }
 
@@ -453,6 +474,7 @@ func (s *Search) evaluated(f *Form, r Result) {
 	if f.Count == 0 {
 		s.count.Forms++
 		f.first(r, s.config.Rungs)
+		s.limit = nil
 		tasks := 0
 		for i := range f.Rung + 1 {
 			tasks += len(s.config.Rungs[i])

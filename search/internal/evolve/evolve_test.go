@@ -90,3 +90,30 @@ func TestResumes(t *testing.T) {
 
 // runner does items on the built-in tasks.
 func runner(item work.Item) (work.Outcome, error) { return work.Run(item, task.Builtin) }
+
+// BenchmarkBirths is a search whose training costs nothing: what is left is to make candidates and tell them apart.
+func BenchmarkBirths(b *testing.B) {
+	base, err := fitness.Baselines()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := New(Default(), base)
+	if err != nil {
+		b.Fatal(err)
+	}
+	free := func(i work.Item) (work.Outcome, error) {
+		key := i.Key()
+		loss := 1 + float64(key[0])/256
+		return work.Outcome{Train: loss, Valid: loss, Size: 1, Steps: 1}, nil
+	}
+	n := 0
+	b.ResetTimer()
+	err = s.Run(context.Background(), 1, free, Resumed{}, func(Birth) (bool, error) {
+		n++
+		return n < b.N, nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(n+s.Count().Dull)/b.Elapsed().Seconds(), "candidates/s")
+}
