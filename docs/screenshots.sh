@@ -18,9 +18,10 @@ tmux -L optc new-session -d -x 120 -y 36 "cd '$work' && COLORTERM=truecolor TERM
 sleep 30
 tmux -L optc capture-pane -e -p | aha --black --title search >"$work/search.html"
 tmux -L optc kill-server
-"$work/optc-search" report "$work/search.db" -o "$work/report.html" >/dev/null
+(cd "$work" && ./optc-search report search.db -o report.html >/dev/null)
 sed -i 's/<pre>/<pre style="font:14px\/1.25 DejaVu Sans Mono,monospace;margin:12px">/' "$work/search.html"
-for page in search report; do
+for page in search,670 report,1500; do
+  height=${page#*,} page=${page%,*}
   "${CHROMIUM:-chromium}" --headless --no-sandbox --disable-gpu --disable-background-networking --hide-scrollbars \
-    --user-data-dir="$work/profile" --window-size=1050,670 --screenshot="$PWD/$page.png" "file://$work/$page.html"
+    --user-data-dir="$work/profile" --window-size=1050,$height --screenshot="$PWD/$page.png" "file://$work/$page.html"
 done

@@ -89,7 +89,7 @@ func (o *opened) page(c *console, r *search.Rule) (report.Page, error) {
 		p.Machine = report.Machine{GEMM: speed.GEMM, Steps: speed.Steps}
 	}
 	if r.Pick {
-		p.Pick.Why = "the smallest rule that went through as many rungs as the best and is nearly as good"
+		p.Pick.Why = "The smallest rule that went through as many rungs as the best and is nearly as good."
 	}
 	if err := o.family(&p, r.ID); err != nil {
 		return p, err
