@@ -208,7 +208,7 @@ func (c Config) check() error {
 	case c.Islands < 1 || c.Population < 1 || c.Tournament < 1 || c.Plateau < 1 || c.Lag < 1 || c.Repeats < 1:
 		return fmt.Errorf("islands %d, population %d, tournament %d, plateau %d, lag %d and repeats %d are at least 1",
 			c.Islands, c.Population, c.Tournament, c.Plateau, c.Lag, c.Repeats)
-	case c.Islands*c.Population > maxParents:
+	case int64(c.Islands)*int64(c.Population) > maxParents:
 		return fmt.Errorf("islands times population are at most %d", maxParents)
 	case !(c.Percentile >= 0 && c.Percentile < 1) || !(c.Migration >= 0 && c.Migration <= 1) || !(c.Polish >= 0 && c.Polish <= 1) || !(c.Parsimony >= 0 && c.Parsimony <= 1):
 		return fmt.Errorf("percentile %v, migration %v, parsimony %v and polish %v are shares", c.Percentile, c.Migration, c.Parsimony, c.Polish)
@@ -226,7 +226,7 @@ func (c Config) check() error {
 // maxParents bounds what a search keeps of its births, maxPlateau how long it waits.
 const (
 	maxParents = 1 << 20
-	maxPlateau = 1 << 40
+	maxPlateau = 1 << 30
 )
 
 // Next proposes the next birth. It may be called when birth Len()-Lag has been settled.
@@ -539,7 +539,7 @@ func (s *Search) improve(b *Birth, f *Form) {
 		in.best, in.bound, in.improved = f, bound, b.Index
 		return
 	}
-	if b.Index-in.improved < s.config.Plateau*s.config.Islands || s.config.Control != Evolution {
+	if int64(b.Index-in.improved) < int64(s.config.Plateau)*int64(s.config.Islands) || s.config.Control != Evolution {
 		return
 	}
 	for i := range s.islands {
