@@ -26,19 +26,56 @@ const (
 	tested     = "sealed test"
 )
 
-// workersFlag is for verbs that train.
-type workersFlag struct {
-	Workers int `placeholder:"N" help:"Training runs side by side; as many as there are processors by default."`
+// trainFlags are of verbs that train.
+type trainFlags struct {
+	Workers int    `placeholder:"N" help:"Training runs side by side; as many as there are processors by default."`
+	Spec    string `placeholder:"FILE.toml" help:"The spec file, for a search on tasks of its own."`
+}
+
+// spec is what the flags say.
+func (f trainFlags) spec() (s search.Spec, err error) {
+	if f.Spec != "" {
+		if s, err = search.ReadSpec(f.Spec); err != nil {
+			return s, usageError{err}
+		}
+	}
+	orElse(&s.Workers, f.Workers)
+	return s, nil
+}
+
+// find finds the tasks of an archive, larger forms among them.
+func (f trainFlags) find(o *opened) (task.Finder, error) {
+	s, err := f.spec()
+	if err != nil {
+		return nil, err
+	}
+	find, err := s.Finder()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range o.tasks() {
+		if _, err := find(name); err != nil {
+			return nil, usagef("%s is a search on a task of its own, %s: give its spec with --spec FILE.toml", o.Archive, name)
+		}
+	}
+	return simplify.Finder(find), nil
 }
 
 // pool is what trains, with the archive as memory: what is broken off goes on where it was.
-func (w workersFlag) pool(c *console, o *opened) (*pool.Pool, error) {
-	spec := search.Spec{Workers: w.Workers}
+func (f trainFlags) pool(c *console, o *opened) (*pool.Pool, error) {
+	spec, err := f.spec()
+	if err != nil {
+		return nil, err
+	}
 	workers, err := spec.WorkerCount()
 	if err != nil {
 		return nil, usageError{err}
 	}
-	local := work.Local{Find: simplify.Finder(task.Builtin)}
+	find, err := f.find(o)
+	if err != nil {
+		return nil, err
+	}
+	local := work.Local{Find: find}
 	cache := &committing{Archive: o.archive}
 	p := &pool.Pool{Workers: workers, Cache: cache}
 	p.Run = func(i work.Item) (work.Outcome, error) { return local.Do(c.ctx, i) }
@@ -69,7 +106,7 @@ func (a *committing) Put(key work.Key, item work.Item, out work.Outcome) error {
 
 type simplifyCmd struct {
 	ruleArg
-	workersFlag
+	trainFlags
 	Seeds int `default:"5" help:"Runs on each task; they are of seeds that the search has not used."`
 	Rungs int `default:"0" placeholder:"N" help:"Only the tasks of the first N rungs; all by default."`
 }
@@ -150,7 +187,7 @@ func loss(d simplify.Difference) string { return fmt.Sprintf("%+.3f ± %.3f", d.
 
 type funnelCmd struct {
 	fileArg
-	workersFlag
+	trainFlags
 	Top int `short:"n" default:"16" help:"How many of the best rules."`
 }
 
@@ -218,7 +255,7 @@ func (cmd *funnelCmd) funnel(c *console, o *opened) error {
 
 type testCmd struct {
 	ruleArg
-	workersFlag
+	trainFlags
 	Simplified bool `help:"The simplified form of the rule, which optc search simplify has found."`
 }
 

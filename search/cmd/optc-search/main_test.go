@@ -195,3 +195,44 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnData runs the verbs that train on a search on data of one's own, which they need the spec for.
+func TestOwnData(t *testing.T) {
+	folder := t.TempDir()
+	var rows strings.Builder
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 120 {
+		a, b := r.NormFloat64(), r.NormFloat64()
+		fmt.Fprintf(&rows, "%.3f,%.3f,%d\n", a, b, map[bool]int{true: 1}[a+b > 0])
+	}
+	text := `
+[[task]]
+name = "mine"
+model = "logistic"
+data = "mine.csv"
+steps = 40
+`
+	for name, text := range map[string]string{"mine.csv": rows.String(), "spec.toml": text} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, spec := filepath.Join(folder, "a.db"), filepath.Join(folder, "spec.toml")
+	if _, errs, code := command(file, "--spec", spec, "--budget", "40evals", "--quiet"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, args := range [][]string{{"simplify", file, "--seeds", "2"}, {"report", file, "-o", filepath.Join(folder, "a.html")}, {"verify", file, "--share", "1"}, {file, "--budget", "41evals"}} {
+		if _, errs, code := command(args...); code == 0 || !strings.Contains(errs, "--spec") {
+			t.Errorf("%v: exit code %d: %s", args, code, errs)
+		}
+		if _, errs, code := command(append(args, "--spec", spec)...); code != 0 {
+			t.Errorf("%v with the spec: exit code %d: %s", args, code, errs)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(folder, "mine.csv"), []byte(rows.String()+"1,1,1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := command(file, "--spec", spec, "--budget", "50evals"); code == 0 || !strings.Contains(errs, "other tasks") {
+		t.Errorf("with other data: exit code %d: %s", code, errs)
+	}
+}

@@ -25,6 +25,7 @@ import (
 
 type reportCmd struct {
 	ruleArg
+	trainFlags
 	Output string `short:"o" placeholder:"FILE.html" help:"The page; the archive's name with .html by default."`
 }
 
@@ -43,7 +44,11 @@ func (cmd *reportCmd) Run(c *console) error {
 		return err
 	}
 	defer o.archive.Close()
-	p, err := o.page(c, r)
+	find, err := cmd.find(o)
+	if err != nil {
+		return err
+	}
+	p, err := o.page(c, r, find)
 	if err != nil {
 		return err
 	}
@@ -66,7 +71,7 @@ func (cmd *reportCmd) Run(c *console) error {
 const hallRows = 25
 
 // page is all that the archive tells.
-func (o *opened) page(c *console, r *search.Rule) (report.Page, error) {
+func (o *opened) page(c *console, r *search.Rule, find task.Finder) (report.Page, error) {
 	p := report.Page{}
 	for _, fill := range []func(*report.Page) error{o.about, o.searched, o.progress} {
 		if err := fill(&p); err != nil {
@@ -97,7 +102,7 @@ func (o *opened) page(c *console, r *search.Rule) (report.Page, error) {
 	if err := o.findings(&p, r); err != nil {
 		return p, err
 	}
-	p.Curves, err = o.curves(c, r)
+	p.Curves, err = o.curves(c, r, find)
 	return p, err
 }
 
@@ -279,22 +284,22 @@ func sealedTest(t sealed.Result, looks int) *report.Sealed {
 const curvePoints = 100
 
 // curves trains once more, with the learning rates of the search and its first seed, beside AdamW and Lion.
-func (o *opened) curves(c *console, r *search.Rule) ([]report.Curve, error) {
+func (o *opened) curves(c *console, r *search.Rule, find task.Finder) ([]report.Curve, error) {
 	var out []report.Curve
 	lion, err := genome.Start("lion")
 	if err != nil {
 		return nil, err
 	}
-	run := func(i work.Item) (work.Outcome, error) { return work.Run(i, task.Builtin) }
+	run := func(i work.Item) (work.Outcome, error) { return work.Run(i, find) }
 	for i, name := range o.tasks() {
 		if i >= len(r.LRs) || c.ctx.Err() != nil {
 			break
 		}
 		base := o.base[name]
 		curve := report.Curve{Task: name}
-		t, err := task.Builtin(name)
+		t, err := find(name)
 		if err != nil {
-			continue // of a task of one's own there are no curves
+			return nil, err
 		}
 		steps := t.Steps()
 		item := work.Item{Rule: lion.Encode(), Task: name, Seed: 1, Decay: base.Decay, Numerics: work.Numerics}
@@ -307,7 +312,7 @@ func (o *opened) curves(c *console, r *search.Rule) ([]report.Curve, error) {
 			lr         float64
 		}{{ruleName(r), r.Encoded, r.LRs[i]}, {"AdamW", base.Rule, base.LR}, {"Lion", item.Rule, tuned.LR}} {
 			traced := report.Run{Rule: of.name, Steps: steps}
-			_, err := work.Trace(work.Item{Rule: of.rule, Task: name, Seed: 1, LR: of.lr, Decay: base.Decay, Numerics: work.Numerics}, task.Builtin, curvePoints,
+			_, err := work.Trace(work.Item{Rule: of.rule, Task: name, Seed: 1, LR: of.lr, Decay: base.Decay, Numerics: work.Numerics}, find, curvePoints,
 				func(loss float64) { traced.Losses = append(traced.Losses, loss) })
 			if err != nil {
 				return nil, err

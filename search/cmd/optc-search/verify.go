@@ -14,9 +14,8 @@ import (
 
 type verifyCmd struct {
 	fileArg
-	workersFlag
+	trainFlags
 	Share float64 `default:"0.01" help:"Share of the evaluations that are done again, drawn anew each time."`
-	Spec  string  `placeholder:"FILE.toml" help:"The spec file of a search with tasks or a worker of its own."`
 }
 
 // Help is the verb's example.
@@ -29,15 +28,11 @@ Example:
 
 // Run verifies.
 func (cmd *verifyCmd) Run(c *console) error {
-	var s search.Spec
-	var err error
-	if cmd.Spec != "" {
-		if s, err = search.ReadSpec(cmd.Spec); err != nil {
-			return usageError{err}
-		}
+	s, err := cmd.spec()
+	if err != nil {
+		return err
 	}
 	s.Archive = cmd.File
-	orElse(&s.Workers, cmd.Workers)
 	v, err := search.Verify(c.ctx, s, cmd.Share, rand.Uint64())
 	if err != nil {
 		return err
