@@ -43,27 +43,26 @@ const (
 
 // Progress is how a search goes.
 type Progress struct {
-	Archive     string
-	Births      int // so far
-	Evaluated   int // of them, the others being of rules known already
-	Forms       int // different rules evaluated
-	Dull        int // candidates thrown away since they cannot train
-	Runs        int // training runs
-	Restarts    int
-	Resuming    int           // births that are still taken from the archive, before new ones are made
-	Elapsed     time.Duration // of this run of the search
-	CPU         time.Duration // of processors, since the beginning of the archive
-	Workers     int
-	Seed        uint64
-	Start       []string
-	Rungs       [][]string
-	Limits      []float64 // by rung: the score that rules must reach to go on
-	Reached     []int     // by rung: rules that were run on it; a last one more for those that went through all
-	Hall        []Rule    // the best rules, the best first
-	Front       []Rule    // those that no other beats in fitness, size and state alike
-	Events      []Event   // since it was told last: tasks that are measured, known rules that are met
-	Budget      Budget
-	SinceResume int // births of this run
+	Archive   string
+	Births    int // so far
+	Evaluated int // of them, the others being of rules known already
+	Forms     int // different rules evaluated
+	Dull      int // candidates thrown away since they cannot train
+	Runs      int // training runs
+	Restarts  int
+	Resuming  int           // births that are still taken from the archive, before new ones are made
+	Elapsed   time.Duration // of this run of the search
+	CPU       time.Duration // of processors, since the beginning of the archive
+	Workers   int
+	Seed      uint64
+	Start     []string
+	Rungs     [][]string
+	Limits    []float64 // by rung: the score that rules must reach to go on
+	Reached   []int     // by rung: rules that were run on it; a last one more for those that went through all
+	Hall      []Rule    // the best rules, the best first
+	Front     []Rule    // those that no other beats in fitness, size and state alike
+	Events    []Event   // since it was told last: tasks that are measured, known rules that are met
+	Budget    Budget
 }
 
 // Event is something that happened at a birth.
@@ -396,7 +395,6 @@ func (r *runner) tell(now bool) {
 			evolve.Sort(all)
 			p.Hall, p.Front = rules(all[:min(hallSize, len(all))], r.config.Rungs), front(all, r.config.Rungs)
 		}
-		p.SinceResume = max(0, p.Births-r.resumed)
 	}
 	r.spec.Progress(p)
 }

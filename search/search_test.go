@@ -91,7 +91,10 @@ func TestVerify(t *testing.T) {
 		"a score":   "UPDATE evaluations SET scores = zeroblob(length(scores)) WHERE birth = 20",
 		"a genome":  "UPDATE births SET genome = 'g =0' WHERE id = 50",
 		"a rule":    "UPDATE evaluations SET rule = 'g sign(0) =1' WHERE birth = 0",
-		"an orphan": "DELETE FROM evaluations WHERE birth = 0",
+		"a gap":     "DELETE FROM evaluations WHERE birth = 0",
+		"an orphan": "INSERT INTO evaluations SELECT 999999, rule, seed, scores, turns, lrs, runs FROM evaluations WHERE birth = 0",
+		"the end":   "DELETE FROM births WHERE id = (SELECT max(birth) FROM evaluations)",
+		"AdamW":     "UPDATE meta SET value = replace(value, '.', '.0') WHERE key = 'baselines'",
 	} {
 		if err := copyFile(s.Archive, s.Archive+".bad"); err != nil {
 			t.Fatal(err)

@@ -571,7 +571,7 @@ func (s *Search) Count() Count {
 }
 
 // Limits are the totals that forms must reach on each rung to go on now.
-func (s *Search) Limits() []float64 { return s.limits() }
+func (s *Search) Limits() []float64 { return slices.Clone(s.limits()) }
 
 // Form is what is known of a form.
 func (s *Search) Form(k genome.Key) *Form { return s.forms[k] }

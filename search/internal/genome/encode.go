@@ -15,7 +15,7 @@ func (g Genome) Encode() string {
 		row := n.Op.Row()
 		out.WriteString(row.Name)
 		if row.Const {
-			out.WriteString(":" + number(n.K))
+			out.WriteString(":" + FormatNumber(n.K))
 		}
 		for j, a := range n.args() {
 			out.WriteString([]string{"(", ",", ","}[j] + strconv.Itoa(int(a)))

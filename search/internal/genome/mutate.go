@@ -330,11 +330,11 @@ func (c *change) trim() Genome {
 			}
 		}
 	}
-	return c.Genome.only(keep)
+	return c.Genome.Only(keep)
 }
 
-// only is the genome with some of its nodes, which read no others.
-func (g Genome) only(keep []bool) Genome {
+// Only is the genome with some of its nodes, which read no others.
+func (g Genome) Only(keep []bool) Genome {
 	var out Genome
 	at := make([]uint8, len(g.Nodes))
 	for i, n := range g.Nodes {

@@ -18,8 +18,8 @@ func (g Genome) Rule(name, doc string, lr, decay float64) (string, error) {
 		p.line("/// %s", strings.TrimSpace(line))
 	}
 	p.line("rule %s {", name)
-	p.line("hyper lr = %s in [0, inf)", number(lr))
-	p.line("hyper decay = %s in [0, inf)", number(decay))
+	p.line("hyper lr = %s in [0, inf)", FormatNumber(lr))
+	p.line("hyper decay = %s in [0, inf)", FormatNumber(decay))
 	p.body()
 	p.line("x <- x - lr*(%s + decay*x)", grouped(p.text[g.Root]))
 	p.line("}")
@@ -48,11 +48,11 @@ func (g Genome) String() string {
 		}
 		switch {
 		case n.Op == Const:
-			text[i] = number(n.K)
+			text[i] = FormatNumber(n.K)
 		case row.Kind == Leaf:
 			text[i] = row.Name
 		case row.Const:
-			text[i] = fmt.Sprintf("%s(%s; %s)", row.Name, strings.Join(args, ", "), number(n.K))
+			text[i] = fmt.Sprintf("%s(%s; %s)", row.Name, strings.Join(args, ", "), FormatNumber(n.K))
 		default:
 			text[i] = fmt.Sprintf("%s(%s)", row.Name, strings.Join(args, ", "))
 		}
@@ -134,7 +134,7 @@ func (p *printer) node(i int) {
 	row := n.Op.Row()
 	switch {
 	case n.Op == Const:
-		p.text[i] = number(n.K)
+		p.text[i] = FormatNumber(n.K)
 		return
 	case row.Kind == Leaf:
 		p.text[i] = row.Name
@@ -154,13 +154,13 @@ func (p *printer) fill(n *Node, template, state string) string {
 		case "a", "b", "c":
 			return grouped(p.text[n.Args[w[0]-'a']])
 		case "k":
-			return number(n.K)
+			return FormatNumber(n.K)
 		case "s":
 			return state
 		}
 		return w
 	})
-	return strings.ReplaceAll(text, "(1 - "+number(n.K)+")", number(complement(n.K)))
+	return strings.ReplaceAll(text, "(1 - "+FormatNumber(n.K)+")", FormatNumber(complement(n.K)))
 }
 
 // define says what a node's readers say, in a statement of its own if it is read often.
@@ -200,8 +200,8 @@ func complement(k float64) float64 {
 	return 1 - k
 }
 
-// number is a constant as the rule language reads it.
-func number(v float64) string {
+// FormatNumber is a constant as the rule language reads it.
+func FormatNumber(v float64) string {
 	return strings.Replace(strconv.FormatFloat(v, 'g', -1, 64), "e-0", "e-", 1)
 }
 

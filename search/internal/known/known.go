@@ -80,14 +80,6 @@ func (m Match) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Describe is String, and whether the weights decay beside it.
-func (m Match) Describe(decay float64) string {
-	if decay > 0 {
-		return m.String() + ", with decoupled decay"
-	}
-	return m.String()
-}
-
 // number is a constant in as many digits as tell constants apart.
 func number(v float64) string {
 	return strings.Replace(strconv.FormatFloat(v, 'g', 6, 64), "e-0", "e-", 1)

@@ -252,26 +252,26 @@ func TestStarts(t *testing.T) {
 	}
 }
 
-func TestDescribe(t *testing.T) {
+func TestString(t *testing.T) {
 	for text, want := range map[string]string{
-		"sign(ema(g; 0.1))":                                                                 "signed momentum, β = 0.9, with decoupled decay",
-		"sign(lerp(prev(ema(g; 0.01)), g; 0.1))":                                            "Lion, β1 = 0.9, β2 = 0.99, with decoupled decay",
-		"sign(lerp(ema(g; 0.01), g; 0.0909090909090909))":                                   "Lion, β1 = 0.9, β2 = 0.99, with decoupled decay",
-		"add(mul(0.9, ema(g; 0.1)), mul(0.1, g))":                                           "Nesterov momentum, β = 0.9, ν = 0.9, with decoupled decay",
-		"add(g, mul(9, ema(g; 0.1)))":                                                       "Nesterov momentum, β = 0.9, ν = 0.9, with decoupled decay",
-		"div(g, add(1e-10, sqrt(total(square(g)))))":                                        "AdaGrad, eps = 1e-10, with decoupled decay",
-		"mul(g, min(1, div(2, sqrt(dot(g, g)))))":                                           "norm-clipped gradient, bound = 2, with decoupled decay",
-		"mul(sign(g), abs(div(ema(g; 0.1), sqrt(ema(square(g); 0.01)))))":                   "Grams, β1 = 0.9, β2 = 0.99, with decoupled decay",
-		"where(mul(ema(g; 0.1), g), ema(g; 0.1), 0)":                                        "cautious momentum, β = 0.9, with decoupled decay",
-		"ema(div(g, add(sqrt(ema(square(g); 0.01)), 1e-8)); 0.1)":                           "RMSProp with momentum, β = 0.99, momentum = 0.9, eps = 1e-8, with decoupled decay",
-		"mul(add(ema(g; 0.1), mul(5, ema(g; 0.0001))), recip(sqrt(avg(square(g); 0.001))))": "AdEMAMix, β1 = 0.9, β2 = 0.999, β3 = 0.9999, α = 5, with decoupled decay",
+		"sign(ema(g; 0.1))":                                                                 "signed momentum, β = 0.9",
+		"sign(lerp(prev(ema(g; 0.01)), g; 0.1))":                                            "Lion, β1 = 0.9, β2 = 0.99",
+		"sign(lerp(ema(g; 0.01), g; 0.0909090909090909))":                                   "Lion, β1 = 0.9, β2 = 0.99",
+		"add(mul(0.9, ema(g; 0.1)), mul(0.1, g))":                                           "Nesterov momentum, β = 0.9, ν = 0.9",
+		"add(g, mul(9, ema(g; 0.1)))":                                                       "Nesterov momentum, β = 0.9, ν = 0.9",
+		"div(g, add(1e-10, sqrt(total(square(g)))))":                                        "AdaGrad, eps = 1e-10",
+		"mul(g, min(1, div(2, sqrt(dot(g, g)))))":                                           "norm-clipped gradient, bound = 2",
+		"mul(sign(g), abs(div(ema(g; 0.1), sqrt(ema(square(g); 0.01)))))":                   "Grams, β1 = 0.9, β2 = 0.99",
+		"where(mul(ema(g; 0.1), g), ema(g; 0.1), 0)":                                        "cautious momentum, β = 0.9",
+		"ema(div(g, add(sqrt(ema(square(g); 0.01)), 1e-8)); 0.1)":                           "RMSProp with momentum, β = 0.99, momentum = 0.9, eps = 1e-8",
+		"mul(add(ema(g; 0.1), mul(5, ema(g; 0.0001))), recip(sqrt(avg(square(g); 0.001))))": "AdEMAMix, β1 = 0.9, β2 = 0.999, β3 = 0.9999, α = 5",
 	} {
 		g, err := genome.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if m, ok := Name(g); !ok || m.Describe(0.1) != want {
-			t.Errorf("%s: %s, not %s", text, m.Describe(0.1), want)
+		if m, ok := Name(g); !ok || m.String() != want {
+			t.Errorf("%s: %s, not %s", text, m.String(), want)
 		}
 	}
 }

@@ -225,20 +225,8 @@ func (r *reader) elements(at uint8) uint8 {
 
 // compact is the genome of what the root depends on.
 func compact(nodes []genome.Node, root uint8) (genome.Genome, error) {
-	var g genome.Genome
-	at := make([]uint8, len(nodes))
-	for i, live := range (genome.Genome{Nodes: nodes, Root: root}).Live() {
-		if !live {
-			continue
-		}
-		n := nodes[i]
-		for j := range n.Op.Row().Args {
-			n.Args[j] = at[n.Args[j]]
-		}
-		at[i] = uint8(len(g.Nodes))
-		g.Nodes = append(g.Nodes, n)
-	}
-	g.Root = at[root]
+	whole := genome.Genome{Nodes: nodes, Root: root}
+	g := whole.Only(whole.Live())
 	if len(g.Nodes) > genome.MaxNodes {
 		return g, fmt.Errorf("it has %d operators and leaves, and a genome at most %d", len(g.Nodes), genome.MaxNodes)
 	}

@@ -45,7 +45,7 @@ func (c *changer) knockouts(g genome.Genome, node int) []change {
 		}
 	}
 	for _, k := range neutral(g, node) {
-		out = c.admit(out, g, change{node, number(k), constant(g, node, k)})
+		out = c.admit(out, g, change{node, genome.FormatNumber(k), constant(g, node, k)})
 	}
 	return out
 }
@@ -187,8 +187,6 @@ func reread(text string) float64 {
 	k, _ := strconv.ParseFloat(text, 64) // of its own making
 	return k
 }
-
-func number(k float64) string { return strconv.FormatFloat(k, 'g', -1, 64) }
 
 // maxText is how many operators a text may have: that of a graph may be far longer than the graph.
 const maxText = 300

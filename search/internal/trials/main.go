@@ -38,7 +38,6 @@ type experiment struct {
 	Title string      `toml:"title"`
 	Must  string      `toml:"must"`
 	Find  string      `toml:"find"` // name or family of a known rule, to be met; the seed ends then
-	Need  int         `toml:"need"` // of ten seeds
 	Spec  search.Spec `toml:"spec"` // the budget in time of processors
 }
 
