@@ -7,8 +7,9 @@ import (
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
-// arrayFunc is a whole-array operator with temporaries of its own: dims are rows and columns of out and of each of in.
-type arrayFunc[T Float] = func(out []T, in [][]T, dims []int, params []float64)
+// arrayFunc is a whole-array operator with temporaries of its own: dims are rows and columns of out and of each of in. Large
+// work within it goes in parts through split, which calls run once for each item and returns when all are done.
+type arrayFunc[T Float] = func(out []T, in [][]T, dims []int, params []float64, split func(items int, run func(item int)))
 
 // arrayRunner hands out the operator of a stage to workers, with room for a call's operands.
 type arrayRunner[T Float] struct {
@@ -26,7 +27,28 @@ type arrayCall[T Float] struct {
 	in     [][]T
 	dims   []int
 	params []float64
+	split  func(items int, run func(item int))
 }
+
+// splitter has the pool help within an operator.
+type splitter struct {
+	job     *job
+	workers int
+	run     func(item int)
+}
+
+func newSplitter(workers int) *splitter {
+	s := &splitter{workers: workers}
+	s.job = newJob(s)
+	return s
+}
+
+func (s *splitter) split(items int, run func(item int)) {
+	s.run = run
+	s.job.do(items, s.workers, nil)
+}
+
+func (s *splitter) runItem(_ *Args, item int) { s.run(item) }
 
 func newArrayRunner[T Float](a *Array) (*arrayRunner[T], error) {
 	f, ok := a.New.(func() arrayFunc[T])
@@ -36,7 +58,7 @@ func newArrayRunner[T Float](a *Array) (*arrayRunner[T], error) {
 	return &arrayRunner[T]{make: f, from: make([][][]T, len(a.In))}, nil
 }
 
-func (r *arrayRunner[T]) take(a *Array) *arrayCall[T] {
+func (r *arrayRunner[T]) take(a *Array, workers int) *arrayCall[T] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if n := len(r.free); n > 0 {
@@ -44,7 +66,8 @@ func (r *arrayRunner[T]) take(a *Array) *arrayCall[T] {
 		r.free = r.free[:n-1]
 		return c
 	}
-	return &arrayCall[T]{run: r.make(), in: make([][]T, len(a.In)), dims: make([]int, 2*len(a.Dims)), params: make([]float64, len(a.Params))}
+	return &arrayCall[T]{run: r.make(), in: make([][]T, len(a.In)), dims: make([]int, 2*len(a.Dims)), params: make([]float64, len(a.Params)),
+		split: newSplitter(workers).split}
 }
 
 func (r *arrayRunner[T]) put(c *arrayCall[T]) {
@@ -55,7 +78,7 @@ func (r *arrayRunner[T]) put(c *arrayCall[T]) {
 	r.free = append(r.free, c)
 }
 
-// runArrays runs a whole-array operator on the tensors of its class, each as a whole on one worker.
+// runArrays runs a whole-array operator on the tensors of its class, each on one worker, whom others may help.
 func (o *Optimizer[T]) runArrays(s *stage[T], in *inputs[T]) {
 	o.current = s
 	for i, p := range s.Array.In {
@@ -74,7 +97,7 @@ func (o *Optimizer[T]) runArray(s *stage[T], param int) {
 	if o.classOf[param] != s.Class || !o.holdsFor(a.If, param) {
 		return
 	}
-	c := s.run.take(a)
+	c := s.run.take(a, o.workers)
 	for i, d := range a.Dims {
 		c.dims[2*i], c.dims[2*i+1] = o.axis(d.Rows, param), o.axis(d.Cols, param)
 	}
@@ -88,7 +111,7 @@ func (o *Optimizer[T]) runArray(s *stage[T], param int) {
 	if a.To == nil {
 		c.out = s.run.to[param]
 	}
-	c.run(c.out, c.in, c.dims, c.params)
+	c.run(c.out, c.in, c.dims, c.params, c.split)
 	if a.To != nil {
 		o.tensors[param][a.To.Index] = float64(c.one[0])
 	}
@@ -106,10 +129,11 @@ func (o *Optimizer[T]) axis(a Axis, param int) int {
 }
 
 // order computes an order statistic.
-func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
+func (o *Optimizer[T]) order(st *stage[T], in *inputs[T]) {
 	o.selector.args = o.args
+	s, class := st.Order, st.Class
 	if s.Per <= PerGroup {
-		o.orderAcross(s, in)
+		o.orderAcross(st, in)
 		return
 	}
 	values := o.place(s.In[class], in)
@@ -125,21 +149,61 @@ func (o *Optimizer[T]) order(s *Order, class int, in *inputs[T]) {
 			o.lineBuffers.TopK(o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, elem.Rank(k))
 		case s.Per.isLine():
 			o.lineBuffers.Statistic(s.Stat, o.scratch[s.Out.Index][param], s.Per == s.Of.firstAxis(), u, rows, cols, k)
-		case s.Top:
-			o.marks, o.parts = append(o.marks[:0], o.scratch[s.Out.Index][param]), append(o.parts[:0], u)
-			o.selector.topK(o.marks, o.parts, elem.Rank(k))
 		default:
-			o.parts = append(o.parts[:0], u)
-			o.tensors[param][s.To.Index] = o.selector.statistic(s.Stat, o.parts, k)
+			o.startParts()
+			o.addPart(st, class, param, u)
+			if v := o.ofParts(s, k); s.To != nil {
+				o.tensors[param][s.To.Index] = v
+			}
 		}
 	}
 	o.forgetParts()
+}
+
+// startParts and addPart collect the parts of an order statistic.
+func (o *Optimizer[T]) startParts() {
+	o.parts, o.marks, o.made, o.tops = o.parts[:0], o.marks[:0], o.made[:0], o.tops[:0]
+}
+
+func (o *Optimizer[T]) addPart(st *stage[T], class, param int, u []T) {
+	o.parts = append(o.parts, u)
+	if st.Order.Top {
+		o.marks = append(o.marks, o.scratch[st.Order.Out.Index][param])
+	}
+	if st.sources == nil {
+		return
+	}
+	m := made[T]{param: param}
+	if d := st.sources[class]; d != nil && d.isMade(param) {
+		m.of = d
+	}
+	o.made = append(o.made, m)
+	if d := st.masks[class]; d != nil {
+		o.tops = append(o.tops, &d.marked[param])
+	}
+}
+
+// ofParts computes an order statistic of the parts; of a mask it gives nothing.
+func (o *Optimizer[T]) ofParts(s *Order, k float64) float64 {
+	if len(o.made) > 0 {
+		o.selector.made = o.made
+	}
+	if len(o.tops) > 0 {
+		o.selector.tops = o.tops
+	}
+	if s.Top {
+		o.selector.topK(o.marks, o.parts, elem.Rank(k))
+		return 0
+	}
+	return o.selector.statistic(s.Stat, o.parts, k)
 }
 
 // ordering is what order statistics need room for.
 type ordering[T Float] struct {
 	lineBuffers  elem.Lines[T]
 	parts, marks [][]T
+	made         []made[T]
+	tops         []*marked[T]
 	values       [1][]float64 // one a tensor
 	selector     selector[T]
 }
@@ -190,9 +254,11 @@ func (o *Optimizer[T]) matrix(e Extent, param int) (rows, cols int) {
 func (e Extent) isLine() bool { return e == PerRow || e == PerCol }
 
 // orderAcross computes an order statistic over the tensors of a group or of the model.
-func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
+func (o *Optimizer[T]) orderAcross(st *stage[T], in *inputs[T]) {
+	s := st.Order
 	for group, frame := range o.framesOf(s.Per) {
-		o.parts, o.marks, o.values[0] = o.parts[:0], o.marks[:0], o.values[0][:0]
+		o.startParts()
+		o.values[0] = o.values[0][:0]
 		for param, class := range o.classOf {
 			if !o.holdsFor(s.If[class], param) || s.Per == PerGroup && o.groupOf[param] != group {
 				continue
@@ -204,19 +270,13 @@ func (o *Optimizer[T]) orderAcross(s *Order, in *inputs[T]) {
 			if s.In[class].Kind == StreamNone {
 				continue
 			}
-			o.parts = append(o.parts, o.place(s.In[class], in)[param])
-			if s.Top {
-				o.marks = append(o.marks, o.scratch[s.Out.Index][param])
-			}
+			o.addPart(st, class, param, o.place(s.In[class], in)[param])
 		}
 		k := o.value(s.K, group, 0)
-		switch {
-		case s.Top:
-			o.selector.topK(o.marks, o.parts, elem.Rank(k))
-		case s.From != nil:
+		if s.From != nil {
 			frame[s.To.Index] = elem.Statistic(s.Stat, o.values[:], k)
-		default:
-			frame[s.To.Index] = o.selector.statistic(s.Stat, o.parts, k)
+		} else if v := o.ofParts(s, k); s.To != nil {
+			frame[s.To.Index] = v
 		}
 	}
 	o.forgetParts()

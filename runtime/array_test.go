@@ -15,11 +15,11 @@ import (
 
 // product is a whole-array operator for tests: the matrix product, in the order of the formula, with a temporary of its
 // own; the parameter is added to each element.
-func product[T Float](made *atomic.Int64) func() func(out []T, in [][]T, dims []int, params []float64) {
-	return func() func(out []T, in [][]T, dims []int, params []float64) {
+func product[T Float](made *atomic.Int64) func() arrayFunc[T] {
+	return func() arrayFunc[T] {
 		made.Add(1)
 		var sum []T
-		return func(out []T, in [][]T, dims []int, params []float64) {
+		return func(out []T, in [][]T, dims []int, params []float64, _ func(int, func(int))) {
 			rows, cols, inner := dims[0], dims[1], dims[3]
 			if dims[2] != rows || dims[4] != inner || dims[5] != cols || len(out) != rows*cols || len(in[0]) != rows*inner || len(in[1]) != inner*cols {
 				panic(fmt.Sprint("dims ", dims))
@@ -53,8 +53,8 @@ func arraysRule[T Float](made *atomic.Int64) *Rule {
 	square := at(StreamScratch, 0, PerRowRow)
 	transpose := func(a *Args) { copy(Slice[T](a, 1), Slice[T](a, 0)) }
 	chosen := tensorSlot(TensorFree)
-	trace := func() func(out []T, in [][]T, dims []int, params []float64) {
-		return func(out []T, in [][]T, dims []int, _ []float64) {
+	trace := func() arrayFunc[T] {
+		return func(out []T, in [][]T, dims []int, _ []float64, _ func(int, func(int))) {
 			out[0] = 0
 			for i := range dims[2] {
 				out[0] += in[0][i*dims[3]+i]
@@ -75,8 +75,8 @@ func arraysRule[T Float](made *atomic.Int64) *Rule {
 			}
 		}}, Streams: []Stream{updates(StreamX, 0), reads(StreamScratch, 1)}, Scalars: []Slot{chosen}}},
 	)
-	turn := Stage{Array: &Array{New: func() func(out []T, in [][]T, dims []int, params []float64) {
-		return func(out []T, in [][]T, dims []int, _ []float64) {
+	turn := Stage{Array: &Array{New: func() arrayFunc[T] {
+		return func(out []T, in [][]T, dims []int, _ []float64, _ func(int, func(int))) {
 			rows, cols := dims[2], dims[3]
 			for i := range rows {
 				for j := range cols {

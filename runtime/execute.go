@@ -32,6 +32,13 @@ type stage[T Float] struct {
 	idle     []bool     // of a case: by stream, it is left alone
 	kept     []int      // of Pass: the streams kept in a narrow format, where no others are made piece by piece
 	run      *arrayRunner[T]
+	derives  *derived[T]   // what a pass makes, if that is made piece by piece
+	made     []*derived[T] // of Pass, by stream: what makes it piece by piece; nil if none is
+
+	lends, returns *loan[T]   // of Pass: with the parameters, to a probe; from it
+	loans          []*loan[T] // of Probe, by class; nil where the points are copied
+
+	sources, masks []*derived[T] // of Order, by class: what it is of, and its mask, if they are made piece by piece
 }
 
 // setStages chooses the kernels of all passes and readies the whole-array operators.
@@ -58,7 +65,15 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 			}
 			out = append(out, s)
 		}
-		return groups(out), nil
+		o.derive(out)
+		o.lend(out)
+		out = groups(out)
+		for i := range out {
+			if d := out[i].derives; d != nil {
+				d.pass = &out[i]
+			}
+		}
+		return out, nil
 	}
 	var err error
 	if o.first, err = resolve(o.rule.First); err != nil {
@@ -137,9 +152,13 @@ func (m *machine[T]) init(o *Optimizer[T]) {
 	}
 	m.totals = make([]float64, totals)
 	for _, stages := range [][]stage[T]{o.first, o.later, o.evals} {
+		own := maxGroup
 		for i := range stages {
 			s := &stages[i]
 			switch {
+			case s.derives != nil: // its scalars last
+				m.remember(o, s, own)
+				own++
 			case s.group != nil:
 				for place, member := range s.group.passes {
 					m.remember(o, member, place)
@@ -217,9 +236,9 @@ func (o *Optimizer[T]) execute(stages []stage[T], in *inputs[T]) error {
 		case s.Array != nil:
 			o.runArrays(s, in)
 		case s.Order != nil:
-			o.order(s.Order, s.Class, in)
+			o.order(s, in)
 		case s.Probe != nil:
-			if err := o.probe(s.Probe, in); err != nil {
+			if err := o.probe(s, in); err != nil {
 				return err
 			}
 		case s.Rotate != nil:
@@ -301,11 +320,16 @@ func (o *Optimizer[T]) runItem(a *Args, item int) {
 		return
 	}
 	chunks := s.cuts.chunks[s.cuts.items[item]:s.cuts.items[item+1]]
-	if s.plain {
+	lent := s.lends != nil || s.returns != nil
+	if s.plain && !lent {
 		o.runPlain(s, a, chunks)
 		return
 	}
 	for _, c := range chunks {
+		if lent {
+			o.runLoans(s, a, c)
+			continue
+		}
 		o.runChunk(s, a, c)
 	}
 }
@@ -436,12 +460,16 @@ func (o *Optimizer[T]) splatTensor(s *stage[T], param, first int) {
 	}
 }
 
-// splatTo sets the copies of a scalar, a word of 8 bytes at a time.
+// splatTo sets the copies of a scalar, rounded.
 func (o *Optimizer[T]) splatTo(s *stage[T], scalar int, v float64) {
 	lanes := splatLanes[T]()
-	to := (*[SplatBytes / 8]uint64)(unsafe.Pointer(unsafe.SliceData(s.mem.splats[scalar*lanes:][:lanes])))
-	word := math.Float64bits(v)
-	if unsafe.Sizeof(T(0)) == 4 {
+	splat((*[SplatBytes / 8]uint64)(unsafe.Pointer(unsafe.SliceData(s.mem.splats[scalar*lanes:][:lanes]))), T(v))
+}
+
+// splat sets copies of v, a word of 8 bytes at a time.
+func splat[T Float](to *[SplatBytes / 8]uint64, v T) {
+	word := math.Float64bits(float64(v))
+	if unsafe.Sizeof(v) == 4 {
 		word = uint64(math.Float32bits(float32(v))) * (1<<32 + 1)
 	}
 	for i := range to {

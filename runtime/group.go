@@ -41,11 +41,11 @@ func groups[T Float](stages []stage[T]) []stage[T] {
 		}
 		out = append(out, stages[i])
 		s := &out[len(out)-1]
-		if s.Pass == nil {
+		if !s.mayJoin() {
 			continue
 		}
 		members := []int{i}
-		for k := i + 1; k < len(stages) && stages[k].Pass != nil && len(members) < maxGroup; k++ {
+		for k := i + 1; k < len(stages) && stages[k].mayJoin() && len(members) < maxGroup; k++ {
 			if taken[k] || stages[k].Class != s.Class {
 				continue
 			}
@@ -67,6 +67,11 @@ func groups[T Float](stages []stage[T]) []stage[T] {
 		}
 	}
 	return out
+}
+
+// mayJoin reports whether a stage is a pass that may run together with others.
+func (s *stage[T]) mayJoin() bool {
+	return s.Pass != nil && s.derives == nil && s.lends == nil && s.returns == nil
 }
 
 // isByCols reports whether a pass reduces per column.

@@ -25,6 +25,9 @@ func Partials(a *Args, n int) []float64 {
 func (a *Args) forget(streams int) {
 	a.N, a.Vals, a.Part = 0, nil, nil
 	clear(a.Ptr[:streams])
+	if a.within != nil {
+		a.within.forget(streams)
+	}
 }
 
 // blocks is the number of reduction blocks in n elements.

@@ -142,6 +142,9 @@ func build[T Float](rule *Rule, params []Param[T], h *halves[T], hyper []float64
 	if err := o.setStages(limit); err != nil {
 		return nil, fmt.Errorf("%s: %w", rule.Name, err)
 	}
+	if err := o.setProbes(); err != nil {
+		return nil, err
+	}
 	o.workers = workersFor(s.workers, o.model[ModelNumel])
 	o.machine.init(o)
 	return o, nil
@@ -173,7 +176,7 @@ func (o *Optimizer[T]) setInputs(s settings) error {
 			return fmt.Errorf("%s: the product given by HVP has another element type", o.rule.Name)
 		}
 	}
-	return o.setProbes()
+	return nil
 }
 
 // checkLengths refuses matrices that no memory holds.

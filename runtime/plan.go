@@ -209,7 +209,7 @@ type Rotate struct {
 type Pass struct {
 	Domain     Extent
 	Kernels    [NumEngines]Kernel // by Engine; nil where there is none
-	Direct     [NumEngines]Kernel // the same, of kernels for a multiple of 64 elements that read and write bf16 and f16 states as they are stored
+	Direct     [NumEngines]Kernel // of kernels that read and write states as they are stored, 64 elements or, with q8, a block at a time
 	Streams    []Stream           // Args.Ptr in order
 	Scalars    []Slot             // Args.Vals in order, each rounded to the element type
 	Reductions []Reduction        // Args.Part in order
@@ -296,6 +296,7 @@ type Args struct {
 
 	window []float64 // memory of the worker for streams that are made piece by piece; assembly does not know it
 	words  []uint32
+	within *Args // of what is made for the kernel while these are in use
 
 	rowVals, rowPart []float64 // Vals and Part of a piece of a row
 }

@@ -15,7 +15,7 @@ func TestPlansOfNewStages(t *testing.T) {
 	scratch := func(i int, e Extent) Place { return at(StreamScratch, i, e) }
 	nop := [NumEngines]Kernel{Go: func(*Args) {}}
 	bad, tensor := tensorSlot(99), tensorSlot(TensorFree)
-	make1 := func() func(out []float64, in [][]float64, dims []int, params []float64) { return nil }
+	make1 := func() arrayFunc[float64] { return nil }
 	pass := func(p Pass) Stage {
 		p.Kernels = nop
 		return Stage{Pass: &p}

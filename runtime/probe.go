@@ -53,16 +53,20 @@ type given[T Float] struct{ arrays [][]T }
 var errNonFinite = errors.New("a gradient is not finite")
 
 // probe asks the model at a point. The parameters' own bits are put back in any case.
-func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
+func (o *Optimizer[T]) probe(s *stage[T], in *inputs[T]) error {
+	p := s.Probe
 	if !o.holds(p.If) {
 		return nil
-	}
-	for param, class := range o.classOf {
-		copy(o.points[param], o.place(p.Point[class], in)[param])
 	}
 	out := o.discarded
 	if p.Out != nil {
 		out = o.scratch[p.Out.Index]
+	}
+	if s.loans != nil {
+		return o.told(p, func() (float64, error) { return o.askLent(s.loans, out, in) })
+	}
+	for param, class := range o.classOf {
+		copy(o.points[param], o.place(p.Point[class], in)[param])
 	}
 	if p.Vector != nil {
 		for param, class := range o.classOf { // a copy: it may be the parameters, which give way to the points
@@ -70,24 +74,26 @@ func (o *Optimizer[T]) probe(p *Probe, in *inputs[T]) error {
 		}
 		return o.product(out, in)
 	}
-	loss, err := o.ask(out, in)
-	if err != nil {
-		return err
-	}
-	if p.Loss != nil {
-		o.model[p.Loss.Index] = loss
-	}
-	return nil
+	return o.told(p, func() (float64, error) { return o.ask(out, o.points, in) })
 }
 
-// ask calls the closure with the points in the parameters.
-func (o *Optimizer[T]) ask(out [][]T, in *inputs[T]) (float64, error) {
+// told asks the model and keeps the loss where a probe wants it.
+func (o *Optimizer[T]) told(p *Probe, ask func() (float64, error)) error {
+	loss, err := ask()
+	if err == nil && p.Loss != nil {
+		o.model[p.Loss.Index] = loss
+	}
+	return err
+}
+
+// ask calls the closure with points in the parameters; nil if they stand there.
+func (o *Optimizer[T]) ask(out, points [][]T, in *inputs[T]) (float64, error) {
 	if o.half != nil {
 		return o.askHalf(out)
 	}
 	var loss float64
 	o.hand(out)
-	err := o.at(o.points, func() (err error) {
+	err := o.at(points, func() (err error) {
 		loss, err = in.closure(o.handed)
 		return err
 	})
@@ -123,10 +129,13 @@ func (o *Optimizer[T]) kept(out [][]T) error {
 	return nil
 }
 
-// at calls f with the points in the parameters.
+// at calls f with points in the parameters, nil if they stand there.
 func (o *Optimizer[T]) at(points [][]T, f func() error) error {
 	if o.half != nil {
 		return o.half.at(points, f)
+	}
+	if points == nil {
+		return f()
 	}
 	for i, x := range o.whole {
 		copy(o.saved[i], x)
@@ -200,7 +209,7 @@ func (o *Optimizer[T]) product(out [][]T, in *inputs[T]) error {
 		for i, x := range o.center {
 			elem.DifferencePoint(o.points[i], x, o.vectors[i], side.h)
 		}
-		if _, err := o.ask(side.to, in); err != nil {
+		if _, err := o.ask(side.to, o.points, in); err != nil {
 			return err
 		}
 	}
@@ -215,12 +224,13 @@ func (o *Optimizer[T]) setProbes() error {
 	if !o.rule.Probes {
 		return nil
 	}
-	products, losses := false, false
-	for _, stages := range [][]Stage{o.rule.First, o.rule.Later} {
+	products, losses, copies := false, false, false
+	for _, stages := range [][]stage[T]{o.first, o.later} {
 		for _, s := range stages {
 			if s.Probe != nil {
 				products = products || s.Probe.Vector != nil
 				losses = losses || s.Probe.Out == nil
+				copies = copies || s.loans == nil
 			}
 		}
 	}
@@ -230,13 +240,15 @@ func (o *Optimizer[T]) setProbes() error {
 		}
 	}
 	sizes := o.sizes()
-	columns := allocColumns[T](lengths(o.whole), sizes)
-	o.saved, o.points = columns[0], columns[1]
+	if copies {
+		columns := allocColumns[T](lengths(o.whole), sizes)
+		o.saved, o.points = columns[0], columns[1]
+	}
 	if losses {
 		o.discarded = allocColumns[T](sizes)[0]
 	}
 	if products {
-		columns = allocColumns[T](sizes, sizes, sizes)
+		columns := allocColumns[T](sizes, sizes, sizes)
 		o.center, o.above, o.vectors = columns[0], columns[1], columns[2]
 	}
 	if o.grid != nil {

@@ -38,7 +38,7 @@ func probeRule[T Float]() *Rule {
 	writesTo := func(i int) Stream { return writes(StreamScratch, i) }
 	r := bareRule[T](
 		Stage{Model: func(m []float64) { m[odd.Index] = float64(int(m[ModelT]) % 2) }},
-		pass(3, func(v []T) T { return v[1] - v[2]/2 }, updates(StreamScratch, 0), reads(StreamX, 0), reads(StreamGrad, 0)),
+		pass(3, func(v []T) T { return v[1] - v[2]/2 }, writesTo(0), reads(StreamX, 0), reads(StreamGrad, 0)),
 		pass(2, func(v []T) T { return v[1] }, writesTo(4), reads(StreamGrad, 0)),
 		Stage{Probe: &Probe{Point: []Place{scratch(0)}, Out: ref(scratch(1))}},
 		pass(3, func(v []T) T { return v[1] - v[2]/4 }, updates(StreamScratch, 2), reads(StreamX, 0), reads(StreamScratch, 1)),

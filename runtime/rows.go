@@ -12,29 +12,79 @@ const rowBlocks = 64
 // rows runs a pass that is by rows over the a.N elements of a tensor from an index on, piece by piece: a piece ends with its
 // row, and begins with a block, or ends with one, if the kernel reduces it.
 func (o *Optimizer[T]) rows(s *stage[T], a *Args, param, at int) {
-	p := s.Pass
-	_, cols := o.matrix(p.Domain, param)
-	vals, n := a.Vals, a.N
+	_, cols := o.matrix(s.Pass.Domain, param)
+	vals, total := a.Vals, a.N
+	left := total
 	values := rowMemory[T](s, a)
-	row := -1
-	for end := at + n; at < end; {
-		if at/cols != row {
-			row = at / cols
+	var w rowWalk
+	setRowWalk(s, &w, param)
+	reduces := len(s.Pass.RowReductions) > 0
+	row := at / cols
+	col := at - row*cols
+	s.splatRow(values, param, row)
+	for left > 0 {
+		n := min(left, cols-col)
+		if reduces {
+			n = min(n, rowPiece(at))
+		}
+		a.N = n
+		w.place(a, col)
+		for i := range s.Pass.Collects {
+			s.placeCol(a, i, param, row, cols, col)
+		}
+		s.kernel(a)
+		if reduces {
+			s.keepRow(a, param, row, at)
+		}
+		if left, at, col = left-n, at+n, col+n; left == 0 {
+			break
+		}
+		w.advance(a, n)
+		if col == cols {
+			row, col = row+1, 0
 			s.splatRow(values, param, row)
 		}
-		col := at - row*cols
-		a.N = min(end-at, cols-col)
-		if len(p.RowReductions) > 0 {
-			a.N = min(a.N, rowPiece(at))
-		}
-		s.lineStreams(a, param, row, cols, col)
-		s.kernel(a)
-		s.keepRow(a, param, row, at)
-		if at += a.N; at < end {
-			s.advance(a, a.N*int(unsafe.Sizeof(T(0))))
+	}
+	a.Vals, a.N = vals, total
+}
+
+// rowWalk is the streams of a pass by rows: those that go on from piece to piece, and those that begin anew with each row. Of
+// idle ones nothing is known: moved on, their pointers would leave their arrays, where the garbage collector must not find them.
+type rowWalk struct {
+	size        int // of an element
+	along, down [MaxStreams]uint8
+	alongs      int
+	downs       int
+	starts      [MaxStreams]unsafe.Pointer // of those down
+}
+
+func setRowWalk[T Float](s *stage[T], w *rowWalk, param int) {
+	w.size = int(unsafe.Sizeof(T(0)))
+	for i, stream := range s.Pass.Streams {
+		switch {
+		case s.isIdle(i) || stream.Kind == StreamCollect:
+		case stream.Extent == s.Pass.Domain:
+			w.along[w.alongs] = uint8(i)
+			w.alongs++
+		default:
+			w.down[w.downs], w.starts[w.downs] = uint8(i), unsafe.Pointer(unsafe.SliceData(s.mem.arrays[i][param]))
+			w.downs++
 		}
 	}
-	a.Vals, a.N = vals, n
+}
+
+// place sets the streams of one value a column to where a piece starts.
+func (w *rowWalk) place(a *Args, col int) {
+	for k, i := range w.down[:w.downs] {
+		a.Ptr[i%MaxStreams] = unsafe.Add(w.starts[k], col*w.size)
+	}
+}
+
+// advance moves the others on.
+func (w *rowWalk) advance(a *Args, n int) {
+	for _, i := range w.along[:w.alongs] {
+		a.Ptr[i%MaxStreams] = unsafe.Add(a.Ptr[i%MaxStreams], n*w.size)
+	}
 }
 
 // rowPiece is how many elements from an index on a kernel may reduce at once: its blocks are those of the tensor.
@@ -45,18 +95,11 @@ func rowPiece(at int) int {
 	return rowBlocks * elem.Block
 }
 
-// lineStreams sets the streams of one value a column, which start where the piece does.
-func (s *stage[T]) lineStreams(a *Args, param, row, cols, col int) {
-	p := s.Pass
-	for i, stream := range p.Streams {
-		if stream.Extent != p.Domain && stream.Kind != StreamCollect && !s.isIdle(i) {
-			a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][param][col])
-		}
-	}
-	for i, c := range p.Collects {
-		start := s.lines[len(p.RowReductions)+i][param]
-		a.Ptr[c.Stream] = unsafe.Pointer(&s.colPiece(c.Kind, start, row, cols, col, a.N)[0])
-	}
+// placeCol sets the stream that collect i combines columns in to where a piece starts.
+func (s *stage[T]) placeCol(a *Args, i, param, row, cols, col int) {
+	c := &s.Pass.Collects[i]
+	start := s.lines[len(s.Pass.RowReductions)+i][param]
+	a.Ptr[c.Stream] = unsafe.Pointer(&s.colPiece(c.Kind, start, row, cols, col, a.N)[0])
 }
 
 // keepRow keeps what the kernel reduced of a piece of a row: a value a block.
@@ -98,20 +141,7 @@ func rowMemory[T Float](s *stage[T], a *Args) []T {
 func (s *stage[T]) splatRow(to []T, param, row int) {
 	lanes := splatLanes[T]()
 	for i := 0; len(to) > 0; i++ {
-		v := s.mem.perRow[i][param][row]
-		for k := range to[:lanes] {
-			to[k] = v
-		}
+		splat((*[SplatBytes / 8]uint64)(unsafe.Pointer(unsafe.SliceData(to[:lanes]))), s.mem.perRow[i][param][row])
 		to = to[lanes:]
-	}
-}
-
-// advance moves the streams of a pass on, those of one value a column excepted. Of idle ones nothing is known: moved on, their
-// pointers would leave their arrays, where the garbage collector must not find them.
-func (s *stage[T]) advance(a *Args, bytes int) {
-	for i, stream := range s.Pass.Streams {
-		if stream.Extent == s.Pass.Domain && !s.isIdle(i) {
-			a.Ptr[i] = unsafe.Add(a.Ptr[i], bytes)
-		}
 	}
 }

@@ -17,7 +17,12 @@ func TestIdleStreamsStay(t *testing.T) {
 	for i := range s.Pass.Streams {
 		a.Ptr[i] = unsafe.Pointer(&x[0])
 	}
-	s.advance(a, 4*4)
+	s.mem = &workspace[float32]{}
+	s.mem.arrays[2] = [][]float32{x}
+	var w rowWalk
+	setRowWalk(s, &w, 0)
+	w.place(a, 0)
+	w.advance(a, 4)
 	for i, want := range []*float32{&x[0], &x[4], &x[0]} {
 		if a.Ptr[i] != unsafe.Pointer(want) {
 			t.Errorf("stream %d is at another element", i)

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
@@ -14,6 +15,7 @@ import (
 // that the sample was wrong, where more lies between than there is room for, and where there is a NaN, package elem
 // computes the answer, so that it never depends on the sample.
 type selector[T Float] struct {
+	o       *Optimizer[T]
 	job     *job
 	args    *Args
 	workers int
@@ -25,11 +27,33 @@ type selector[T Float] struct {
 	one    [1][]T  // the sample
 	rest   [1][]T  // kept, to be walked along
 
+	whole bool // all above lo is in kept, by pieces
+
+	made []made[T]    // by part; nil if all are in memory
+	tops []*marked[T] // by part; nil if masks are to be in memory
+	at   []int        // places in a part, of a sample
+
 	// Of the walk under way.
+	task         task
 	parts, marks [][]T
 	lo, hi       T
 	le, gt, used atomic.Int64
 }
+
+// made says by what a part is made piece by piece, of which parameter; of is nil if it is in memory.
+type made[T Float] struct {
+	of    *derived[T]
+	param int
+}
+
+// task is what is done with each piece.
+type task uint8
+
+const (
+	sifting task = iota
+	marking      // of elements not below lo
+	storing      // in memory
+)
 
 // piece is a part of an array that a worker claims at a time, and where its share of what was collected begins.
 type piece struct{ part, from, n, at, kept int }
@@ -46,21 +70,21 @@ const (
 
 // ready makes room for statistics of so many elements.
 func (s *selector[T]) ready(o *Optimizer[T], elements int) {
-	s.workers = o.workers
+	s.o, s.workers = o, o.workers
 	if s.job == nil {
 		s.job = newJob(s)
 	}
 	if elements < smallSelection || elements/24+2*mostSample <= len(s.kept) {
 		return
 	}
-	s.sample = make([]T, mostSample)
+	s.sample, s.at = make([]T, mostSample), make([]int, 0, mostSample)
 	s.kept = make([]T, elements/24+2*mostSample)
 	pieces := elements/chunkElements + len(o.x) + 1
 	s.pieces, s.few = make([]piece, 0, pieces), make([][]T, 0, pieces)
 }
 
 func (s *selector[T]) forget() {
-	s.parts, s.marks = nil, nil
+	s.parts, s.marks, s.made, s.tops = nil, nil, nil, nil
 	clear(s.few[:cap(s.few)])
 }
 
@@ -74,27 +98,111 @@ func (s *selector[T]) statistic(stat elem.Stat, parts [][]T, param float64) floa
 	} else if r, ok := s.kth(parts, elem.Rank(param)); ok {
 		return float64(r.Value)
 	}
+	s.store(parts)
 	return elem.Statistic(stat, parts, param)
 }
 
-// topK is elem.TopK.
+// topK is elem.TopK. Of masks that are derived it tells what they are made of, if it can.
 func (s *selector[T]) topK(marks, parts [][]T, k int) {
 	defer s.forget()
 	n := elements(parts)
 	r, ok := s.kth(parts, n-k+1)
-	if !ok {
-		elem.TopK(marks, parts, k)
-		return
-	}
-	s.cut(parts)
-	if ties := r.Equal - r.Nth + 1; ties < r.Equal {
-		for i, p := range parts {
-			ties = elem.Mark(marks[i], p, r.Value, ties)
+	ties := r.Equal - r.Nth + 1
+	if ok && s.tops != nil && s.tell(parts, r, k, ties) {
+		for i, m := range s.made {
+			if m.of == nil {
+				s.tops[i].mark(marks[i], parts[i], 0)
+			}
 		}
 		return
 	}
-	s.marks, s.lo = marks, r.Value
-	s.job.do(len(s.pieces), s.workers, s.args)
+	for _, top := range s.tops {
+		top.stored = true
+	}
+	switch {
+	case !ok:
+		s.store(parts)
+		elem.TopK(marks, parts, k)
+	case ties < r.Equal:
+		s.store(parts)
+		for i, p := range parts {
+			ties = elem.Mark(marks[i], p, r.Value, ties)
+		}
+	default:
+		s.marks, s.lo = marks, r.Value
+		s.walk(marking, parts)
+	}
+}
+
+// tell tells which elements are marked: those above a value, and of those that equal it the first ones. False of zeros, which
+// have an order of their own, where not all are marked.
+func (s *selector[T]) tell(parts [][]T, r elem.Ranked[T], k, ties int) bool {
+	for _, top := range s.tops {
+		*top = marked[T]{least: r.Value, until: math.MaxInt, few: top.few[:0]}
+	}
+	if k <= mostFew && s.whole && r.Value != 0 {
+		s.find(r.Value, ties)
+		return true
+	}
+	if ties == r.Equal {
+		return true
+	}
+	if s.lo, s.hi = next(r.Value, -1), next(r.Value, 1); r.Value == 0 || !(s.lo < r.Value && r.Value < s.hi) || s.lo == 0 || s.hi == 0 {
+		return false
+	}
+	s.walk(sifting, parts)
+	for i := range s.pieces {
+		p, top := &s.pieces[i], s.tops[s.pieces[i].part]
+		switch {
+		case ties <= 0:
+			top.until = min(top.until, p.from)
+		case ties <= p.kept:
+			top.until = s.place(p, r.Value, ties) + 1
+		}
+		ties -= p.kept
+	}
+	return true
+}
+
+// find notes the places of the elements above a value, and of the first ties that equal it: a few, of which all are in kept.
+func (s *selector[T]) find(value T, ties int) {
+	for _, top := range s.tops {
+		top.isFew = true
+	}
+	for i := range s.pieces {
+		p := &s.pieces[i]
+		if !slices.ContainsFunc(s.kept[p.at:p.at+p.kept], func(x T) bool { return x >= value }) {
+			continue
+		}
+		top := s.tops[p.part]
+		for at := p.from; at < p.from+p.n; {
+			u := s.piece(s.args, p, at)
+			for k, x := range u {
+				if x > value || x == value && ties > 0 {
+					top.few = append(top.few, at+k)
+					if x == value {
+						ties--
+					}
+				}
+			}
+			at += len(u)
+		}
+	}
+}
+
+// place is where the n-th element of a piece is that equals a value.
+func (s *selector[T]) place(p *piece, value T, n int) int {
+	for at := p.from; ; {
+		u := s.piece(s.args, p, at)
+		for i, x := range u {
+			if x == value {
+				if n--; n == 0 {
+					return at + i
+				}
+			}
+		}
+		at += len(u)
+	}
 }
 
 func elements[T Float](parts [][]T) (n int) {
@@ -107,12 +215,13 @@ func elements[T Float](parts [][]T) (n int) {
 // kth finds the k-th smallest of the elements; false where it leaves that to package elem.
 func (s *selector[T]) kth(parts [][]T, k int) (elem.Ranked[T], bool) {
 	n := elements(parts)
+	s.whole = false
 	var none elem.Ranked[T]
 	if n < smallSelection || k < 1 || k > n {
 		return none, false
 	}
-	for n >= smallSelection {
-		if !s.bracket(parts, n, k) || !s.walk(parts) || int(s.le.Load()+s.gt.Load()) != n {
+	for first := true; n >= smallSelection; first = false {
+		if !s.bracket(parts, n, k) || !s.sift(parts) || int(s.le.Load()+s.gt.Load()) != n {
 			return none, false
 		}
 		le, between := int(s.le.Load()), int(s.used.Load())
@@ -125,6 +234,7 @@ func (s *selector[T]) kth(parts [][]T, k int) (elem.Ranked[T], bool) {
 		if between > n/2 { // ties about 0, most likely: walking on would not end
 			return none, false
 		}
+		s.whole = first && s.gt.Load() == s.used.Load()
 		k, n = k-le, between
 		s.rest[0] = s.kept[:between]
 		parts = s.rest[:]
@@ -136,7 +246,7 @@ func (s *selector[T]) kth(parts [][]T, k int) (elem.Ranked[T], bool) {
 func (s *selector[T]) atLow(parts [][]T, k, le int) (elem.Ranked[T], bool) {
 	low, less := s.lo, 0
 	if low >= leastOf[T]() {
-		if s.lo, s.hi = next(low, -1), low; !s.walk(parts) {
+		if s.lo, s.hi = next(low, -1), low; !s.sift(parts) {
 			return elem.Ranked[T]{}, false
 		}
 		less = int(s.le.Load())
@@ -148,7 +258,7 @@ func (s *selector[T]) atLow(parts [][]T, k, le int) (elem.Ranked[T], bool) {
 func (s *selector[T]) atHigh(parts [][]T, k, less, n int) (elem.Ranked[T], bool) {
 	high, le := s.hi, n
 	if high <= -leastOf[T]() {
-		if s.lo = high; !s.walk(parts) {
+		if s.lo = high; !s.sift(parts) {
 			return elem.Ranked[T]{}, false
 		}
 		le = int(s.le.Load())
@@ -202,18 +312,47 @@ func (s *selector[T]) bracket(parts [][]T, n, k int) bool {
 func (s *selector[T]) take(parts [][]T, n, size int) []T {
 	sample := s.sample[:size]
 	part, first := 0, 0 // the number of its first element
+	s.at = s.at[:0]
 	for i := range sample {
 		from, to := n/size*i+n%size*i/size, n/size*(i+1)+n%size*(i+1)/size
 		word := (uint64(i) + 1) * 0x9e3779b97f4a7c15 // the golden ratio spreads consecutive numbers
 		word ^= word >> 32
 		at := from + int(word*0xd1342543de82ef95>>40)%max(1, to-from)
 		for at-first >= len(parts[part]) {
+			s.takeOf(sample[:i], parts, part)
 			first += len(parts[part])
 			part++
 		}
-		sample[i] = parts[part][at-first]
+		s.at = append(s.at, at-first)
 	}
+	s.takeOf(sample, parts, part)
 	return sample
+}
+
+// takeOf sets the last elements of a sample to those of a part at s.at.
+func (s *selector[T]) takeOf(sample []T, parts [][]T, part int) {
+	to := sample[len(sample)-len(s.at):]
+	if m := s.madeOf(parts, part); m.of != nil {
+		m.of.some(s.o, s.args, to, m.param, s.at)
+	} else {
+		for i, at := range s.at {
+			to[i] = parts[part][at]
+		}
+	}
+	s.at = s.at[:0]
+}
+
+// madeOf says by what a part is made; of what was collected by nothing.
+func (s *selector[T]) madeOf(parts [][]T, part int) made[T] {
+	if s.made == nil || s.isKept(parts) {
+		return made[T]{}
+	}
+	return s.made[part]
+}
+
+// isKept reports whether the parts are what a walk has collected.
+func (s *selector[T]) isKept(parts [][]T) bool {
+	return len(parts) == 1 && len(parts[0]) > 0 && &parts[0][0] == &s.kept[0]
 }
 
 // threshold finds the threshold of a sum; false where it leaves that to package elem. What is not above the threshold of
@@ -231,7 +370,7 @@ func (s *selector[T]) threshold(parts [][]T, r float64) (float64, bool) {
 	for range 2 {
 		s.hi = T(math.Inf(1))
 		low := s.lo
-		if !s.walk(parts) || int(s.le.Load()+s.gt.Load()) != n || s.gt.Load() != s.used.Load() || s.gt.Load() == 0 {
+		if !s.sift(parts) || int(s.le.Load()+s.gt.Load()) != n || s.gt.Load() != s.used.Load() || s.gt.Load() == 0 {
 			return 0, false
 		}
 		s.few = s.few[:0]
@@ -283,36 +422,76 @@ func (s *selector[T]) cut(parts [][]T) {
 	}
 }
 
-// walk counts the elements up to lo, those above it, and collects those of them that are below hi. False if there are more
-// of these than there is room for. A walk along what was collected keeps a part of it in place.
-func (s *selector[T]) walk(parts [][]T) bool {
+// walk does a task on all pieces of the parts.
+func (s *selector[T]) walk(t task, parts [][]T) {
 	s.le.Store(0)
 	s.gt.Store(0)
 	s.used.Store(0)
-	if len(parts) == 1 && len(parts[0]) > 0 && &parts[0][0] == &s.kept[0] {
+	s.task = t
+	s.cut(parts)
+	s.job.do(len(s.pieces), s.workers, s.args)
+}
+
+// sift counts the elements up to lo, those above it, and collects those of them that are below hi. False if there are more
+// of these than there is room for. A walk along what was collected keeps a part of it in place.
+func (s *selector[T]) sift(parts [][]T) bool {
+	if s.isKept(parts) {
 		le, gt, kept := sift(s.kept, parts[0], s.lo, s.hi)
 		s.le.Store(int64(le))
 		s.gt.Store(int64(gt))
 		s.used.Store(int64(kept))
 		return true
 	}
-	s.marks = nil
-	s.cut(parts)
-	s.job.do(len(s.pieces), s.workers, s.args)
+	s.walk(sifting, parts)
 	return int(s.used.Load()) <= len(s.kept)
 }
 
-// runItem walks along a piece.
+// store puts the parts that are made piece by piece in memory.
+func (s *selector[T]) store(parts [][]T) {
+	if s.made != nil {
+		s.walk(storing, parts)
+	}
+	s.made = nil
+}
+
+// piece is the elements of a piece from one on: those to its end, or fewer, in the worker's memory if no other has them.
+func (s *selector[T]) piece(a *Args, p *piece, at int) []T {
+	u := s.parts[p.part][at : p.from+p.n]
+	if s.made == nil || s.made[p.part].of == nil {
+		return u
+	}
+	m := &s.made[p.part]
+	to := window[T](a, MaxStreams-1)
+	return m.of.piece(s.o, a, to[:min(len(to), len(u))], m.param, at)
+}
+
+// runItem does the task on a piece.
 func (s *selector[T]) runItem(a *Args, item int) {
 	p := &s.pieces[item]
-	u := s.parts[p.part][p.from:][:p.n]
-	if s.marks != nil {
-		markFrom(s.marks[p.part][p.from:][:p.n], u, s.lo)
+	if s.task == sifting {
+		s.siftPiece(a, p)
 		return
 	}
+	for at := p.from; at < p.from+p.n; {
+		u := s.piece(a, p, at)
+		if s.task == marking {
+			markFrom(s.marks[p.part][at:][:len(u)], u, s.lo)
+		} else {
+			copy(s.parts[p.part][at:], u)
+		}
+		at += len(u)
+	}
+}
+
+func (s *selector[T]) siftPiece(a *Args, p *piece) {
 	window[T](a, 0)
 	own := unsafe.Slice((*T)(unsafe.Pointer(&a.window[0])), chunkElements+pieceSlack)
-	le, gt, kept := sift(own, u, s.lo, s.hi)
+	le, gt, kept := 0, 0, 0
+	for at := p.from; at < p.from+p.n; {
+		u := s.piece(a, p, at)
+		l, g, k := sift(own[kept:], u, s.lo, s.hi)
+		le, gt, kept, at = le+l, gt+g, kept+k, at+len(u)
+	}
 	s.le.Add(int64(le))
 	s.gt.Add(int64(gt))
 	p.kept, p.at = kept, int(s.used.Add(int64(kept)))-kept

@@ -17,6 +17,34 @@ TEXT ·siftAVX512(SB), NOSPLIT, $0-40
 	MOVQ DI, R12
 	XORL R8, R8
 	XORL R9, R9
+	SUBQ $64, CX
+	JLT rest
+	PCALIGN $32
+four: // of which most often none is above lo, or a NaN
+	VMOVUPS 0(SI), Z0
+	VMOVUPS 64(SI), Z1
+	VCMPPS $6, Z8, Z0, K1
+	VCMPPS $6, Z8, Z1, K2
+	VMOVUPS 128(SI), Z2
+	VMOVUPS 192(SI), Z3
+	VCMPPS $6, Z8, Z2, K3
+	VCMPPS $6, Z8, Z3, K4
+	KORW K1, K2, K1
+	KORW K3, K4, K3
+	KORTESTW K1, K3
+	JNE some
+	ADDQ $64, R8
+	ADDQ $256, SI
+	SUBQ $64, CX
+	JGE four
+rest:
+	ADDQ $64, CX
+	JEQ done
+	MOVQ CX, R10
+	XORL CX, CX
+	JMP wide
+some:
+	MOVL $64, R10
 	PCALIGN $32
 wide:
 	VMOVUPS (SI), Z0
@@ -35,8 +63,12 @@ wide:
 	VMOVUPS Z1, (DI)
 	LEAQ (DI)(DX*4), DI
 	ADDQ $64, SI
-	SUBQ $16, CX
+	SUBQ $16, R10
 	JNE wide
+	SUBQ $64, CX
+	JGE four
+	JMP rest
+done:
 	SUBQ R12, DI
 	SHRQ $2, DI
 	MOVQ counts+32(FP), DX
@@ -57,6 +89,19 @@ TEXT ·siftAVX2(SB), NOSPLIT, $0-40
 	XORL R8, R8
 	XORL R9, R9
 	PCALIGN $32
+two: // of which most often none is above lo, or a NaN
+	VCMPPS $9, 0(SI), Y8, Y1
+	VCMPPS $9, 32(SI), Y8, Y2
+	VORPS Y1, Y2, Y1
+	VTESTPS Y1, Y1
+	JNE some
+	ADDQ $16, R8
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNE two
+	JMP done
+some:
+	MOVL $2, R13
 eight:
 	VMOVUPS (SI), Y0
 	VCMPPS $2, Y8, Y0, Y1
@@ -83,7 +128,11 @@ keep:
 next:
 	ADDQ $32, SI
 	SUBQ $8, CX
+	DECL R13
 	JNE eight
+	TESTQ CX, CX
+	JNE two
+done:
 	SUBQ R12, DI
 	SHRQ $2, DI
 	MOVQ counts+32(FP), DX

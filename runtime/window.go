@@ -20,29 +20,6 @@ func (o *Optimizer[T]) isWindowed(p *Pass, s Stream) bool {
 		o.stored(s.Place) != nil
 }
 
-// runDirect runs the current pass over a chunk but for its last elements, by the kernel that widens and narrows states
-// itself. It returns what is left.
-func (o *Optimizer[T]) runDirect(s *stage[T], a *Args, c chunk) chunk {
-	n := c.n &^ (elem.DirectUnit - 1)
-	if n == 0 {
-		return c
-	}
-	a.N = n
-	for i, stream := range s.Pass.Streams {
-		if s.isIdle(i) {
-			continue
-		}
-		if o.isWindowed(s.Pass, stream) {
-			a.Ptr[i] = unsafe.Pointer(&o.stored(stream.Place)[c.param].half[c.from])
-		} else {
-			a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][c.from])
-		}
-	}
-	s.direct(a)
-	c.from, c.n = c.from+n, c.n-n
-	return c
-}
-
 // windows runs the current pass over a chunk, window by window.
 func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 	switch {
@@ -55,10 +32,18 @@ func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 	part := a.Part
 	cols := max(1, o.cols(c.param))
 	row := -1 // the one whose values all of the windows of values per row have
-	for at := c.from; at < c.from+c.n; at += windowElements {
-		a.N = min(windowElements, c.from+c.n-at)
+	size := windowElements
+	if s.made != nil {
+		size = madeElements
+	}
+	for at := c.from; at < c.from+c.n; at += size {
+		a.N = min(size, c.from+c.n-at)
 		for i, stream := range s.Pass.Streams {
 			if stream.Extent != s.Pass.Domain && s.Pass.ByRows || s.isIdle(i) {
+				continue
+			}
+			if s.made != nil && s.made[i] != nil {
+				a.Ptr[i] = unsafe.Pointer(&s.made[i].piece(o, a, window[T](a, i)[:a.N], c.param, at)[0])
 				continue
 			}
 			if !o.isWindowed(s.Pass, stream) {

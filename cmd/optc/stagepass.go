@@ -23,8 +23,10 @@ func (t *teller) pass(s ir.Stage) stageInfo {
 		leaves[v] = n
 	}
 	for _, s := range k.Streams {
-		if s.Read {
-			info.Reads = append(info.Reads, t.drawn(s))
+		name := t.drawn(s)
+		again := s.Kind != ir.DrawStream && slices.Contains(info.Reads, name) // the gradient, which is read where it is
+		if s.Read && !again {
+			info.Reads = append(info.Reads, name)
 		}
 	}
 	for _, in := range k.Instrs {

@@ -409,9 +409,13 @@ func (a *allocator) address(o operand) string {
 		if !ok {
 			pointer = arch.scratch
 			a.print(arch.move, "", a.f.pointerAddress(o.n), pointer)
+			if a.f.windowOf(o.n) != nil {
+				a.print(arch.sub, "", blockStart, pointer)
+			}
 		}
 		if a.f.k.Streams[o.n].Format != "" {
-			return fmt.Sprintf("%d(%s)(%s*1)", o.off/2, pointer, a.f.half())
+			n := a.f.elementBytes(o.n)
+			return fmt.Sprintf("%d(%s)(%s*%d)", o.off/a.f.dtype.size()*n, pointer, a.f.element(), n)
 		}
 		return arch.stream(a, pointer, o.off)
 	case part:

@@ -13,7 +13,7 @@ var amd64 = architecture{
 
 	memoryMove: "VMOVU{S}", vectorMove: "VMOVA{S}", broadcast: "VBROADCAST{1}",
 	scalar: "X", widen: parseStep("VCVTSS2SD a, a, r"), storeWide: "VMOVSD",
-	end: []string{"\tVZEROUPPER", "\tRET"},
+	end: []string{"\tVZEROUPPER", "\tRET"}, prefetch: "PREFETCHT0",
 
 	reserved: 8,
 	slot:     func(off int) string { return fmt.Sprintf("%d(SP)", off) },
@@ -49,7 +49,7 @@ func (f *function) maskedTail(end string) {
 func (f *function) maskedCopy(copy int, limit, scratch, end string) {
 	mask := f.tailMask()
 	c := f.code()
-	f.body(c, copy, &tail{letters[f.dtype].Replace(f.set.loadPart), letters[f.dtype].Replace(f.set.storePart), mask})
+	f.body(c, copy, 1, &tail{letters[f.dtype].Replace(f.set.loadPart), letters[f.dtype].Replace(f.set.storePart), mask})
 	if f.set.masks > 0 {
 		f.emit(f.set.maskMove, limit, fmt.Sprintf("K%d", mask.n))
 		f.placeIn(c, f.workVectors(), f.set.masks-1)

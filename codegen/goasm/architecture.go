@@ -35,6 +35,7 @@ type architecture struct {
 	widen                             step   // float32 to float64, of the lowest lane
 	storeWide                         string // of that
 	end                               []string
+	prefetch                          string // of a cache line; only where there are direct kernels
 
 	reserved int  // bytes of the frame that partials take
 	padding  int  // bytes of it before the slots

@@ -78,7 +78,7 @@ func (f *function) elementTail(end string) {
 // tailStep does the elements in so many bytes and goes on to the next.
 func (f *function) tailStep(load, store string, bytes int) {
 	c := f.code()
-	f.body(c, 0, &tail{load: load, store: store})
+	f.body(c, 0, 1, &tail{load: load, store: store})
 	f.place(c)
 	f.emit("ADD", immediate(bytes), f.arch().index)
 	if len(f.k.Reductions) > 0 {

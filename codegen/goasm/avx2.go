@@ -9,6 +9,7 @@ var avx2 = instructionSet{
 	loadPart:   "VMASKMOV{S}",
 	storePart:  "VMASKMOV{S}",
 	minVectors: 6,
+	abreast:    2,
 	rows: map[string]row{
 		"add":  swappable("add", "VADD{S} [b], a, r"),
 		"sub":  steps("VSUB{S} [b], a, r"),
@@ -59,6 +60,24 @@ var avx2 = instructionSet{
 			x:     true,
 		},
 		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
+		"q8": {
+			load: steps("VPMOVSXBD [a], t; VPSLLD $19, t, u; VANDPS [q8magnitude], u, v; VANDPS [sign], u, w; VXORPS b, w, x; " +
+				"VPADDD [q8origin], v, y; VSUBPS [q8origin], y, z; VMULPS x, z, r"),
+		},
+		"q8root": {load: steps("VPMOVZXBD [a], t; VPSLLD $19, t, u; VPADDD [q8rootorigin], u, v; VSUBPS [q8rootorigin], v, w; VMULPS b, w, r")},
+	},
+	quiet: steps("VCMP{S} $3, a, a, t; VBLENDV{S} t, [quietnan], a, r"),
+	scaled: map[string]scaledFormat{
+		"q8": {
+			take: steps("VANDPS [nosign], a, t; VPMAXUD t, b, r"),
+			code: steps("VMULPS [a], b, t; VANDPS [sign], t, u; VORPS [q8origin], u, v; VADDPS t, v, w; VPADDD [q8half], w, x; VPSRLD $19, x, r"),
+			pack: steps("VPACKUSDW b, a, t; VPSRLW $5, t, u; VANDPS [q8code], t, v; VANDPS [q8sign], u, w; VORPS v, w, r"),
+		},
+		"q8root": {
+			take: steps("VPMAXUD a, b, r"),
+			code: steps("VMULPS a, b, t; VADDPS [q8rootorigin], t, u; VPADDD [q8roothalf], u, v; VPSRLD $19, v, w; VPMINUD [lowbit], a, x; VPMAXUD x, w, r"),
+			pack: steps("VPACKUSDW b, a, r"),
+		},
 	},
 	parts: map[string]row{
 		"pow2":     steps("VADD{S} [pow2magic], a, t; VPSLL{W} ${E}, t, r"),
@@ -66,6 +85,7 @@ var avx2 = instructionSet{
 		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VAND{S} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
 		"top":      steps("VAND{S} [topbits], a, r"),
 	},
+	choices:   choiceRows("VCMP{S} $3, a, a, u; VOR{S} u, t, r"), // ones are a NaN
 	fusedRows: fusedRows(),
 	mixed:     1,
 

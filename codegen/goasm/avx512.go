@@ -12,6 +12,7 @@ var avx512 = instructionSet{
 	loadPart:   "VMOVU{S}.Z",
 	storePart:  "VMOVU{S}",
 	minVectors: 8,
+	abreast:    4,
 	rows: map[string]row{
 		"add":  swappable("add", "VADD{S} [b], a, r"),
 		"sub":  steps("VSUB{S} [b], a, r"),
@@ -28,7 +29,7 @@ var avx512 = instructionSet{
 
 		// By class of a: NaN stays, zero gives +0, the others -1 or +1.
 		"sign":     steps("VFIXUPIMM{S} $0, [signtable], a, r"),
-		"copysign": steps("VGETMANT{S} $0, [b], t; VFIXUPIMM{S} $0, [copytable], t, u; VPAND{W} [nosign], a, v; VPOR{W} u, v, r"), // a NaN in b stays
+		"copysign": steps("VPTERNLOG{W} $0xD8, [sign], b, t=a; VFIXUPIMM{S} $0, [nantable], b, r=t"), // a NaN in b stays
 		"floor":    steps("VRNDSCALE{S} $9, [a], r"),
 		"ceil":     steps("VRNDSCALE{S} $10, [a], r"),
 		"round":    steps("VRNDSCALE{S} $8, [a], r"),
@@ -61,6 +62,24 @@ var avx512 = instructionSet{
 			store: parseStep("VPMOVDW a, r"),
 		},
 		"f16": {load: steps("VCVTPH2PS [a], r"), store: parseStep("VCVTPS2PH $0, a, r")},
+		"q8": {
+			load: steps("VPMOVSXBD [a], t; VPSLLD $19, t, u; VPANDD [q8magnitude], u, v; VPTERNLOGD $0x6C, [sign], b, w=u; " +
+				"VPADDD [q8origin], v, x; VSUBPS [q8origin], x, y; VMULPS w, y, r"),
+		},
+		"q8root": {load: steps("VPMOVZXBD [a], t; VPSLLD $19, t, u; VPADDD [q8rootorigin], u, v; VSUBPS [q8rootorigin], v, w; VMULPS b, w, r")},
+	},
+	quiet: steps("VFIXUPIMM{S} $0, [quiettable], a, r=quietnan"),
+	scaled: map[string]scaledFormat{
+		"q8": {
+			take: steps("VPANDD [nosign], a, t; VPMAXUD t, b, r"),
+			code: steps("VMULPS [a], b, t; VPTERNLOGD $0xEA, [q8origin], sign, u=t; VADDPS t, u, v; VPADDD [q8half], v, w; VPSRLD $19, w, r"),
+			pack: steps("VPACKUSDW b, a, t; VPSRLW $5, t, u; VPTERNLOGD $0xE4, [q8code], u, r=t"),
+		},
+		"q8root": {
+			take: steps("VPMAXUD a, b, r"),
+			code: steps("VMULPS a, b, t; VADDPS [q8rootorigin], t, u; VPADDD [q8roothalf], u, v; VPSRLD $19, v, w; VPMINUD [lowbit], a, x; VPMAXUD x, w, r"),
+			pack: steps("VPACKUSDW b, a, r"),
+		},
 	},
 	parts: map[string]row{
 		"pow2":     steps("VADD{S} [pow2magic], a, t; VPSLL{W} ${E}, t, r"),
@@ -68,6 +87,7 @@ var avx512 = instructionSet{
 		"mantissa": steps("VPSUB{W} [sqrthalf], a, t; VPAND{W} [fraction], t, u; VPADD{W} [sqrthalf], u, r"),
 		"top":      steps("VPAND{W} [topbits], a, r"),
 	},
+	choices:   choiceRows("VFIXUPIMM{S} $0, [nantable], a, r=t"),
 	fusedRows: fusedRows(),
 	mixed:     8,
 	averages:  true,

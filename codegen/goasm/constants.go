@@ -34,6 +34,14 @@ var constants = map[string][2]uint64{ // by DType
 	"highhalf":  {0xFFFF0000, 0xFFFF0000},
 	"quietnan":  {0x7FC00000, 0x7FF8000000000000},
 
+	"q8origin":     {0x3B888889, 0}, // F(0) of the two forms of q8: see package elem
+	"q8rootorigin": {0x37880088, 0},
+	"q8magnitude":  {0x03F80000, 0}, // bits of a code without its sign, where F has them
+	"q8half":       {0xC47B7777, 0}, // half a code less F(0)
+	"q8roothalf":   {0xC87BFF78, 0},
+	"q8code":       {0x007F007F, 0}, // of words that hold a code each, its magnitude and its sign
+	"q8sign":       {0x00800080, 0},
+
 	"half":         {0x3F000000, 0x3FE0000000000000},
 	"threeeighths": {0x3EC00000, 0x3FD8000000000000},
 
@@ -47,9 +55,10 @@ var constants = map[string][2]uint64{ // by DType
 	"normalrootmax": {0x5F000000, 0x5FE0000000000000}, // 2^63: 1/sqrt of the least normal number
 	"halve":         {0xFF800000, 0xFFF0000000000000}, // added as an integer, one less in the exponent
 
-	"signtable": {0xA9A9A822, 0xA9A9A822}, // of VFIXUPIMM: quiet NaN, signaling NaN, zero, +1, -inf, +inf, negative, positive, from the lowest digit
-	"copytable": {0x87878822, 0x87878822}, // the same for -0 and +0 by the sign of a number that is not zero
-	"resttable": {0x11771177, 0x11771177}, // the same for -0 where there is no finite number
+	"signtable":  {0xA9A9A822, 0xA9A9A822}, // of VFIXUPIMM: quiet NaN, signaling NaN, zero, +1, -inf, +inf, negative, positive, from the lowest digit
+	"nantable":   {0x22, 0x22},             // the same for a NaN, and what was there for all else
+	"quiettable": {0x11111100, 0x11111100}, // the same for a number, or else what was there
+	"resttable":  {0x11771177, 0x11771177}, // the same for -0 where there is no finite number
 }
 
 const (
@@ -109,6 +118,10 @@ func writeConstants(b *bytes.Buffer, bodies [][]byte) {
 	if slices.ContainsFunc(bodies, func(body []byte) bool { return bytes.Contains(body, []byte(partTable)) }) {
 		ones := slices.Repeat([]uint64{^uint64(0)}, laneBytes/8)
 		writeData(b, partTable, append(ones, make([]uint64, laneBytes/8)...))
+	}
+	if slices.ContainsFunc(bodies, func(body []byte) bool { return bytes.Contains(body, []byte(codeOrder)) }) {
+		writeData(b, codeOrder, []uint64{4 << 32, 12<<32 | 8, 5<<32 | 1, 13<<32 | 9, 6<<32 | 2, 14<<32 | 10, 7<<32 | 3, 15<<32 | 11,
+			4 << 32, 5<<32 | 1, 6<<32 | 2, 7<<32 | 3})
 	}
 }
 

@@ -8,11 +8,12 @@
 // start of the stream, but not on how many follow.
 // A kernel never reads or writes past the end of a stream, and the streams of one kernel must not overlap.
 //
-// The road is short. fuse.go brings in the operators of fast math; lower.go unrolls elementary functions into operators; the rows of an instruction set (avx512.go,
+// The road is short. fuse.go brings in the operators of fast math; lower.go unrolls elementary functions into operators, and choose.go
+// takes the processor's own minimum and maximum for what means the same; the rows of an instruction set (avx512.go,
 // avx2.go, neon.go) say what each of these becomes; select.go orders the kernel and expands it into straight-line code
 // over virtual registers; alloc.go gives each a register, spilling by furthest next use; layout.go puts loops, tails and
 // reductions around it. What else the assembly of a processor says in its own way is in amd64.go and arm64.go.
-// AVX-512 kernels need AVX512F only, AVX2 kernels AVX2 and, under fast math, FMA only: these never touch Y16-Y31 or an EVEX encoding.
+// AVX-512 kernels need AVX512F only, those that write q8 also AVX512BW; AVX2 kernels AVX2 and, under fast math, FMA only: these never touch Y16-Y31 or an EVEX encoding.
 package goasm
 
 import (
@@ -85,7 +86,7 @@ func Supports(isa ISA, k *ir.Kernel) bool {
 
 // Emit returns the kernel as the assembly function ·symbol, declared in Go as func symbol(a *optrt.Args) with any name
 // for the package. It belongs in a [File], which defines the constants that it reads. A kernel with storage formats is for
-// float32 and a number of elements that [elem.DirectUnit] divides.
+// float32 and a number of elements that [elem.DirectUnit] divides or, where one has scales, [elem.Q8Block].
 func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
 	if err := verify(isa, k); err != nil {
 		return nil, fmt.Errorf("goasm: kernel %s: %w", k.Name, err)
@@ -93,7 +94,9 @@ func Emit(isa ISA, dtype DType, symbol string, k *ir.Kernel) ([]byte, error) {
 	if k.Fast {
 		k = fuse(isa.set(), dtype, k)
 	}
-	f := newFunction(isa.set(), dtype, lower(k, dtype))
+	l := lower(k, dtype)
+	l.choose(isa.set(), dtype)
+	f := newFunction(isa.set(), dtype, l)
 	if f.isDirect() && elem.DirectUnit*dtype.size()%f.step() != 0 {
 		return nil, fmt.Errorf("goasm: kernel %s: an iteration takes %d bytes, which does not divide %d elements", k.Name, f.step(), elem.DirectUnit)
 	}

@@ -44,7 +44,7 @@ const (
 // TestKernels generates a module of kernels, vets and builds it for each architecture, and runs it on this one: see
 // testdata/harness.
 func TestKernels(t *testing.T) {
-	kernels := append(operatorKernels(), hardKernels()...)
+	kernels := append(append(operatorKernels(), hardKernels()...), choiceKernels()...)
 	kernels = append(kernels, randomKernels(rand.New(rand.NewPCG(2, 3)), 120)...)
 	dir := *keep
 	if dir == "" {
@@ -241,6 +241,9 @@ func TestRows(t *testing.T) {
 		}
 		for name, r := range isa.set().parts {
 			checkRow(t, isa, name, 1, r)
+		}
+		for name, r := range isa.set().choices {
+			checkRow(t, isa, name, 2, r)
 		}
 	}
 }

@@ -17,7 +17,11 @@ const (
 	splitStack   = 256 // bytes of frame from which a function must check its stack
 	loopAlign    = 64
 	maxResident  = 24
-	probedCopies = 4 // vectors of an iteration from which the cost of registers is told
+	probedCopies = 4  // vectors of an iteration from which the cost of registers is told
+	manySteps    = 16 // operations one after the other from which the steps of several vectors alternate
+
+	cacheLine     = 64
+	prefetchAhead = 512 // elements from those that are worked on to those that a direct kernel asks for
 )
 
 // function is one kernel on its way to text.
@@ -29,10 +33,12 @@ type function struct {
 	pointers  map[int]string // register of a stream's pointer; the others are loaded at each access
 	constants []string       // uniforms after the scalars
 	copies    int            // vectors an iteration
+	abreast   int            // vectors whose steps alternate
 	lanesOf   int            // vectors of the lanes of a reduction
 	turns     map[int]int    // of instructions that some vectors take by Newton steps: which vector of a group does
 	accs      int            // reductions with accumulators in registers
 	accBase   int            // the first of those registers, or their number when there are none
+	scaled    []scaled       // streams in formats with scales
 	resident  map[int]int    // uniform to register
 	spillBase int
 	frame     int
@@ -57,8 +63,45 @@ func newFunction(set *instructionSet, dtype DType, l *lowered) *function {
 	}
 	f.choosePointers()
 	f.chooseAccumulators()
-	f.chooseResident()
+	f.chooseScaled()
+	f.chooseAbreast()
 	return f
+}
+
+// chooseAbreast lets the steps of several vectors alternate if each has a long chain of them: a processor looks so many
+// instructions ahead, and finds in them the chains of more vectors than if one vector followed the other. It takes as many
+// as need no more spills and reloads than one does.
+func (f *function) chooseAbreast() {
+	f.abreast = 1
+	if f.set.abreast > 1 && len(f.schedule.events) <= longBody && f.chain() >= manySteps {
+		f.copies = max(f.copies, f.set.abreast)
+	}
+	least := f.chooseResident()
+	for n := f.copies; n > 1 && f.chain() >= manySteps && f.set.abreast > 1; n /= 2 {
+		resident := f.resident
+		f.abreast = n
+		if cost := f.chooseResident(); cost <= least {
+			return
+		}
+		f.abreast, f.resident = 1, resident
+	}
+}
+
+// chain is the number of operations of the longest chain in which each needs the one before.
+func (f *function) chain() int {
+	longest, depth := 0, make([]int, len(f.k.Instrs))
+	for i, in := range f.k.Instrs {
+		for _, a := range in.Args {
+			if !a.Scalar {
+				depth[i] = max(depth[i], depth[a.Index])
+			}
+		}
+		if in.Op != opLoad {
+			depth[i]++
+		}
+		longest = max(longest, depth[i])
+	}
+	return longest
 }
 
 // takeTurns chooses the quotients and roots that some vectors take by Newton steps, roots first, which cost the hardware
@@ -102,7 +145,7 @@ func (f *function) choosePointers() {
 	f.pointers = map[int]string{}
 	registers := f.arch().pointers
 	if f.isDirect() {
-		registers = registers[:len(registers)-1] // the last is half's
+		registers = registers[:len(registers)-1] // the last is element's
 	}
 	for i, s := range order[:min(len(order), len(registers))] {
 		f.pointers[s] = registers[i]
@@ -114,8 +157,8 @@ func (f *function) isDirect() bool {
 	return slices.ContainsFunc(f.k.Streams, func(s ir.Stream) bool { return s.Format != "" })
 }
 
-// half is the register of half the index: bytes to the current element of what has 16 bits an element.
-func (f *function) half() string {
+// element is the register of the number of elements before the current one.
+func (f *function) element() string {
 	registers := f.arch().pointers
 	return registers[len(registers)-1]
 }
@@ -147,8 +190,9 @@ func (f *function) accumulator(r, copy int) operand {
 	return operand{place: frame, off: f.lanes(r) + copy*f.set.width}
 }
 
-// chooseResident keeps uniforms in registers all along: as many as cost the loop the fewest spills and reloads.
-func (f *function) chooseResident() {
+// chooseResident keeps uniforms in registers all along: as many as cost the loop the fewest spills and reloads. It returns
+// that cost.
+func (f *function) chooseResident() int {
 	loop := f.loop(min(f.copies, probedCopies))
 	order := f.byNeed(loop)
 	most := min(len(order), maxResident, f.accBase-f.set.minVectors)
@@ -162,9 +206,10 @@ func (f *function) chooseResident() {
 			best, f.resident = cost, resident
 		}
 		if best == 0 {
-			return
+			break
 		}
 	}
+	return best
 }
 
 // byNeed lists the uniforms of code, those first that need registers most often, then those used most often.
@@ -198,10 +243,45 @@ func (f *function) code() *code { return &code{f: f} }
 // loop is so many vectors of an iteration.
 func (f *function) loop(copies int) *code {
 	c := f.code()
-	for copy := range copies {
-		f.body(c, copy, nil)
+	if f.isDirect() {
+		f.prefetch(c, copies)
+	}
+	for copy := 0; copy < copies; copy += f.abreast {
+		f.body(c, copy, min(f.abreast, copies-copy), nil)
 	}
 	return c
+}
+
+// prefetch asks for the cache lines that so many vectors of later iterations take. Where streams are narrow, arithmetic takes
+// so much of the time that the processor does not look far enough ahead by itself.
+func (f *function) prefetch(c *code, copies int) {
+	seen := map[int]bool{}
+	for _, e := range f.schedule.events {
+		if e.kind != compute || f.k.Instrs[e.index].Op != opLoad {
+			continue
+		}
+		i := f.k.Instrs[e.index].Stream
+		if _, ok := f.pointers[i]; !ok || seen[i] {
+			continue
+		}
+		seen[i] = true
+		line := cacheLine * f.dtype.size() / f.elementBytes(i) // of the index
+		for off := 0; off < copies*f.set.width; off += line {
+			c.add(inst{mnemonic: f.arch().prefetch, memory: -1, out: operand{stream, i, prefetchAhead*f.dtype.size() + off}})
+		}
+	}
+}
+
+// elementBytes is the size of an element of a stream as it is stored.
+func (f *function) elementBytes(stream int) int {
+	switch format := f.k.Streams[stream].Format; {
+	case format == "":
+		return f.dtype.size()
+	case ir.Scaled(format):
+		return 1
+	default:
+		return 2
+	}
 }
 
 // place allocates code and appends its text.
@@ -229,6 +309,7 @@ func (f *function) text(symbol string) []byte {
 	}
 	f.label("done")
 	f.lines = append(f.lines, f.arch().end...)
+	f.oddBlocks()
 
 	frame := (f.frame + 7) &^ 7
 	if frame > 0 {
@@ -307,8 +388,12 @@ func (f *function) elementwise() {
 	f.emit(arch.and, immediate(-f.step()), arch.limit)
 	if f.isDirect() {
 		f.emit(arch.equal, "done")
-		f.emit(arch.clear, f.half(), f.half())
-		f.iterate()
+		f.emit(arch.clear, f.element(), f.element())
+		if len(f.scaled) > 0 {
+			f.scaledBlocks()
+		} else {
+			f.iterate()
+		}
 		return
 	}
 	f.emit(arch.equal, "tail")
@@ -325,7 +410,7 @@ func (f *function) iterate() {
 	f.place(f.loop(f.copies))
 	f.emit(arch.add, immediate(f.step()), arch.index)
 	if f.isDirect() {
-		f.emit(arch.add, immediate(f.step()/2), f.half())
+		f.emit(arch.add, immediate(f.step()/f.dtype.size()), f.element())
 	}
 	f.compare(arch.index, arch.limit)
 	f.emit(arch.less, "loop")

@@ -102,10 +102,14 @@ type instructionSet struct {
 	loadPart   string // masked load and store of a tail, or those of one element
 	storePart  string
 	minVectors int // vector registers that any code needs for itself
+	abreast    int // vectors of an iteration at least, of a long chain of operations; 0 or 1 where vectors follow each other
 	rows       map[string]row
-	narrow     map[string]narrow  // by storage format; nil where no kernel is direct
-	parts      map[string]row     // what elementary functions need besides: Pow2, Exponent, Mantissa and Top of package elem
-	halve      map[DType][]string // instructions that bring the upper half of the lanes down, to 2 lanes
+	choices    map[string]row          // of choose.go; nil where minima and maxima are the operators' own
+	narrow     map[string]narrow       // by storage format; nil where no kernel is direct
+	scaled     map[string]scaledFormat // of those, the ones with scales: of them narrow has the loads, whose b is the scale
+	quiet      row                     // of a number itself, of any NaN the quiet one without sign
+	parts      map[string]row          // what elementary functions need besides: Pow2, Exponent, Mantissa and Top of package elem
+	halve      map[DType][]string      // instructions that bring the upper half of the lanes down, to 2 lanes
 
 	// Of fast math.
 	fusedRows  map[string]fusedRow
@@ -114,7 +118,7 @@ type instructionSet struct {
 	averages   bool           // products are what such a kernel waits for
 }
 
-// narrow is how float32 is kept in a storage format of 16 bits.
+// narrow is how float32 is kept in a storage format.
 type narrow struct {
 	load  row  // a stands in memory
 	round row  // of a number, or of the quiet NaN without sign, to what store takes; without steps it is that already
@@ -124,6 +128,9 @@ type narrow struct {
 
 func (set *instructionSet) row(operator string) row {
 	if r, ok := set.rows[operator]; ok {
+		return r
+	}
+	if r, ok := set.choices[operator]; ok {
 		return r
 	}
 	return set.parts[operator]

@@ -165,19 +165,28 @@ func (t *tail) operands(o operand) []operand {
 	return []operand{o, t.mask}
 }
 
-// body appends the work on one vector of elements: the one that stands copy vectors beyond the running index.
-// In a tail, t is not nil.
-func (f *function) body(c *code, copy int, t *tail) {
-	b := body{c: c, f: f, off: copy * f.set.width, copy: copy, tail: t, at: make([]operand, len(f.k.Instrs)), left: slices.Clone(f.schedule.uses)}
+// body appends the work on so many vectors of elements, from the one on that stands copy vectors beyond the running index:
+// of each the first step, then of each the second. In a tail, t is not nil.
+func (f *function) body(c *code, copy, vectors int, t *tail) {
+	bodies := make([]body, vectors)
+	for i := range bodies {
+		bodies[i] = body{c: c, f: f, off: (copy + i) * f.set.width, copy: copy + i, tail: t, at: make([]operand, len(f.k.Instrs)), left: slices.Clone(f.schedule.uses)}
+	}
 	for _, e := range f.schedule.events {
-		switch e.kind {
-		case compute:
-			b.compute(e.index)
-		case store:
-			b.store(f.k.Stores[e.index])
-		case reduce:
-			b.reduce(e.index)
+		for i := range bodies {
+			bodies[i].do(e)
 		}
+	}
+}
+
+func (b *body) do(e event) {
+	switch e.kind {
+	case compute:
+		b.compute(e.index)
+	case store:
+		b.store(b.f.k.Stores[e.index])
+	case reduce:
+		b.reduce(e.index)
 	}
 }
 
@@ -201,7 +210,8 @@ func (b *body) compute(i int) {
 	format := b.f.k.Streams[in.Stream].Format
 	switch {
 	case format != "":
-		b.at[i] = b.c.expand(b.f.set.narrow[format].load.steps, []operand{src}, operand{}, vectorClass, comment)
+		args := []operand{src, b.f.scaleOf(in.Stream)}
+		b.at[i] = b.c.expand(b.f.set.narrow[format].load.steps, args, operand{}, vectorClass, comment)
 	case b.tail != nil:
 		b.at[i] = b.loadPart(src, comment)
 	case b.f.schedule.folds(i):
@@ -259,13 +269,17 @@ func (b *body) store(s ir.Store) {
 		b.storePart(dst, b.operand(s.Value), comment)
 		return
 	}
-	b.c.move(dst, b.operand(s.Value), comment)
+	v := b.operand(s.Value)
+	b.c.move(dst, v, comment)
+	if of := b.f.windowOf(s.Stream); of != nil {
+		most := operand{place: register, n: of.most}
+		b.c.place(b.f.formatOf(*of).take, []operand{v, most}, most, vectorClass, "")
+	}
 }
 
 // storeNarrow rounds a value to a storage format. Every NaN becomes the same one.
 func (b *body) storeNarrow(n narrow, v, dst operand, comment string) {
-	number := b.c.apply("eq", []operand{v, v}, operand{}, "")
-	v = b.c.apply("where", []operand{number, v, b.f.constant("quietnan")}, operand{}, "")
+	v = b.c.place(b.f.set.quiet, []operand{v}, operand{}, vectorClass, "")
 	if len(n.round.steps) > 0 {
 		v = b.c.expand(n.round.steps, []operand{v}, operand{}, vectorClass, "")
 	}

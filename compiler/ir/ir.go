@@ -197,6 +197,17 @@ func (p *Program) Storage(at Place) Storage {
 	return Storage{}
 }
 
+// Unsigned reports whether the value is an absolute value or a square, which is never -0.
+func (v *Value) Unsigned() bool {
+	switch v.Kind {
+	case Spread:
+		return v.Args[0].Unsigned()
+	case Apply:
+		return v.Op.Name == "abs" || v.Op.Name == "mul" && v.Args[0] == v.Args[1]
+	}
+	return false
+}
+
 // Guard is the mask under which a whole-array operator or a probe is computed at all; nil when always.
 func (v *Value) Guard() *Value {
 	n := len(v.Args)

@@ -1,12 +1,15 @@
 package pass
 
 import (
+	"slices"
+
 	"github.com/optc-lang/optc/compiler/ir"
 )
 
 // A kernel in which a condition of a step value chooses (`where(momentum == 0, g, momentum*m + g)`) reads what both sides
 // need, and uses one. So it has two cases, one a side, if that spares an array: each computes the same bits as the whole
-// kernel where its side is taken, from the same arguments, of which some are idle.
+// kernel where its side is taken, from the same arguments, of which some are idle. What a pass does under a condition alone
+// (see demand.go) makes two cases of it as well.
 
 // maxCaseWork bounds the instructions times the conditions of a kernel whose cases are looked for: the placing of values asks
 // for them over and over.
@@ -14,31 +17,50 @@ const maxCaseWork = 4096
 
 // cases are the two cases of a kernel by the condition that spares the most arrays, that where it holds first; none if no
 // condition spares any.
-func cases(p *ir.Program, k *ir.Kernel) []ir.KernelCase {
-	var conditions []int
-	for i, s := range k.Scalars {
-		if s.Value.Mask {
-			conditions = append(conditions, i)
-		}
-	}
-	if len(conditions)*len(k.Instrs) > maxCaseWork {
-		return nil
-	}
+func cases(p *ir.Program, k *ir.Kernel, o only) []ir.KernelCase {
 	var best []ir.KernelCase
 	least := 2 * arrayWeight(k)
-	for _, i := range conditions {
-		s := k.Scalars[i]
-		is, not := underCase(p, k, i, true), underCase(p, k, i, false)
-		if is == nil || not == nil {
+	for _, cond := range conditions(k, o) {
+		two := casesBy(p, k, cond, o)
+		if two == nil {
 			continue
 		}
-		if w := arrayWeight(is) + arrayWeight(not); w < least {
-			is.Name += "When"
-			not.Name += "Else"
-			best, least = []ir.KernelCase{{If: s.Value, Is: true, Kernel: is}, {If: s.Value, Kernel: not}}, w
+		if w := arrayWeight(two[0].Kernel) + arrayWeight(two[1].Kernel); w < least {
+			best, least = two, w
 		}
 	}
 	return best
+}
+
+// conditions are those by which a kernel may have cases.
+func conditions(k *ir.Kernel, o only) []*ir.Value {
+	if o.saved {
+		return []*ir.Value{o.cond}
+	}
+	var out []*ir.Value
+	for _, s := range k.Scalars {
+		if s.Value.Mask && s.Value != o.cond {
+			out = append(out, s.Value)
+		}
+	}
+	if o.cond != nil {
+		out = append(out, o.cond)
+	}
+	if len(out)*len(k.Instrs) > maxCaseWork {
+		return nil
+	}
+	return out
+}
+
+// casesBy are the two cases of a kernel by a condition; none if the condition is computed with.
+func casesBy(p *ir.Program, k *ir.Kernel, cond *ir.Value, o only) []ir.KernelCase {
+	is, not := underCase(p, k, cond, true, o), underCase(p, k, cond, false, o)
+	if is == nil || not == nil {
+		return nil
+	}
+	is.Name += "When"
+	not.Name += "Else"
+	return []ir.KernelCase{{If: cond, Is: true, Kernel: is}, {If: cond, Kernel: not}}
 }
 
 // Dearest is the kernel of a stage that costs most: of its cases, if it has some, the one that moves more.
@@ -81,17 +103,18 @@ func knownAs(b bool) known {
 type caseBuilder struct {
 	p        *ir.Program
 	from, to *ir.Kernel
-	scalar   int // the condition
+	scalar   int // the condition; -1 where the kernel does not know it
 	is       bool
+	only     only         // what the kernel does not do in this case; nothing if it has no condition
 	instrs   []ir.Instr   // from's, each with operands that no choice of the condition stands between
 	same     []ir.Operand // whose value each has: its own, or that of the side taken
 	known    []known      // by instruction
 	at       []int        // where each is now; -1 where nothing needs it
 }
 
-// underCase is k where scalar i, a mask, is as said; nil if the mask itself is computed with. Its arguments are k's; a stream
+// underCase is k where a condition is as said; nil if the condition itself is computed with. Its arguments are k's; a stream
 // that it needs no more is neither read nor written.
-func underCase(p *ir.Program, k *ir.Kernel, i int, is bool) *ir.Kernel {
+func underCase(p *ir.Program, k *ir.Kernel, cond *ir.Value, is bool, o only) *ir.Kernel {
 	to := *k
 	to.Streams = append([]ir.Stream{}, k.Streams...)
 	for n := range to.Streams {
@@ -99,7 +122,11 @@ func underCase(p *ir.Program, k *ir.Kernel, i int, is bool) *ir.Kernel {
 	}
 	to.Instrs, to.Stores, to.Reductions = nil, nil, nil
 	n := len(k.Instrs)
+	i := slices.IndexFunc(k.Scalars, func(s ir.Scalar) bool { return s.Value == cond })
 	b := &caseBuilder{p: p, from: k, to: &to, scalar: i, is: is, same: make([]ir.Operand, n), known: make([]known, n), at: make([]int, n)}
+	if o.cond == cond && !is {
+		b.only = o
+	}
 	for n, in := range k.Instrs {
 		b.instrs = append(b.instrs, b.choose(n, in))
 	}
@@ -127,6 +154,8 @@ func (b *caseBuilder) choose(n int, in ir.Instr) ir.Instr {
 	}
 	in.Args = args
 	switch {
+	case in.Op == "load" && b.only.saved && in.Stream == b.only.from:
+		in.Stream = b.only.grad
 	case b.isCondition(in):
 		b.known[n] = knownAs(b.is)
 	case in.Op == "where" && b.knownOf(args[0]) == isTrue:
@@ -143,7 +172,7 @@ func (b *caseBuilder) choose(n int, in ir.Instr) ir.Instr {
 
 // isCondition reports whether an instruction makes a mask of the condition: compares it with 0.
 func (b *caseBuilder) isCondition(in ir.Instr) bool {
-	if in.Op != "ne" || !in.Args[0].Scalar || in.Args[0].Index != b.scalar || !in.Args[1].Scalar {
+	if b.scalar < 0 || in.Op != "ne" || !in.Args[0].Scalar || in.Args[0].Index != b.scalar || !in.Args[1].Scalar {
 		return false
 	}
 	zero := b.from.Scalars[in.Args[1].Index].Value
@@ -192,7 +221,7 @@ func (b *caseBuilder) needed() []bool {
 		}
 	}
 	for _, s := range b.from.Stores {
-		if !b.keeps(s) {
+		if !b.skips(s) {
 			mark(b.valueOf(s.Value))
 		}
 	}
@@ -207,6 +236,11 @@ func (b *caseBuilder) needed() []bool {
 		}
 	}
 	return needed
+}
+
+// skips reports whether a store may be left out.
+func (b *caseBuilder) skips(s ir.Store) bool {
+	return slices.Contains(b.only.stores, s.Stream) || b.keeps(s)
 }
 
 // keeps reports whether a store puts back what was loaded from the same place. Of a storage format it is not said: packing
@@ -243,7 +277,7 @@ func (b *caseBuilder) moved(a ir.Operand) ir.Operand {
 // ends copies stores and reductions.
 func (b *caseBuilder) ends() {
 	for _, s := range b.from.Stores {
-		if !b.keeps(s) {
+		if !b.skips(s) {
 			s.Value = b.moved(b.valueOf(s.Value))
 			b.to.Stores = append(b.to.Stores, s)
 			b.to.Streams[s.Stream].Write = true

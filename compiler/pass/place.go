@@ -128,6 +128,7 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 			}
 		}
 	}
+	var all []passKernel
 	for n := range cc.c.passes + 1 {
 		for _, d := range domains {
 			if cc.idle(n, d) {
@@ -139,19 +140,20 @@ func (cc *classCut) cost(budget *int) (int, bool) {
 			}
 			*budget -= 4*len(k.Instrs) + 1
 			total += cc.price(k) + max(0, len(k.Streams)-MaxStreams)*tooWide
+			all = append(all, passKernel{n, k})
 		}
 	}
 	*budget -= 4 * len(cc.barrier)
 	if !cc.operandsThere() {
 		return 0, false
 	}
-	return total, true
+	return total - cc.spared(all), true
 }
 
 // price is what a kernel costs, the mean of its cases if it has some.
 func (cc *classCut) price(k *ir.Kernel) int {
 	of := func(k *ir.Kernel) int { return arrayWeight(k) + costOf(k).Flops }
-	if two := cases(cc.c.p, k); len(two) > 0 {
+	if two := cases(cc.c.p, k, only{}); len(two) > 0 {
 		return (of(two[0].Kernel) + of(two[1].Kernel)) / 2
 	}
 	return of(k)

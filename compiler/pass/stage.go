@@ -235,6 +235,7 @@ func (c *cut) probeStage(v *ir.Value, nodes []node, asked map[*ir.Value]bool) ir
 // scratch numbers the scratch arrays of a sequence of stages: one that is no longer read makes room for the next of its
 // extent.
 func (s *scheduler) scratch(stages []ir.Stage) []ir.Stage {
+	demands := demandsOf(s.plan.Program, stages)
 	last := map[int]int{} // stage of the last use, by the value's number
 	each := func(visit func(i int, p *ir.Place)) {
 		for i := range stages {
@@ -289,7 +290,7 @@ func (s *scheduler) scratch(stages []ir.Stage) []ir.Stage {
 			continue
 		}
 		identify(st.Kernel)
-		st.Cases = cases(s.plan.Program, st.Kernel)
+		st.Cases = cases(s.plan.Program, st.Kernel, demands[i])
 		if len(st.Cases) == 0 {
 			s.record(st.Kernel)
 		}

@@ -13,8 +13,8 @@ type verifier struct {
 	t       *testing.T
 	plan    *ir.Plan
 	eval    bool
-	probes  int // still to come
-	asked   bool
+	probes  int                        // still to come
+	asked   *ir.Value                  // under this condition, once one has been asked; a number where it is none
 	made    map[*ir.Value]map[int]bool // step values, by class
 	written map[ir.Place]map[int]bool  // scratch arrays, and lasting ones, by class
 	lent    map[int]bool               // x has been read since it was written, by class
@@ -177,7 +177,7 @@ func (v *verifier) reads(p ir.Place, class int) {
 		v.lent[class] = true
 	case p.Kind == ir.ScratchStream && !v.written[bare(p)][class]:
 		v.t.Errorf("class %d reads scratch %d (%s) before it is written", class, p.Index, p.Name)
-	case p.Kind == ir.GradStream && (v.asked || v.eval):
+	case p.Kind == ir.GradStream && (v.asked != nil || v.eval):
 		v.t.Errorf("the step's gradient is read after a probe, or by an evaluation")
 	case p.Kind == ir.EvalStream || p.Kind == ir.CollectStream:
 		v.t.Errorf("a stream of kind %d is read", p.Kind)
@@ -235,7 +235,7 @@ func (v *verifier) kernel(s ir.Stage) {
 		if st.Extent != k.Domain && (k.Domain != ir.Elem || st.Extent != ir.Row && st.Extent != ir.Col || st.Write) {
 			v.t.Errorf("kernel %s over %s: stream %s per %s", k.Name, k.Domain, st.Name, st.Extent)
 		}
-		if st.Read {
+		if st.Read && !v.isIntact(s, i) {
 			v.reads(st.Place, s.Class)
 		}
 	}
@@ -256,6 +256,20 @@ func (v *verifier) kernel(s ir.Stage) {
 		}
 		v.writes(c.To, s.Class)
 	}
+}
+
+// isIntact reports whether a stream is the step's gradient, read only where the probes so far have not been.
+func (v *verifier) isIntact(s ir.Stage, stream int) bool {
+	if s.Kernel.Streams[stream].Kind != ir.GradStream || v.asked == nil || len(s.Cases) != 2 {
+		return false
+	}
+	for _, c := range s.Cases {
+		if c.Kernel.Streams[stream].Read && (c.Is || c.If != v.asked) {
+			return false
+		}
+		v.needs(c.If, s.Class)
+	}
+	return true
 }
 
 func (v *verifier) fold(s ir.Stage) {
@@ -316,7 +330,11 @@ func (v *verifier) probe(s ir.Stage) {
 			v.writes(s.Out, class)
 		}
 	}
-	v.asked = true
+	cond := v.plan.Program.Pool.Number(1)
+	if s.If != nil && (v.asked == nil || v.asked == s.If) {
+		cond = s.If
+	}
+	v.asked = cond
 	v.makes(s.Probe, v.all())
 	if s.Loss != nil {
 		v.makes(s.Loss, v.all())

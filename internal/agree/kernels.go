@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"unsafe"
@@ -100,7 +101,11 @@ func (s *subject[T]) compareDirect(k *ir.Kernel, pass *optrt.Pass) error {
 		k = k.ByRows()
 	}
 	r := rand.New(rand.NewPCG(uint64(len(k.Instrs)), uint64(len(k.Digest))))
-	for i, n := range []int{elem.DirectUnit, 2 * elem.DirectUnit, 3 * elem.DirectUnit, elem.Block, elem.Block + elem.DirectUnit, 2 * elem.Block} {
+	unit := elem.DirectUnit
+	if len(k.Scales()) > 0 {
+		unit = elem.Q8Block
+	}
+	for i, n := range []int{unit, 2 * unit, 3 * unit, elem.Block, elem.Block + unit, 2 * elem.Block} {
 		for g := range numRegimes {
 			c := newCall[T](r, g, k, n)
 			at := s.placementOf(i + int(g))
@@ -164,11 +169,20 @@ type call[T optrt.Float] struct {
 func newCall[T optrt.Float](r *rand.Rand, g regime, k *ir.Kernel, n int) *call[T] {
 	c := &call[T]{k: k, n: n}
 	for _, s := range k.Streams {
-		if s.Format == "" {
+		switch {
+		case s.Format == "":
 			c.streams = append(c.streams, contentsOf(numbers[T](r, g, n)))
-		} else {
+		case ir.Scaled(s.Format):
+			c.streams = append(c.streams, contentsOf(anyBytes(r, n)))
+		default:
 			c.streams = append(c.streams, contentsOf(halves(r, g, s.Format, n)))
 		}
+	}
+	scales := k.Scales()
+	for _, of := range slices.Sorted(maps.Keys(scales)) {
+		i := scales[of]
+		c.streams[i] = contentsOf(numbers[float32](r, g, n/elem.Q8Block))
+		c.streams[i+1] = contentsOf(make([]float32, elem.Q8Block))
 	}
 	for _, s := range k.Scalars {
 		v := numbers[T](r, g, 1)[0]
@@ -178,12 +192,22 @@ func newCall[T optrt.Float](r *rand.Rand, g regime, k *ir.Kernel, n int) *call[T
 			v = T(s.Value.Num)
 		case s.Value.Mask:
 			v = T(r.IntN(2))
+		case s.Value.Unsigned(): // kernels count on it
+			v = elem.Abs(v)
 		}
 		for range optrt.SplatBytes / int(unsafe.Sizeof(v)) {
 			c.scalars = append(c.scalars, v)
 		}
 	}
 	return c
+}
+
+func anyBytes(r *rand.Rand, n int) []uint8 {
+	u := make([]uint8, n)
+	for i := range u {
+		u[i] = uint8(r.Uint32())
+	}
+	return u
 }
 
 // halves are values as a format of 16 bits stores them, in all regimes but plain any bits that there are.
@@ -215,11 +239,21 @@ func narrowedTo[T optrt.Float](format string, v T) uint16 {
 func (c *call[T]) widened() *call[T] {
 	out := *c
 	out.streams = slices.Clone(c.streams)
+	scales := c.k.Scales()
 	for i, s := range c.k.Streams {
 		if s.Format == "" {
 			continue
 		}
 		wide := make([]T, c.n)
+		if ir.Scaled(s.Format) {
+			unpack := elem.Q8Unpack[T, uint8]
+			if s.Format == "q8root" {
+				unpack = elem.Q8UnpackRoot[T, uint8]
+			}
+			unpack(wide, viewOf[uint8](c.streams[i]), viewOf[float32](c.streams[scales[i]]))
+			out.streams[i] = contentsOf(wide)
+			continue
+		}
 		for j, h := range viewOf[uint16](c.streams[i]) {
 			if s.Format == "f16" {
 				wide[j] = elem.F16To[T](h)
@@ -235,11 +269,20 @@ func (c *call[T]) widened() *call[T] {
 // narrowed is what the widened call left, as a direct kernel is to leave it.
 func (c *call[T]) narrowed(all []contents) []contents {
 	out := slices.Clone(all)
+	scales := c.k.Scales()
 	for i, s := range c.k.Streams {
 		switch {
 		case s.Format == "":
 		case !s.Write:
 			out[i] = c.streams[i]
+		case ir.Scaled(s.Format):
+			codes, scale := make([]uint8, c.n), make([]float32, c.n/elem.Q8Block)
+			pack := elem.Q8Pack[T, uint8]
+			if s.Format == "q8root" {
+				pack = elem.Q8PackRoot[T, uint8]
+			}
+			pack(codes, scale, viewOf[T](all[i]), nil)
+			out[i], out[scales[i]] = contentsOf(codes), contentsOf(scale)
 		default:
 			half := make([]uint16, c.n)
 			for j, v := range viewOf[T](all[i]) {
@@ -298,7 +341,14 @@ func (s *subject[T]) call(r *rand.Rand, c *call[T], kernel optrt.Kernel, at plac
 // differ is the first difference between what two calls left, or from what only one of them could have changed.
 func (c *call[T]) differ(got, want []contents) error {
 	before := c.arrays()
+	windows := map[int]bool{}
+	for _, i := range c.k.Scales() {
+		windows[i+1] = true
+	}
 	for i := range got {
+		if windows[i] {
+			continue
+		}
 		name := c.nameOf(i)
 		read := i == len(c.k.Streams) // scalars
 		if i < len(c.k.Streams) {
@@ -315,8 +365,10 @@ func (c *call[T]) differ(got, want []contents) error {
 		switch {
 		case i > len(c.k.Streams):
 			err = differIn(name, viewOf[float64](got[i]), viewOf[float64](want[i]))
+		case got[i].size == 1:
+			err = differStored(name, viewOf[uint8](got[i]), viewOf[uint8](want[i]))
 		case got[i].size == 2:
-			err = differHalf(name, viewOf[uint16](got[i]), viewOf[uint16](want[i]))
+			err = differStored(name, viewOf[uint16](got[i]), viewOf[uint16](want[i]))
 		default:
 			err = differIn(name, viewOf[T](got[i]), viewOf[T](want[i]))
 		}
@@ -327,11 +379,11 @@ func (c *call[T]) differ(got, want []contents) error {
 	return nil
 }
 
-// differHalf compares stored values by their bits: a NaN is stored as one NaN everywhere.
-func differHalf(name string, got, want []uint16) error {
+// differStored compares stored values by their bits: a NaN is stored as one NaN everywhere.
+func differStored[E uint8 | uint16](name string, got, want []E) error {
 	for i := range want {
 		if got[i] != want[i] {
-			return fmt.Errorf("%s[%d] of %d is %#04x, not %#04x", name, i, len(want), got[i], want[i])
+			return fmt.Errorf("%s[%d] of %d is %#x, not %#x", name, i, len(want), got[i], want[i])
 		}
 	}
 	return nil

@@ -1,7 +1,7 @@
 package elem
 
 // DirectUnit divides the number of elements that a kernel is called on which
-// reads and writes storage formats itself.
+// reads and writes storage formats itself; of formats with scales, Q8Block does.
 const DirectUnit = 64
 
 // RoundingStream is s as the words of stochastic rounding of a state have it: its site is the FNV-1a hash of the state's

@@ -10,8 +10,13 @@ import (
 // the unit roundoff of T.
 func Mul[T elem.Float](c *Call[T]) {
 	a, b := c.in(0), c.in(1)
-	c.begin("Mul", 2, 0, a.Cols == b.Rows && c.Out.is(a.Rows, b.Cols))
-	gemm.NN(c.Out.Data, a.Data, b.Data, a.Rows, b.Cols, a.Cols, false)
+	w := c.begin("Mul", 2, 0, a.Cols == b.Rows && c.Out.is(a.Rows, b.Cols))
+	m, n, k := a.Rows, b.Cols, a.Cols
+	if m == n && m > blockCols && gemm.AreTransposes(a.Data, b.Data, m, k) {
+		w.mul.square(c.Out.Data, gemm.View[T]{Data: a.Data, Row: k, Col: 1}, gemm.View[T]{Data: b.Data, Row: n, Col: 1}, n, k, mirrored)
+		return
+	}
+	w.mul.nn(c.Out.Data, a.Data, b.Data, m, n, k, false)
 }
 
 // Transpose sets Out = Aᵀ for In = A (m×n); Out is n×m. Exact.

@@ -45,7 +45,7 @@ func EigVecs[T elem.Float](c *Call[T]) {
 // tridiagonal finds the orthogonal Q and the tridiagonal matrix QᵀAQ with diagonal
 // d and subdiagonal e[:n-1], from the lower triangle of a, which it overwrites, and
 // sets z to Qᵀ.
-func tridiagonal(w *pool[float64], a, z, d, e []float64, n int) {
+func tridiagonal(w *wideWork, a, z, d, e []float64, n int) {
 	if n == 0 {
 		return
 	}

@@ -3,7 +3,6 @@ package matrix
 import (
 	"math"
 
-	"github.com/optc-lang/optc/internal/gemm"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -35,7 +34,7 @@ func InvRoot[T elem.Float](c *Call[T]) {
 	own := w.own.get(n * n)
 	copy(own, in.Data)
 	mirror(own, n)
-	s := newton{p: p, n: n, m: w.wide.get(n * n), h: w.wide.get(n * n), b: w.wide.get(n * n), x: w.wide.get(n * n)}
+	s := newton{mul: &w.wide.mul, p: p, n: n, m: w.wide.get(n * n), h: w.wide.get(n * n), b: w.wide.get(n * n), x: w.wide.get(n * n)}
 	e, ok := load(s.m, own)
 	if !ok || float64(p) != c.Params[0] || p < 1 || p > 16 || !elem.IsFinite(ridge) {
 		c.fail()
@@ -57,6 +56,7 @@ func InvRoot[T elem.Float](c *Call[T]) {
 
 // newton is the state of the iteration: M, H, B and one temporary, n×n each.
 type newton struct {
+	mul        *product[float64]
 	p, n       int
 	m, h, b, x []float64
 }
@@ -84,7 +84,7 @@ func (s *newton) damp(e int, ridge float64) int {
 func (s *newton) start() bool {
 	copy(s.x, s.m)
 	for range 3 {
-		gemm.NN(s.b, s.x, s.x, s.n, s.n, s.n, false)
+		s.square(s.b, s.x, s.x, mirrored)
 		s.b, s.x = s.x, s.b
 	}
 	bound := math.Sqrt(dot(s.x, s.x))
@@ -117,7 +117,7 @@ func (s *newton) iterate() bool {
 			return false
 		}
 		s.factor()
-		gemm.NN(s.x, s.h, s.b, s.n, s.n, s.n, false)
+		s.mul.nn(s.x, s.h, s.b, s.n, s.n, s.n, false)
 		s.h, s.x = s.x, s.h
 		if far < near {
 			return true
@@ -168,16 +168,23 @@ func (s *newton) factor() {
 func (s *newton) advance() {
 	n := s.n
 	for p := s.p; ; {
-		if p%2 == 1 {
-			gemm.NN(s.x, s.b, s.m, n, n, n, false)
+		switch {
+		case p == 1:
+			s.square(s.x, s.b, s.m, lower)
+			s.m, s.x = s.x, s.m
+			mirror(s.m, n)
+			return
+		case p%2 == 1:
+			s.mul.nn(s.x, s.b, s.m, n, n, n, false)
 			s.m, s.x = s.x, s.m
 		}
 		p /= 2
-		if p == 0 {
-			break
-		}
-		gemm.NN(s.x, s.b, s.b, n, n, n, false)
+		s.square(s.x, s.b, s.b, mirrored)
 		s.b, s.x = s.x, s.b
 	}
-	mirror(s.m, n)
+}
+
+// square is a product of which half is needed.
+func (s *newton) square(c, a, b []float64, h cover) {
+	s.mul.square(c, view{a, s.n}.plain(), view{b, s.n}.plain(), s.n, s.n, h)
 }

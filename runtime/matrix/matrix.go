@@ -4,8 +4,9 @@
 //
 // In come row-major matrices of float32 or float64 and scalar parameters, out
 // goes one matrix, in storage that the caller gave and that overlaps no input.
-// The package starts no goroutine, keeps no state outside of the caller's Work,
-// and does not allocate once Work has grown to the sizes in use.
+// The package starts no goroutine (the caller may have some, to whom parts of large
+// products go), keeps no state outside of the caller's Work, and does not allocate
+// once Work has grown to the sizes in use.
 //
 // The arithmetic is strict: every operation is done in one fixed order, every
 // product is rounded before it is added, and large products go through
@@ -31,6 +32,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/optc-lang/optc/internal/gemm"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -43,9 +45,18 @@ type Array[T elem.Float] struct {
 // Work holds the temporaries of calls, one call at a time. Its zero value is
 // ready; after the first call with the same sizes no call allocates.
 type Work[T elem.Float] struct {
-	wide pool[float64]
+	Split Split // among whom large products are split; nil: nobody
+
+	mul  product[T]
+	wide wideWork
 	own  pool[T]
 	ints pool[int]
+}
+
+// wideWork is what factorizations compute with.
+type wideWork struct {
+	pool[float64]
+	mul product[float64]
 }
 
 // Call is one application of an operator. Out has its shape set and overlaps no
@@ -93,6 +104,7 @@ func (c *Call[T]) begin(op string, in, params int, fits bool) *Work[T] {
 	}
 	w := c.Work
 	w.wide.next, w.own.next, w.ints.next = 0, 0, 0
+	w.mul.split, w.wide.mul.split = w.Split, w.Split
 	return w
 }
 
@@ -217,18 +229,9 @@ func identity[T elem.Float](a []T, rows, cols int) {
 	}
 }
 
-// transpose sets dst, cols×rows, to the transpose of src, rows×cols, by squares
-// that stay in the cache.
+// transpose sets dst, cols×rows, to the transpose of src, rows×cols.
 func transpose[T elem.Float](dst, src []T, rows, cols int) {
-	const side = 16
-	for i0 := 0; i0 < rows; i0 += side {
-		i1 := min(i0+side, rows)
-		for j := range cols {
-			for i := i0; i < i1; i++ {
-				dst[j*rows+i] = src[i*cols+j]
-			}
-		}
-	}
+	gemm.Transpose(dst, rows, src, cols, rows, cols)
 }
 
 // dot returns the sum of x[i]*y[i], in four sums by i%4 added as

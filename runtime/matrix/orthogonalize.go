@@ -42,7 +42,7 @@ func Orthogonalize[T elem.Float](c *Call[T]) {
 		transpose(x, y, n, k)
 	}
 	for range steps {
-		quintic(y, x, a, b, k, n)
+		quintic(&w.mul, y, x, a, b, k, n)
 		x, y = y, x
 	}
 	if tall {
@@ -65,14 +65,14 @@ func normalize[T elem.Float](w *Work[T], x, g []T) bool {
 
 // quintic sets y = a·X + (b·A + c·A²)·X with A = X·Xᵀ, for x (k×n); a and b are
 // temporaries of k×k.
-func quintic[T elem.Float](y, x, a, b []T, k, n int) {
-	gemm.NT(a, x, x, k, k, n, false)
-	gemm.NN(b, a, a, k, k, k, false)
+func quintic[T elem.Float](w *product[T], y, x, a, b []T, k, n int) {
+	w.square(a, gemm.View[T]{Data: x, Row: n, Col: 1}, gemm.View[T]{Data: x, Row: 1, Col: n}, k, n, mirrored)
+	w.square(b, gemm.View[T]{Data: a, Row: k, Col: 1}, gemm.View[T]{Data: a, Row: k, Col: 1}, k, k, mirrored)
 	for i, v := range a {
 		b[i] = T(-4.7750*v) + T(2.0315*b[i])
 	}
 	for i, v := range x {
 		y[i] = T(3.4445 * v)
 	}
-	gemm.NN(y, b, x, k, n, k, true)
+	w.nn(y, b, x, k, n, k, true)
 }

@@ -3,7 +3,6 @@ package matrix
 import (
 	"math"
 
-	"github.com/optc-lang/optc/internal/gemm"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -63,7 +62,7 @@ func OrthogonalizeJVP[T elem.Float](c *Call[T]) {
 	next := p.w.own.get(len(p.x))
 	for range p.steps {
 		p.step(p.x)
-		quintic(next, p.x, p.a, p.b, p.k, p.n)
+		quintic(&p.w.mul, next, p.x, p.a, p.b, p.k, p.n)
 		p.x, next = next, p.x
 	}
 	p.store(c)
@@ -133,23 +132,24 @@ func (p *pullback[T]) start() {
 func (p *pullback[T]) forward(chain []T, steps int) {
 	for i := range steps {
 		x, y := chain[i*len(p.x):][:len(p.x)], chain[(i+1)*len(p.x):][:len(p.x)]
-		quintic(y, x, p.a, p.b, p.k, p.n)
+		quintic(&p.w.mul, y, x, p.a, p.b, p.k, p.n)
 	}
 }
 
 // step takes Y through a step at x.
 func (p *pullback[T]) step(x []T) {
 	k, n := p.k, p.n
-	gemm.NT(p.a, x, x, k, k, n, false)
-	gemm.NT(p.m, p.y, x, k, k, n, false)
+	mul := &p.w.mul
+	mul.nt(p.a, x, x, k, k, n, false)
+	mul.nt(p.m, p.y, x, k, k, n, false)
 	for i := range k {
 		for j := range i + 1 {
 			sum := p.m[i*k+j] + p.m[j*k+i]
 			p.s[i*k+j], p.s[j*k+i] = sum, sum
 		}
 	}
-	gemm.NN(p.m, p.s, p.a, k, k, k, false)
-	gemm.NN(p.b, p.a, p.a, k, k, k, false)
+	mul.nn(p.m, p.s, p.a, k, k, k, false)
+	mul.nn(p.b, p.a, p.a, k, k, k, false)
 	for i := range k {
 		for j := range k {
 			both := p.m[i*k+j] + p.m[j*k+i]
@@ -160,8 +160,8 @@ func (p *pullback[T]) step(x []T) {
 	for i, v := range p.y {
 		p.next[i] = T(3.4445 * v)
 	}
-	gemm.NN(p.next, p.b, p.y, k, n, k, true)
-	gemm.NN(p.next, p.s, x, k, n, k, true)
+	mul.nn(p.next, p.b, p.y, k, n, k, true)
+	mul.nn(p.next, p.s, x, k, n, k, true)
 	p.y, p.next = p.next, p.y
 }
 

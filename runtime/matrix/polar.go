@@ -144,7 +144,7 @@ func (c *Call[T]) spectral(op string, params int, of func(params []float64, e in
 }
 
 // product sets g to the product of d with the derivative.
-func (s *decomposition) product(w *pool[float64], f curve, g, d tall) {
+func (s *decomposition) product(w *wideWork, f curve, g, d tall) {
 	m, n := g.rows, g.cols
 	t, k := w.get(n*n), w.get(n*n)
 	gemm.TN(t, s.u, d.data, n, n, m, false)
@@ -185,7 +185,7 @@ type tall struct {
 }
 
 // loadTall loads an operand, or its transpose if it is wide, as load does.
-func loadTall[T elem.Float](w *pool[float64], in Array[T]) (a tall, e int, ok bool) {
+func loadTall[T elem.Float](w *wideWork, in Array[T]) (a tall, e int, ok bool) {
 	a = tall{w.get(len(in.Data)), max(in.Rows, in.Cols), min(in.Rows, in.Cols)}
 	e, ok = load(a.data, in.Data)
 	if ok && in.Cols > in.Rows {
@@ -197,7 +197,7 @@ func loadTall[T elem.Float](w *pool[float64], in Array[T]) (a tall, e int, ok bo
 }
 
 // storeTall stores a, or its transpose if Out is wide, as store does.
-func (c *Call[T]) storeTall(w *pool[float64], a tall, e int) {
+func (c *Call[T]) storeTall(w *wideWork, a tall, e int) {
 	if c.Out.Cols > c.Out.Rows {
 		turned := w.get(len(a.data))
 		transpose(turned, a.data, a.rows, a.cols)
@@ -213,7 +213,7 @@ type decomposition struct{ u, size, v []float64 }
 // turns them to J·R = S·Vᵀ, and U = Q·Jᵀ (Drmač and Veselić 2008). U and V are
 // orthogonal to working precision however small singular values are: where one is
 // zero, V's row is completed. It reports false if the rotations do not converge.
-func decompose(w *pool[float64], a []float64, m, n int) (s decomposition, ok bool) {
+func decompose(w *wideWork, a []float64, m, n int) (s decomposition, ok bool) {
 	q, r, turn := w.get(m*n), w.get(n*n), w.get(n*n)
 	s = decomposition{u: w.get(m * n), size: w.get(n), v: r}
 	copy(s.u, a)
@@ -248,7 +248,7 @@ func decompose(w *pool[float64], a []float64, m, n int) (s decomposition, ok boo
 
 // complete sets the rows of V of singular values that are zero, so many, to what is
 // orthogonal to the others: the last columns of the Q of those.
-func (s *decomposition) complete(w *pool[float64], n, missing int) {
+func (s *decomposition) complete(w *wideWork, n, missing int) {
 	t, q := w.get(n*n), w.get(n*n)
 	clear(t)
 	at := 0

@@ -47,6 +47,7 @@ const panel = 32
 // H_j = I - tau_j·v·vᵀ and v is column j of a from row j on, with 1 in place of its
 // first element, which belongs to R. a is m×n with m >= n.
 type reflectors struct {
+	mul  *product[float64]
 	a    view
 	m, n int
 	tau  []float64
@@ -56,9 +57,9 @@ type reflectors struct {
 	v, minusV, t, x, y []float64
 }
 
-func newReflectors(w *pool[float64], a view, m, n int) reflectors {
+func newReflectors(w *wideWork, a view, m, n int) reflectors {
 	return reflectors{
-		a: a, m: m, n: n, tau: w.get(n),
+		mul: &w.mul, a: a, m: m, n: n, tau: w.get(n),
 		v: w.get(m * panel), minusV: w.get(m * panel), t: w.get(panel * panel),
 		x: w.get(panel * max(panel, a.ld)), y: w.get(panel * max(panel, a.ld)),
 	}
@@ -187,13 +188,13 @@ func (h *reflectors) apply(c view, j, end, cols int, transposed bool) {
 	m, k := h.m-j, end-j
 	x, y := h.x[:k*cols], h.y[:k*cols]
 	v := view{h.v, k}
-	gemm.Into(x, cols, v.transposed(), c.plain(), k, cols, m, false)
+	h.mul.into(x, cols, v.transposed(), c.plain(), k, cols, m, false)
 	if transposed {
 		gemm.TN(y, h.t, x, k, cols, k, false)
 	} else {
 		gemm.NN(y, h.t, x, k, cols, k, false)
 	}
-	gemm.Into(c.data, c.ld, view{h.minusV, k}.plain(), view{y, cols}.plain(), m, cols, k, true)
+	h.mul.into(c.data, c.ld, view{h.minusV, k}.plain(), view{y, cols}.plain(), m, cols, k, true)
 }
 
 // form sets q (m×n) to the first n columns of the product of the reflections.

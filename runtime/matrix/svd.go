@@ -56,7 +56,7 @@ func SVDShrink[T elem.Float](c *Call[T]) {
 
 // triangle sets r (n×n) to the R of the QR decomposition of a (m×n), whose rows
 // are nearer to orthogonal than the columns of a; q is a temporary of m×n.
-func triangle(w *pool[float64], r, q, a []float64, m, n int) {
+func triangle(w *wideWork, r, q, a []float64, m, n int) {
 	copy(q, a)
 	h := newReflectors(w, view{q, n}, m, n)
 	h.factor(n)
