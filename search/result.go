@@ -3,6 +3,7 @@ package search
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 
 	"github.com/optc-lang/optc/search/internal/archive"
@@ -36,6 +37,7 @@ type Rule struct {
 	Births      int       // of this rule, in any writing
 	Evaluations int
 	Pick        bool   // the one to look at first: the smallest that is nearly as good as the best
+	Alike       int    // of [Fold]: rules after it that differ from it in constants alone
 	Encoded     string // node by node: the length of Formula, in which what is read twice stands twice, has no bound
 }
 
@@ -96,6 +98,25 @@ func front(sorted []*evolve.Form, rungs [][]string) []Rule {
 	}
 	return out
 }
+
+// Fold keeps of rules that differ in constants alone the first, and counts the others.
+func Fold(rules []Rule) []Rule {
+	var out []Rule
+	at := map[string]int{}
+	for _, r := range rules {
+		shape := constants.ReplaceAllString(r.Encoded, "")
+		if i, ok := at[shape]; ok {
+			out[i].Alike++
+			continue
+		}
+		at[shape] = len(out)
+		out = append(out, r)
+	}
+	return out
+}
+
+// constants are those of an encoded rule.
+var constants = regexp.MustCompile(`:[^( ]+`)
 
 // nearly is how much worse than the best a pick may be, in deviations.
 const nearly = 0.1

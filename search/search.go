@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -47,7 +48,7 @@ type Progress struct {
 	Births    int // so far
 	Evaluated int // of them, the others being of rules known already
 	Forms     int // different rules evaluated
-	Dull      int // candidates thrown away since they cannot train
+	Dull      int // candidates thrown away since they cannot train or lack the symmetry
 	Runs      int // training runs
 	Restarts  int
 	Resuming  int           // births that are still taken from the archive, before new ones are made
@@ -59,9 +60,9 @@ type Progress struct {
 	Rungs     [][]string
 	Limits    []float64 // by rung: the score that rules must reach to go on
 	Reached   []int     // by rung: rules that were run on it; a last one more for those that went through all
-	Hall      []Rule    // the best rules, the best first
+	Hall      []Rule    // the best rules, the best first; see [Fold]
 	Front     []Rule    // those that no other beats in fitness, size and state alike
-	Events    []Event   // since it was told last: tasks that are measured, known rules that are met
+	Events    []Event   // since it was told last: tasks that are measured, known rules that are met, islands that begin anew
 	Budget    Budget
 }
 
@@ -71,8 +72,11 @@ type Event struct {
 	Text  string
 }
 
-// hallSize is how many rules progress tells of.
-const hallSize = 16
+// hallSize is how many rules progress tells of, which differ in more than constants; they are looked for among the first hallFrom.
+const (
+	hallSize = 16
+	hallFrom = 200
+)
 
 // Run searches until the budget of the spec is spent, the context ends or an error. Only an error of the search itself is an
 // error: a context that ends is not. With tasks given and no rungs in the spec, they are the rungs, in their order.
@@ -275,7 +279,10 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	r.committed = time.Now()
 	results, failed := r.archive.Results()
 	run := func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }
-	err = r.evolved.Run(ctx, r.workers, run, evolve.Resumed{Births: r.resumed, Results: results, Seen: r.seen}, r.settled)
+	err = r.evolved.Run(ctx, r.workers, run, evolve.Resumed{Births: r.resumed, Results: results, Seen: r.seen, Repeat: r.sample()}, r.settled)
+	if errors.Is(err, evolve.ErrDiffers) {
+		err = fmt.Errorf("%s: %w: the archive is damaged, or this machine computes otherwise than the one that made it", r.spec.Archive, err)
+	}
 	if errors.Is(err, errSpent) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
 	}
@@ -288,9 +295,22 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	return errors.Join(err, r.commit())
 }
 
+// sample draws the evaluations of an archive that are done again before it is gone on with, so that it never mixes two
+// arithmetics: a few of every hundred, eight at most.
+func (r *runner) sample() func(birth int) bool {
+	done := 0
+	return func(birth int) bool {
+		if done == 8 || rand.New(rand.NewPCG(r.config.Seed, uint64(birth))).Float64() >= 0.03 {
+			return false
+		}
+		done++
+		return true
+	}
+}
+
 // seen is told of births that come from the archive.
 func (r *runner) seen(b evolve.Birth) error {
-	r.tell(false)
+	r.tell(r.resumed < shortArchive && b.Index%(r.resumed/resumeSteps+1) == 0)
 	if r.spec.Evaluated != nil && len(b.Result.Scores) > 0 {
 		cpu, err := r.archive.CPU(b.Index)
 		if err != nil {
@@ -300,7 +320,7 @@ func (r *runner) seen(b evolve.Birth) error {
 	}
 	if b.Index == r.resumed-1 {
 		r.started = time.Now() // going through the archive is no part of the budget
-		if r.spent() {
+		if r.ended(b.Index) {
 			return errSpent
 		}
 	}
@@ -320,13 +340,35 @@ func (r *runner) settled(b evolve.Birth) (more bool, err error) {
 	if err := r.notice(b); err != nil {
 		return false, err
 	}
+	if island, without, ok := r.evolved.Begun(); ok {
+		r.events = append(r.events, Event{b.Index, begun(island, without)})
+	}
 	if time.Since(r.committed) > commitEvery {
 		if err := r.commit(); err != nil {
 			return false, err
 		}
 	}
 	r.tell(false)
-	return !r.spent(), nil
+	return !r.ended(b.Index), nil
+}
+
+// Going through a short archive is over before it is time to tell of it: then it is told of in so many steps.
+const (
+	shortArchive = 50_000
+	resumeSteps  = 50
+)
+
+// begun says that an island begins anew.
+func begun(island int, without []genome.Op) string {
+	text := fmt.Sprintf("island %d begins anew", island+1)
+	for i, op := range without {
+		word := ", "
+		if i == 0 {
+			word = " without "
+		}
+		text += word + op.String()
+	}
+	return text
 }
 
 const (
@@ -342,6 +384,18 @@ func (r *runner) commit() error {
 		return err
 	}
 	return r.archive.Commit()
+}
+
+// barren is after how many births without a rule to evaluate a search ends: it would go on for ever, and its archive grow.
+const barren = 1 << 17
+
+// ended reports whether the search has ended with a birth: the budget is spent, or the rules that there can be are all known.
+func (r *runner) ended(birth int) bool {
+	if n := r.evolved.Count().Barren; n >= barren+2*r.config.Islands { // each of which begins with what is known
+		r.events = append(r.events, Event{birth, fmt.Sprintf("the search ends: nothing new for %d births, the operators make no more rules", n)})
+		return true
+	}
+	return r.spent()
 }
 
 // spent reports whether the budget is.
@@ -390,11 +444,10 @@ func (r *runner) tell(now bool) {
 		if last := len(n.Reached) - 1; last >= 0 {
 			p.Reached[last+1] = n.Reached[last]
 		}
-		if p.Resuming == 0 || now {
-			all := s.Forms()
-			evolve.Sort(all)
-			p.Hall, p.Front = rules(all[:min(hallSize, len(all))], r.config.Rungs), front(all, r.config.Rungs)
-		}
+		all := s.Forms()
+		evolve.Sort(all)
+		p.Hall, p.Front = Fold(rules(all[:min(hallFrom, len(all))], r.config.Rungs)), front(all, r.config.Rungs)
+		p.Hall = p.Hall[:min(hallSize, len(p.Hall))]
 	}
 	r.spec.Progress(p)
 }

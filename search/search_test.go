@@ -88,7 +88,7 @@ func TestVerify(t *testing.T) {
 		t.Fatalf("%+v of %d births, %v", v, r.Births, err)
 	}
 	for what, change := range map[string]string{
-		"a score":   "UPDATE evaluations SET scores = zeroblob(length(scores)) WHERE birth = 20",
+		"a score":   "UPDATE evaluations SET scores = zeroblob(length(scores)) WHERE birth = (SELECT birth FROM evaluations LIMIT 1 OFFSET 9)",
 		"a genome":  "UPDATE births SET genome = 'g =0' WHERE id = 50",
 		"a rule":    "UPDATE evaluations SET rule = 'g sign(0) =1' WHERE birth = 0",
 		"a gap":     "DELETE FROM evaluations WHERE birth = 0",
@@ -133,6 +133,8 @@ func TestRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Spec){
 		"no operator \"exp\"":       func(s *Spec) { s.Ops = []string{"add", "exp"} },
 		"no start \"adagrad\"":      func(s *Spec) { s.Start = []string{"adagrad"} },
+		"say symmetry none":         func(s *Spec) { s.Start = []string{"min(1, g)"} },
+		"no symmetry \"odd\"":       func(s *Spec) { s.Symmetry = "odd" },
 		"unknown task":              func(s *Spec) { s.Rungs = [][]string{{"nothing"}} },
 		"is held out":               func(s *Spec) { s.Rungs = [][]string{{heldOut}} },
 		"stands there twice":        func(s *Spec) { s.Rungs = [][]string{{"bowl"}, {"bowl"}} },
@@ -141,6 +143,7 @@ func TestRefuses(t *testing.T) {
 		"budget \"10 minutes\"":     func(s *Spec) { s.Budget = "10 minutes" },
 		"workers -1":                func(s *Spec) { s.Workers = -1 },
 		"no control \"tournament\"": func(s *Spec) { s.Control = "tournament" },
+		"say start adamw":           func(s *Spec) { s.Control = "tune" },
 		"there is no folder":        func(s *Spec) { s.Archive = filepath.Join(s.Archive, "b.db") },
 		"name of an archive":        func(s *Spec) { s.Archive = "" },
 	} {
@@ -164,7 +167,7 @@ func TestOtherSpec(t *testing.T) {
 	run(t, s)
 	for want, change := range map[string]func(*Spec){
 		"seed is 1 in the archive, not 2": func(s *Spec) { s.Seed = 2 },
-		"islands is 4 in the archive":     func(s *Spec) { s.Islands = 3 },
+		"islands is 8 in the archive":     func(s *Spec) { s.Islands = 3 },
 		"rungs is [[phishing] [bowl]] in": func(s *Spec) { s.Rungs = [][]string{{"bowl"}} },
 		"mutator is":                      func(s *Spec) { s.Ops = []string{"add", "ema"} },
 	} {
@@ -280,5 +283,54 @@ func TestStops(t *testing.T) {
 	defer a.Close()
 	if digest, err := a.Digest(want.Births); err != nil || digest != want.Digest {
 		t.Errorf("another archive, %v", err)
+	}
+}
+
+// TestResumeRepeats holds that an archive whose evaluations come out otherwise now is not gone on with.
+func TestResumeRepeats(t *testing.T) {
+	s := small(t, 200)
+	run(t, s)
+	if err := damage(s.Archive, "UPDATE evaluations SET runs = runs + 1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Budget = "300evals"
+	if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "computes otherwise") {
+		t.Errorf("resumed with other results: %v", err)
+	}
+}
+
+// TestEmptyStart holds that a search may begin with no update, which is no rule of its own.
+func TestEmptyStart(t *testing.T) {
+	s := small(t, 20)
+	s.Start = []string{"empty"}
+	r := run(t, s)
+	if last := r.Rules[len(r.Rules)-1]; last.ID != 0 || last.Size != 1 || !r.Rules[0].better(last) {
+		t.Errorf("the last rule is %d, %s, of %v; the first is of %v", last.ID, last.Formula, last.Bound, r.Rules[0].Bound)
+	}
+}
+
+// TestExhausted holds that a search ends whose operators make no more rules.
+func TestExhausted(t *testing.T) {
+	s := small(t, 1000)
+	s.Ops, s.Rungs = []string{"neg"}, [][]string{{"bowl"}}
+	var last []Event
+	s.Progress = func(p Progress) { last = append(last, p.Events...) }
+	for range 2 { // resumed too
+		r := run(t, s)
+		if len(r.Rules) != 2 || !strings.Contains(last[len(last)-1].Text, "no more rules") {
+			t.Fatalf("%d rules, %v", len(r.Rules), last)
+		}
+		last = nil
+	}
+}
+
+// TestAgainstSaysNone holds that a control has the numbers of its search, also where they are none.
+func TestAgainstSaysNone(t *testing.T) {
+	s := small(t, 10)
+	s.Percentile, s.Migration, s.Confirm, s.Omit = -1, -1, -1, -1
+	run(t, s)
+	c, err := Spec{Control: "random"}.Against(s.Archive, 1)
+	if err != nil || c.Percentile != -1 || c.Migration != -1 || c.Confirm != -1 || c.Omit != -1 {
+		t.Errorf("the control has percentile %v, migration %v, confirm %v and omit %v, %v", c.Percentile, c.Migration, c.Confirm, c.Omit, err)
 	}
 }

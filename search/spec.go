@@ -41,9 +41,12 @@ type Spec struct {
 	Migration  float64    `toml:"migration"`  // share of parents from another island; negative: none
 	Parsimony  float64    `toml:"parsimony"`  // fitness that an operator costs a parent; negative: none
 	Polish     float64    `toml:"polish"`     // share of births that only change a constant; negative: none
+	Confirm    float64    `toml:"confirm"`    // share of births that evaluate a good rule once more, with another seed; negative: none
+	Omit       float64    `toml:"omit"`       // share of the operators that an island goes without until it begins anew, all but the first; negative: none
 	Plateau    int        `toml:"plateau"`    // births of an island without a better rule after which it begins anew
 	Repeats    int        `toml:"repeats"`    // evaluations, with a seed each, of a rule that is born again and again
 	Lag        int        `toml:"lag"`        // births that may be worked on side by side
+	Symmetry   string     `toml:"symmetry"`   // equivariant, by default: rules whose update takes the gradient's sign and a power of its scale; none: any rule
 	Control    string     `toml:"control"`    // random: selects nothing; tune: changes constants alone
 
 	Archive string     `toml:"archive"` // the file
@@ -113,6 +116,9 @@ func (s *Spec) over(c evolve.Config) (evolve.Config, error) {
 	set(&c.Migration, s.Migration)
 	set(&c.Parsimony, s.Parsimony)
 	set(&c.Polish, s.Polish)
+	set(&c.Confirm, s.Confirm)
+	set(&c.Omit, s.Omit)
+	set(&c.Symmetry, evolve.Symmetry(s.Symmetry))
 	set(&c.Plateau, s.Plateau)
 	set(&c.Repeats, s.Repeats)
 	set(&c.Lag, s.Lag)
@@ -158,6 +164,9 @@ func (s *Spec) limits(c *evolve.Config) error {
 	if n := c.Mutator.MaxStates; n > genome.MaxNodes {
 		return fmt.Errorf("max_state %d: at most %d are possible", n, genome.MaxNodes)
 	}
+	if c.Control == evolve.Tuning && !slices.ContainsFunc(c.Starts, hasConstant) {
+		return fmt.Errorf("control %s changes constants alone, and no start has one: say start adamw", c.Control)
+	}
 	seen := map[string]bool{}
 	for _, name := range slices.Concat(c.Rungs...) {
 		if seen[name] {
@@ -176,11 +185,20 @@ func (s *Spec) limits(c *evolve.Config) error {
 		if g.Reads(genome.X) && !slices.Contains(c.Mutator.Leaves, genome.X) {
 			return fmt.Errorf("start %s reads the parameter: add x to ops, of which it is none by default", text)
 		}
+		if c.Symmetry == evolve.Equivariant && !g.Equivariant() {
+			return fmt.Errorf("start %s: its update does not take the gradient's sign and a power of its scale: say symmetry none to search among such rules", text)
+		}
 		if g.Size() > c.Mutator.MaxNodes || g.States() > c.Mutator.MaxStates {
 			return fmt.Errorf("start %s has %d operators and %d states, max_nodes is %d and max_state %d", text, g.Size(), g.States(), c.Mutator.MaxNodes, c.Mutator.MaxStates)
 		}
 	}
 	return nil
+}
+
+// hasConstant reports whether a rule, as text, has a constant that may be another.
+func hasConstant(rule string) bool {
+	g, err := genome.Parse(rule)
+	return err != nil || slices.ContainsFunc(g.Nodes, func(n genome.Node) bool { return n.Op.Row().Const })
 }
 
 // setOps limits the grammar.

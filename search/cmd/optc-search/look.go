@@ -21,13 +21,13 @@ import (
 type hallCmd struct {
 	fileArg
 	Top  int  `short:"n" default:"20" help:"How many rules."`
-	All  bool `help:"All rules."`
+	All  bool `help:"All rules, also those that differ from a better one in constants alone."`
 	JSON bool `name:"json" help:"As JSON, one rule a line, with scores by task."`
 }
 
 // Help is the verb's example.
 func (hallCmd) Help() string {
-	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. An arrow marks the pick: the smallest that is nearly as good as the best.
+	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone are one line, that of the best, with how many more there are. An arrow marks the pick: the smallest that is nearly as good as the best.
 
 Example:
   optc search hall search.db -n 10
@@ -43,6 +43,7 @@ func (cmd *hallCmd) Run(c *console) error {
 	defer o.archive.Close()
 	rules := o.Rules
 	if !cmd.All {
+		rules = search.Fold(rules)
 		rules = rules[:min(len(rules), max(0, cmd.Top))]
 	}
 	if cmd.JSON {
@@ -54,18 +55,18 @@ func (cmd *hallCmd) Run(c *console) error {
 		}
 		return nil
 	}
-	if len(rules) == 0 {
+	if len(o.Rules) == 0 {
 		fmt.Fprintln(c.out, "No rule has been evaluated yet.")
 		return nil
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tID\tbound\tfitness\trungs\tops\tstate\tevals\trule")
+	fmt.Fprintln(w, "\tID\tbound\tfitness\trungs\tops\tstate\tevals\talike\trule")
 	for _, r := range rules {
 		arrow := ""
 		if r.Pick {
 			arrow = "→"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%d B\t%d\t%s\n", arrow, r.ID, r.Bound, r.Mean, reached(&r), r.Size, r.StateBytes, r.Evaluations, title(&r, 60))
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%d B\t%d\t%d\t%s\n", arrow, r.ID, r.Bound, r.Mean, reached(&r), r.Size, r.StateBytes, r.Evaluations, r.Alike, title(&r, 60))
 	}
 	return w.Flush()
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,7 @@ func TestVerbs(t *testing.T) {
 		want string // a regular expression of what is printed
 	}{
 		{[]string{"hall", file, "-n", "5"}, `(?s)ID +bound.*→ +\d+`},
+		{[]string{"hall", file, "-n", "0"}, `^ +ID +bound`},
 		{[]string{"hall", file, "--json"}, `(?m)^{"ID":\d+,"Formula":"`},
 		{[]string{"ops"}, `(?m)^ema .*s <- `},
 		{[]string{"status", file}, `(?s)births +\d+, 6\d evaluated.*digest +[0-9a-f]{64}`},
@@ -234,5 +236,19 @@ steps = 40
 	}
 	if _, errs, code := command(file, "--spec", spec, "--budget", "50evals"); code == 0 || !strings.Contains(errs, "other tasks") {
 		t.Errorf("with other data: exit code %d: %s", code, errs)
+	}
+}
+
+// TestStarts holds that starts are separated by commas, and that a rule may have commas of its own.
+func TestStarts(t *testing.T) {
+	for text, want := range map[string][]string{
+		"sgd":                      {"sgd"},
+		"sgd,div(g, abs(g)),std/x": {"sgd", "div(g, abs(g))", "std/x"},
+		"where(g, min(1, g), 0)":   {"where(g, min(1, g), 0)"},
+		"":                         {""},
+	} {
+		if got := apart(text); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }

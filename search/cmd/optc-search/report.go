@@ -165,6 +165,9 @@ func (o *opened) searched(p *report.Page) error {
 	row("percentile", c.Percentile)
 	row("migration", c.Migration)
 	row("polish", c.Polish)
+	row("confirm", c.Confirm)
+	row("omit", c.Omit)
+	row("symmetry", c.Symmetry)
 	row("plateau", c.Plateau)
 	row("operators and states at most", fmt.Sprintf("%d, %d", c.Mutator.MaxNodes, c.Mutator.MaxStates))
 	if c.Control != evolve.Evolution {
@@ -182,10 +185,10 @@ func (o *opened) progress(p *report.Page) error {
 	for birth, r := range results {
 		f := forms[r.Rule]
 		if f == nil {
-			f = evolve.NewForm(r, birth, o.config.Rungs)
+			f = evolve.NewForm(r.Rule, birth)
 			forms[r.Rule] = f
 		}
-		f.Add(r)
+		f.Add(r, o.config.Rungs)
 		if best == nil || evolve.Compare(f, best) < 0 {
 			best = f
 			level := report.Level{Birth: birth, Bound: f.Bound(), ID: strconv.Itoa(f.First), Name: search.NameOf(r.Rule)}

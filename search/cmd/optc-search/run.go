@@ -18,10 +18,11 @@ type runCmd struct {
 	Spec     string   `placeholder:"FILE.toml" help:"A file that says all of this; flags say otherwise."`
 	Budget   string   `placeholder:"TIME" help:"When to stop: 10m (on the clock), 10mcpu (of processors), 5000evals (rules evaluated) or 20000runs (of training), the last three from the archive's beginning; without one it goes on until it is stopped."`
 	Seed     uint64   `help:"Decides everything that is drawn; 1 by default."`
-	Start    []string `placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, FILE.opt, or a rule as the hall prints it; an island each in turn; sgd by default."`
+	Start    []string `sep:"none" placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, FILE.opt, or a rule as the hall prints it; an island each in turn; sgd by default."`
 	Ops      []string `placeholder:"OP" help:"Operators that rules are made of, ${ops}; all but x, the parameter, by default."`
 	MaxNodes int      `placeholder:"N" help:"Operators of a rule at most; 20 by default."`
 	MaxState int      `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default; --max-state=-1 for none."`
+	Symmetry string   `enum:",equivariant,none" default:"" help:"What rules are held to: equivariant, the default, are those whose update takes the gradient's sign and a power of its scale; with none, constants may be compared with gradients."`
 	Workers  int      `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
 	Control  string   `enum:",random,tune" default:"" help:"What to hold a search against: random selects nothing, tune only changes AdamW's constants."`
 	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and --times its training runs, and then it is said who won."`
@@ -32,7 +33,7 @@ type runCmd struct {
 
 // Help is the verb's example.
 func (runCmd) Help() string {
-	return `Begins with a simple rule, changes it at random, trains small real models with each new rule, and keeps what trains best, on four islands side by side. Rules are ranked by how much better than a tuned AdamW they are, over all tasks, less what may be luck. Everything is kept in the archive; ctrl-c loses nothing, and the same command goes on. The same seed gives the same archive, bit for bit, for any number of workers.
+	return `Begins with a simple rule, changes it at random, trains small real models with each new rule, and keeps what trains best, on eight islands side by side. Rules are ranked by how much better than a tuned AdamW they are, over all tasks, less what may be luck. Everything is kept in the archive; ctrl-c loses nothing, and the same command goes on. The same seed gives the same archive, bit for bit, for any number of workers.
 
 Example:
   optc search --budget 2m
@@ -58,8 +59,12 @@ func (cmd *runCmd) spec() (search.Spec, error) {
 	orElse(&s.MaxState, cmd.MaxState)
 	orElse(&s.Workers, cmd.Workers)
 	orElse(&s.Control, cmd.Control)
+	orElse(&s.Symmetry, cmd.Symmetry)
 	if len(cmd.Start) > 0 {
-		s.Start = cmd.Start
+		s.Start = nil
+		for _, text := range cmd.Start {
+			s.Start = append(s.Start, apart(text)...)
+		}
 	}
 	if len(cmd.Ops) > 0 {
 		s.Ops = cmd.Ops
@@ -71,6 +76,23 @@ func (cmd *runCmd) spec() (search.Spec, error) {
 		return s, usageError{err}
 	}
 	return s, nil
+}
+
+// apart takes starts apart at commas, but for those within a rule.
+func apart(text string) []string {
+	var out []string
+	depth, from := 0, 0
+	for i, c := range text {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == ',' && depth == 0:
+			out, from = append(out, text[from:i]), i+1
+		}
+	}
+	return append(out, text[from:])
 }
 
 // orElse sets what a flag says.

@@ -430,10 +430,10 @@ func (a *Archive) Forms(rungs [][]string) ([]*evolve.Form, error) {
 	for birth, r := range results {
 		f := by[r.Rule]
 		if f == nil {
-			f = evolve.NewForm(r, birth, rungs)
+			f = evolve.NewForm(r.Rule, birth)
 			by[r.Rule], all = f, append(all, f)
 		}
-		f.Add(r)
+		f.Add(r, rungs)
 	}
 	if *failed != nil {
 		return nil, *failed

@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"iter"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/optc-lang/optc/search/internal/fitness"
 	"github.com/optc-lang/optc/search/internal/work"
@@ -88,6 +91,38 @@ func TestResumes(t *testing.T) {
 	}
 }
 
+// TestLeavesNoWork holds that a search which has ended begins no more training runs.
+func TestLeavesNoWork(t *testing.T) {
+	base, err := fitness.Baselines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(small(1), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const workers = 2
+	before := runtime.NumGoroutine()
+	var ended atomic.Bool
+	var late atomic.Int32
+	err = s.Run(context.Background(), workers, func(i work.Item) (work.Outcome, error) {
+		if ended.Load() {
+			late.Add(1)
+		}
+		return runner(i)
+	}, Resumed{}, func(b Birth) (bool, error) { return b.Index < 20, nil })
+	ended.Store(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for runtime.NumGoroutine() > before {
+		time.Sleep(time.Millisecond)
+	}
+	if n := late.Load(); n > workers { // one each may have been about to begin
+		t.Errorf("%d training runs after the end", n)
+	}
+}
+
 // runner does items on the built-in tasks.
 func runner(item work.Item) (work.Outcome, error) { return work.Run(item, task.Builtin) }
 
@@ -116,4 +151,46 @@ func BenchmarkBirths(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(n+s.Count().Dull)/b.Elapsed().Seconds(), "candidates/s")
+}
+
+// TestForgetsForms holds that a search that remembers few forms is bounded by them, and resumes as any other.
+func TestForgetsForms(t *testing.T) {
+	const n, most = 600, 70
+	want := few(t, n, most, nil)
+	for _, broken := range []int{100, 450} {
+		if got := few(t, n, most, want[:broken]); digest(t, got) != digest(t, want[broken:]) {
+			t.Errorf("broken off after %d births, it goes on otherwise", broken)
+		}
+	}
+}
+
+// few are the births of a search that remembers few forms.
+func few(t *testing.T, n, most int, resumed []Birth) []Birth {
+	t.Helper()
+	base, err := fitness.Baselines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(small(1), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.most = most
+	forgot, before := false, 0
+	var all []Birth
+	err = s.Run(context.Background(), 2, runner, Resumed{Births: len(resumed), Results: evaluated(resumed)}, func(b Birth) (bool, error) {
+		all = append(all, b)
+		forgot, before = forgot || len(s.forms) < before, len(s.forms)
+		if len(s.forms) > most+1 {
+			t.Fatalf("birth %d: %d forms", b.Index, len(s.forms))
+		}
+		return b.Index+1 < n, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !forgot && resumed == nil {
+		t.Error("nothing was forgotten")
+	}
+	return all
 }

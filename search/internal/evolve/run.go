@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"github.com/optc-lang/optc/search/internal/fitness"
+	"github.com/optc-lang/optc/search/internal/work"
 )
 
 // Settled is told of each birth in order. The search ends when it returns false.
@@ -18,6 +19,8 @@ type Settled func(Birth) (more bool, err error)
 // A search that has been broken off is resumed by giving what it had settled: evaluations are taken as they are, and settled is
 // not told of these births.
 func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from Resumed, settled Settled) error {
+	ctx, leave := context.WithCancel(ctx) // workers begin nothing more when the search has ended
+	defer leave()
 	next, stop := iter.Pull2(from.evaluations())
 	defer stop()
 	jobs := make(chan underway, s.config.Lag)
@@ -28,6 +31,9 @@ func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from 
 	var queue []underway
 	for {
 		for len(queue) < s.config.Lag {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			job, err := s.Next()
 			if err != nil {
 				return err
@@ -106,7 +112,12 @@ func (s *Search) work(ctx context.Context, jobs <-chan underway, run fitness.Run
 		if ctx.Err() != nil {
 			return
 		}
-		r, err := s.Evaluate(t.job, run)
+		r, err := s.Evaluate(t.job, func(i work.Item) (work.Outcome, error) {
+			if err := ctx.Err(); err != nil {
+				return work.Outcome{}, err
+			}
+			return run(i)
+		})
 		if err == nil && t.want != nil && !reflect.DeepEqual(r, *t.want) {
 			err = fmt.Errorf("birth %d: %w: %+v, not %+v", t.job.Birth.Index, ErrDiffers, r, *t.want)
 		}

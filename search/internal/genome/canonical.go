@@ -4,25 +4,28 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Canonical is the one form of all genomes that are equal to g by [Rewrites], by the order of arguments that may be
 // swapped, and by a positive factor of the whole update. Nodes that nothing reads are left out; equal nodes are one.
 func (g Genome) Canonical() Genome {
-	var b builder
-	at := make([]uint8, len(g.Nodes))
-	live := g.Live()
-	for i := range g.Nodes {
-		if !live[i] {
+	b := builders.Get().(*builder)
+	defer builders.Put(b)
+	b.clear()
+	b.at = append(b.at, make([]uint8, len(g.Nodes))...)
+	var room marks
+	for i, live := range g.live(room.of(&g)) {
+		if !live {
 			continue
 		}
 		n := g.Nodes[i]
 		for j := range n.args() {
-			n.Args[j] = at[n.Args[j]]
+			n.Args[j] = b.at[n.Args[j]]
 		}
-		at[i] = b.make(n)
+		b.at[i] = b.make(n)
 	}
-	return b.take(b.unscale(at[g.Root]))
+	return b.take(b.unscale(b.at[g.Root]))
 }
 
 // maxBuilt bounds the nodes of a builder: an index is a byte. Beyond maxRewritten nodes, or maxPending rewrites within one
@@ -40,6 +43,18 @@ type builder struct {
 	known   []bool   // never negative
 	scalar  []bool   // one value a tensor
 	pending int      // rewrites under way
+
+	at    []uint8             // by node of the genome that is made canonical
+	taken []Node              // of the result
+	place [maxBuilt + 1]uint8 // among them, from 1 on; 0 for a node that is not taken
+}
+
+// builders are those that are not in use.
+var builders = sync.Pool{New: func() any { return &builder{} }}
+
+func (b *builder) clear() {
+	b.nodes, b.hash, b.known, b.scalar, b.pending = b.nodes[:0], b.hash[:0], b.known[:0], b.scalar[:0], 0
+	b.at, b.taken = b.at[:0], b.taken[:0]
 }
 
 // make returns a node that is equal to n, which reads nodes of b.
@@ -126,8 +141,10 @@ func (b *builder) add(n Node) uint8 {
 	if !n.Op.Row().Const {
 		n.K = 0
 	}
-	if i := slices.Index(b.nodes, n); i >= 0 {
-		return uint8(i)
+	for i := range b.nodes {
+		if b.nodes[i] == n {
+			return uint8(i)
+		}
 	}
 	h := mix(uint64(n.Op)+1, math.Float64bits(n.K))
 	for _, a := range n.args() {
@@ -251,23 +268,22 @@ func (b *builder) unscale(at uint8) uint8 {
 
 // take returns what root depends on, operands first, in an order that depends on the graph alone.
 func (b *builder) take(root uint8) Genome {
-	var g Genome
-	var place [maxBuilt + 1]uint8
-	var visit func(at uint8) uint8
-	visit = func(at uint8) uint8 {
-		if place[at] > 0 {
-			return place[at] - 1
+	clear(b.place[:])
+	b.visit(root)
+	return Genome{Nodes: slices.Clone(b.taken), Root: b.place[root] - 1}
+}
+
+// visit takes what a node depends on, and the node.
+func (b *builder) visit(at uint8) {
+	n := b.nodes[at]
+	for j, a := range n.args() {
+		if b.place[a] == 0 {
+			b.visit(a)
 		}
-		n := b.nodes[at]
-		for j := range n.args() {
-			n.Args[j] = visit(n.Args[j])
-		}
-		g.Nodes = append(g.Nodes, n)
-		place[at] = uint8(len(g.Nodes))
-		return place[at] - 1
+		n.Args[j] = b.place[a] - 1
 	}
-	g.Root = visit(root)
-	return g
+	b.taken = append(b.taken, n)
+	b.place[at] = uint8(len(b.taken))
 }
 
 // Compare orders genomes: the smaller first, then by their nodes.

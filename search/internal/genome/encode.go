@@ -9,24 +9,23 @@ import (
 // Encode is the genome as one line, node by node, those that nothing reads included: "g ema:0.1(0) sign(1) =2". Unlike
 // that of [Genome.String], its length is that of the graph.
 func (g Genome) Encode() string {
-	var out strings.Builder
+	out := make([]byte, 0, 16*MaxNodes)
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		row := n.Op.Row()
-		out.WriteString(row.Name)
+		out = append(out, row.Name...)
 		if row.Const {
-			out.WriteString(":" + FormatNumber(n.K))
+			out = appendNumber(append(out, ':'), n.K)
 		}
 		for j, a := range n.args() {
-			out.WriteString([]string{"(", ",", ","}[j] + strconv.Itoa(int(a)))
+			out = strconv.AppendUint(append(out, "(,,"[j]), uint64(a), 10)
 		}
 		if row.Args > 0 {
-			out.WriteString(")")
+			out = append(out, ')')
 		}
-		out.WriteString(" ")
+		out = append(out, ' ')
 	}
-	out.WriteString("=" + strconv.Itoa(int(g.Root)))
-	return out.String()
+	return string(strconv.AppendUint(append(out, '='), uint64(g.Root), 10))
 }
 
 // Decode reads what [Genome.Encode] writes.
@@ -35,18 +34,22 @@ func Decode(text string) (Genome, error) {
 	if len(text) > maxRead {
 		return g, fmt.Errorf("a genome of %d characters: %d are possible", len(text), maxRead)
 	}
-	words := strings.Split(text, " ")
-	if len(words) > MaxNodes+1 {
+	count := strings.Count(text, " ")
+	if count > MaxNodes {
 		return g, fmt.Errorf("a genome of more than %d nodes", MaxNodes)
 	}
-	for _, word := range words[:len(words)-1] {
+	g.Nodes = make([]Node, 0, count)
+	rest := text
+	for range count {
+		var word string
+		word, rest, _ = strings.Cut(rest, " ")
 		n, err := decodeNode(word)
 		if err != nil {
 			return g, fmt.Errorf("genome %q: %w", text, err)
 		}
 		g.Nodes = append(g.Nodes, n)
 	}
-	root, found := strings.CutPrefix(words[len(words)-1], "=")
+	root, found := strings.CutPrefix(rest, "=")
 	at, err := strconv.ParseUint(root, 10, 8)
 	if g.Root = uint8(at); !found || err != nil {
 		return g, fmt.Errorf("genome %q: no root at its end", text)
@@ -69,14 +72,16 @@ func decodeNode(word string) (Node, error) {
 			return n, fmt.Errorf("%q is no constant", k)
 		}
 	}
-	list := strings.Split(args, ",")
-	if args == "" {
-		list = nil
+	count := 0
+	if args != "" {
+		count = 1 + strings.Count(args, ",")
 	}
-	if len(list) != row.Args {
-		return n, fmt.Errorf("%s has %d arguments, not %d", name, row.Args, len(list))
+	if count != row.Args {
+		return n, fmt.Errorf("%s has %d arguments, not %d", name, row.Args, count)
 	}
-	for i, a := range list {
+	for i := range n.args() {
+		var a string
+		a, args, _ = strings.Cut(args, ",")
 		v, err := strconv.ParseUint(a, 10, 8)
 		if n.Args[i] = uint8(v); err != nil {
 			return n, fmt.Errorf("%q is no node", a)

@@ -10,7 +10,6 @@ package genome
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -28,7 +27,15 @@ type Node struct {
 }
 
 // args are the arguments in use.
-func (n *Node) args() []uint8 { return n.Args[:n.Op.Row().Args] }
+func (n *Node) args() []uint8 { return n.Args[:arity[n.Op]] }
+
+// arity is, by operator, how many arguments it has: the column of [Ops] that is read most.
+var arity = func() (out [math.MaxUint8 + 1]uint8) {
+	for i, row := range Ops {
+		out[i] = uint8(row.Args)
+	}
+	return out
+}()
 
 // Genome is an update rule. Operands stand before the nodes that read them.
 type Genome struct {
@@ -36,9 +43,20 @@ type Genome struct {
 	Root  uint8 // whose value is the update
 }
 
+// marks is room for what is told of each node of a genome, on the stack.
+type marks [MaxNodes]bool
+
+func (m *marks) of(g *Genome) []bool {
+	if len(g.Nodes) > len(m) {
+		return make([]bool, len(g.Nodes))
+	}
+	return m[:len(g.Nodes)]
+}
+
 // Scalars tells of each node whether it has one value a tensor. All others have one an element.
-func (g Genome) Scalars() []bool {
-	scalar := make([]bool, len(g.Nodes))
+func (g Genome) Scalars() []bool { return g.scalars(make([]bool, len(g.Nodes))) }
+
+func (g *Genome) scalars(scalar []bool) []bool {
 	for i := range g.Nodes {
 		scalar[i] = isScalar(&g.Nodes[i], scalar)
 	}
@@ -62,8 +80,9 @@ func isScalar(n *Node, scalar []bool) bool {
 }
 
 // Live tells of each node whether the update depends on it.
-func (g Genome) Live() []bool {
-	live := make([]bool, len(g.Nodes))
+func (g Genome) Live() []bool { return g.live(make([]bool, len(g.Nodes))) }
+
+func (g *Genome) live(live []bool) []bool {
 	live[g.Root] = true
 	for i := len(g.Nodes) - 1; i >= 0; i-- {
 		if live[i] {
@@ -77,9 +96,14 @@ func (g Genome) Live() []bool {
 
 // Size counts live operators; leaves are free.
 func (g Genome) Size() int {
+	var room marks
+	return g.size(g.live(room.of(&g)))
+}
+
+func (g *Genome) size(live []bool) int {
 	n := 0
-	for i, live := range g.Live() {
-		if live && g.Nodes[i].Op.Row().Args > 0 {
+	for i := range g.Nodes {
+		if live[i] && len(g.Nodes[i].args()) > 0 {
 			n++
 		}
 	}
@@ -88,7 +112,11 @@ func (g Genome) Size() int {
 
 // States counts the live states of one value an element: a state costs 4 bytes an element.
 func (g Genome) States() int {
-	live, scalar := g.Live(), g.Scalars()
+	var rooms [2]marks
+	return g.states(g.live(rooms[0].of(&g)), g.scalars(rooms[1].of(&g)))
+}
+
+func (g *Genome) states(live, scalar []bool) int {
 	n := 0
 	for i := range g.Nodes {
 		if live[i] && !scalar[i] && g.Nodes[i].Op.Row().Kind == State {
@@ -100,7 +128,8 @@ func (g Genome) States() int {
 
 // Flops counts arithmetic operations an element and step, an elementary function as one. What there is one of a tensor is free.
 func (g Genome) Flops() int {
-	live, scalar := g.Live(), g.Scalars()
+	var rooms [2]marks
+	live, scalar := g.live(rooms[0].of(&g)), g.scalars(rooms[1].of(&g))
 	n := 0
 	for i := range g.Nodes {
 		if live[i] && (!scalar[i] || g.Nodes[i].Op.Row().Kind == Reduce) {
@@ -124,11 +153,11 @@ func countFlops() []int {
 
 var operation = regexp.MustCompile(`[-+*/]|[a-z]+\(`)
 
-// Reads reports whether the update depends on a leaf.
-func (g Genome) Reads(leaf Op) bool {
-	live := g.Live()
-	for i := range g.Nodes {
-		if live[i] && g.Nodes[i].Op == leaf {
+// Reads reports whether the update depends on a node of an operator, a leaf for instance.
+func (g Genome) Reads(op Op) bool {
+	var room marks
+	for i, live := range g.live(room.of(&g)) {
+		if live && g.Nodes[i].Op == op {
 			return true
 		}
 	}
@@ -137,34 +166,51 @@ func (g Genome) Reads(leaf Op) bool {
 
 // Check says what is wrong with a genome that this package has not made.
 func (g Genome) Check() error {
-	if len(g.Nodes) == 0 || len(g.Nodes) > MaxNodes || int(g.Root) >= len(g.Nodes) {
-		return fmt.Errorf("a genome has 1 to %d nodes, one of them its root", MaxNodes)
+	var room marks
+	if f := g.fault(&room); f != nil {
+		return f
 	}
-	scalar := make([]bool, len(g.Nodes))
+	return nil
+}
+
+// fault is what is wrong with a genome. Only who reads it pays for its words: most mutants have one.
+type fault struct {
+	format string
+	of     []any
+}
+
+func (f *fault) Error() string { return fmt.Sprintf(f.format, f.of...) }
+
+// fault is what is wrong with a genome, or nil. It sets room to what Scalars tells.
+func (g *Genome) fault(room *marks) *fault {
+	if len(g.Nodes) == 0 || len(g.Nodes) > MaxNodes || int(g.Root) >= len(g.Nodes) {
+		return &fault{"a genome has 1 to %d nodes, one of them its root", []any{MaxNodes}}
+	}
+	scalar := room.of(g)
 	for i := range g.Nodes {
 		n := &g.Nodes[i]
 		if int(n.Op) >= len(Ops) {
-			return fmt.Errorf("node %d: no operator %d", i, n.Op)
+			return &fault{"node %d: no operator %d", []any{i, n.Op}}
 		}
 		row := n.Op.Row()
 		for _, a := range n.args() {
 			if int(a) >= i {
-				return fmt.Errorf("node %d: %s reads node %d, which does not stand before it", i, row.Name, a)
+				return &fault{"node %d: %s reads node %d, which does not stand before it", []any{i, row.Name, a}}
 			}
 			if scalar[a] && (row.Kind == Reduce || row.Kind == Normal) {
-				return fmt.Errorf("node %d: %s of node %d, which has one value a tensor", i, row.Name, a)
+				return &fault{"node %d: %s of node %d, which has one value a tensor", []any{i, row.Name, a}}
 			}
 		}
 		if row.Const && (math.IsNaN(n.K) || math.IsInf(n.K, 0)) {
-			return fmt.Errorf("node %d: the constant of %s is %v", i, row.Name, n.K)
+			return &fault{"node %d: the constant of %s is %v", []any{i, row.Name, n.K}}
 		}
 		if row.Const && row.Kind != Leaf && (n.K <= 0 || n.K > 1) {
-			return fmt.Errorf("node %d: the constant of %s is %v, not in (0, 1]", i, row.Name, n.K)
+			return &fault{"node %d: the constant of %s is %v, not in (0, 1]", []any{i, row.Name, n.K}}
 		}
 		scalar[i] = isScalar(n, scalar)
 	}
 	if scalar[g.Root] {
-		return errors.New("the update has one value a tensor")
+		return &fault{format: "the update has one value a tensor"}
 	}
 	return nil
 }
@@ -201,26 +247,54 @@ const negligible = 1e-6
 func (g Genome) Degrees() []float64 {
 	degree := make([]float64, len(g.Nodes))
 	for i := range g.Nodes {
-		n := &g.Nodes[i]
 		var d [3]float64
-		for j, a := range n.args() {
+		read := g.read(i, negligible)
+		for j, a := range read[:len(g.Nodes[i].args())] {
 			d[j] = degree[a]
 		}
-		for j, a := range n.args() {
-			arg := &g.Nodes[a]
-			if arg.Op != Const || math.Abs(arg.K) > negligible || n.Op == mul {
-				continue
-			}
-			switch n.Op.Row().Args {
-			case 2:
-				d[j] = d[1-j]
-			case 3: // where: its condition has no part in it
-				d[j] = d[(3-j)%3]
-			}
-		}
-		degree[i] = n.Op.Row().Degree(d[0], d[1], d[2])
+		degree[i] = g.Nodes[i].Op.Row().Degree(d[0], d[1], d[2])
 	}
 	return degree
+}
+
+// Parities tells for each node what it becomes when all gradients, and parameters, change their sign.
+func (g Genome) Parities() []parity {
+	parities := make([]parity, len(g.Nodes))
+	for i := range g.Nodes {
+		var p [3]parity
+		read := g.read(i, 0)
+		for j, a := range read[:len(g.Nodes[i].args())] {
+			p[j] = parities[a]
+		}
+		parities[i] = g.Nodes[i].Op.Row().Parity(p[0], p[1], p[2])
+	}
+	return parities
+}
+
+// read are the arguments of a node that tell its degree or parity: in place of a constant that only guards against zero,
+// no larger than guard, stands what is beside it.
+func (g *Genome) read(i int, guard float64) [3]uint8 {
+	n := &g.Nodes[i]
+	args, read := n.args(), n.Args
+	for j, a := range args {
+		if arg := &g.Nodes[a]; arg.Op != Const || math.Abs(arg.K) > guard || n.Op == mul || n.Op == div {
+			continue
+		}
+		switch len(args) {
+		case 2:
+			read[j] = args[1-j]
+		case 3: // where: its condition has no part in it
+			read[j] = args[(3-j)%3]
+		}
+	}
+	return read
+}
+
+// Equivariant reports whether the update follows the gradient: c times the gradients give a power of |c| times the update,
+// with c's sign. It is so of all rules that mean the same in any unit and that know no direction from its opposite.
+func (g Genome) Equivariant() bool {
+	degree := g.Degrees()[g.Root]
+	return degree == degree && g.Parities()[g.Root] == odd
 }
 
 // Key is the digest of a genome as it stands. Those of canonical forms tell rules apart.

@@ -3,6 +3,7 @@ package genome
 import (
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -39,6 +40,33 @@ func TestCanonical(t *testing.T) {
 		text, err := g.Rule(s.Name, s.Doc, 1e-3, 0)
 		t.Log(text, err, g.Degrees(), g.Canonical())
 	}
+}
+
+// TestSharesNothing makes mutants and canonical forms, side by side, and looks at them again when others have been made since.
+func TestSharesNothing(t *testing.T) {
+	var wait sync.WaitGroup
+	for seed := range uint64(3) {
+		wait.Go(func() {
+			m, r := DefaultMutator(), rand.New(rand.NewPCG(seed, 9))
+			g, _ := Parse("g")
+			var made []Genome
+			var texts []string
+			for range 1000 {
+				g = m.Mutate(g, r)
+				c := g.Canonical()
+				made, texts = append(made, g, c), append(texts, g.Encode(), c.Encode())
+				if again := g.Canonical(); Compare(again, c) != 0 {
+					t.Errorf("%s is canonically %s, and then %s", g, c, again)
+				}
+			}
+			for i, g := range made {
+				if g.Encode() != texts[i] {
+					t.Errorf("%s has become %s", texts[i], g.Encode())
+				}
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // TestDegreesOfMasks holds that a constant beside a branch of where takes that branch's degree.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // Mutator changes genomes at random.
@@ -51,11 +52,16 @@ const attempts = 50
 // keptDead bounds the nodes that nothing reads: they are stepping stones, the oldest are dropped.
 const keptDead = 16
 
+// rooms are for mutants that are being made.
+var rooms = sync.Pool{New: func() any { return new([MaxNodes]Node) }}
+
 // Mutate returns g with one mutation: an operator put in, taken out, or changed, each as likely. The result is valid and
 // within the limits; what is not is thrown away and another drawn.
 func (m *Mutator) Mutate(g Genome, r *rand.Rand) Genome {
+	room := rooms.Get().(*[MaxNodes]Node)
+	defer rooms.Put(room)
 	for range attempts {
-		child := change{m: m, r: r, Genome: g.Clone()}
+		child := change{m: m, r: r, Genome: Genome{Nodes: append(room[:0], g.Nodes...), Root: g.Root}}
 		var done bool
 		switch r.IntN(3) {
 		case 0:
@@ -66,7 +72,8 @@ func (m *Mutator) Mutate(g Genome, r *rand.Rand) Genome {
 			done = child.modify()
 		}
 		if done && m.admits(child.Genome) {
-			return child.trim()
+			child.trim()
+			return child.Clone()
 		}
 	}
 	return g.Clone()
@@ -85,30 +92,45 @@ func (m *Mutator) Polish(g Genome, r *rand.Rand) Genome {
 
 // admits reports whether a genome is valid and within the limits.
 func (m *Mutator) admits(g Genome) bool {
-	return g.Check() == nil && g.Size() <= m.MaxNodes && g.States() <= m.MaxStates
+	var scalars, lives marks
+	if g.fault(&scalars) != nil {
+		return false
+	}
+	live := g.live(lives.of(&g))
+	return g.size(live) <= m.MaxNodes && g.states(live, scalars.of(&g)) <= m.MaxStates
 }
 
 // change is a genome that is being changed.
 type change struct {
 	Genome
-	m *Mutator
-	r *rand.Rand
+	m    *Mutator
+	r    *rand.Rand
+	deep int // operands of operands that are being made
 }
 
 // edge is where a node's value is read: argument arg of node, or the root if node is the number of nodes.
 type edge struct{ node, arg int }
 
-// liveEdges lists the edges that the update depends on.
-func (c *change) liveEdges() []edge {
-	edges := []edge{{len(c.Nodes), 0}}
-	for i, live := range c.Live() {
-		if live {
-			for j := range c.Nodes[i].args() {
-				edges = append(edges, edge{i, j})
-			}
+// liveEdge draws an edge that the update depends on.
+func (c *change) liveEdge() edge {
+	var room marks
+	live := c.live(room.of(&c.Genome))
+	count := 1
+	for i := range live {
+		if live[i] {
+			count += len(c.Nodes[i].args())
 		}
 	}
-	return edges
+	drawn := c.r.IntN(count) - 1
+	for i := range live {
+		if n := len(c.Nodes[i].args()); live[i] && drawn >= 0 {
+			if drawn < n {
+				return edge{i, drawn}
+			}
+			drawn -= n
+		}
+	}
+	return edge{len(c.Nodes), 0}
 }
 
 func (c *change) at(e edge) *uint8 {
@@ -120,7 +142,7 @@ func (c *change) at(e edge) *uint8 {
 
 // insert puts a new operator into an edge.
 func (c *change) insert() bool {
-	e := pick(c.r, c.liveEdges())
+	e := c.liveEdge()
 	old := *c.at(e)
 	n := Node{Op: pick(c.r, c.m.Ops)}
 	n.K = c.constant(n.Op, 0)
@@ -190,7 +212,7 @@ func (c *change) changeOp() bool {
 
 // changeArg reads another value.
 func (c *change) changeArg() bool {
-	e := pick(c.r, c.liveEdges())
+	e := c.liveEdge()
 	place := e.node
 	with := c.operand(&place)
 	e.node = place
@@ -202,8 +224,9 @@ func (c *change) changeArg() bool {
 }
 
 func (c *change) changeConst() bool {
-	var with []int
-	for i, live := range c.Live() {
+	var room marks
+	with := make([]int, 0, MaxNodes)
+	for i, live := range c.live(room.of(&c.Genome)) {
 		if live && c.Nodes[i].Op.Row().Const {
 			with = append(with, i)
 		}
@@ -220,9 +243,10 @@ func (c *change) changeConst() bool {
 
 // liveOperator draws a live node with arguments.
 func (c *change) liveOperator() (int, bool) {
-	var with []int
-	for i, live := range c.Live() {
-		if live && c.Nodes[i].Op.Row().Args > 0 {
+	var room marks
+	with := make([]int, 0, MaxNodes)
+	for i, live := range c.live(room.of(&c.Genome)) {
+		if live && len(c.Nodes[i].args()) > 0 {
 			with = append(with, i)
 		}
 	}
@@ -232,21 +256,36 @@ func (c *change) liveOperator() (int, bool) {
 	return pick(c.r, with), true
 }
 
-// operand draws a value that may be read at a place: an earlier node, a leaf or a constant. A leaf that is not there yet
-// is put in, which moves the place.
+// operand draws a value that may be read at a place: a leaf, a constant, an earlier node, or a new operator with operands
+// of its own. What is not there yet is put in, which moves the place.
 func (c *change) operand(place *int) uint8 {
-	kinds := 4
+	kinds := 6
 	if *place == 0 {
 		kinds = 2
 	}
-	n := Node{Op: Const, K: c.constant(Const, 0)}
 	switch c.r.IntN(kinds) {
 	case 0:
-		n = Node{Op: pick(c.r, c.m.Leaves)}
+		return c.put(place, Node{Op: pick(c.r, c.m.Leaves)})
 	case 1:
-	default:
-		return uint8(c.r.IntN(*place))
+		return c.put(place, Node{Op: Const, K: c.constant(Const, 0)})
+	case 2, 3:
+		if c.deep == MaxNodes { // of operators with three arguments they need have no end
+			break
+		}
+		c.deep++
+		defer func() { c.deep-- }()
+		n := Node{Op: pick(c.r, c.m.Ops)}
+		n.K = c.constant(n.Op, 0)
+		for j := range n.args() {
+			n.Args[j] = c.operand(place)
+		}
+		return c.put(place, n)
 	}
+	return uint8(c.r.IntN(*place))
+}
+
+// put finds a node before a place, or puts it in there, which moves the place.
+func (c *change) put(place *int, n Node) uint8 {
 	if i := slices.Index(c.Nodes[:*place], n); i >= 0 {
 		return uint8(i)
 	}
@@ -304,8 +343,9 @@ var (
 )
 
 // trim drops the oldest nodes that nothing reads beyond keptDead.
-func (c *change) trim() Genome {
-	live := c.Live()
+func (c *change) trim() {
+	var room marks
+	live := c.live(room.of(&c.Genome))
 	dead := 0
 	for _, l := range live {
 		if !l {
@@ -313,7 +353,7 @@ func (c *change) trim() Genome {
 		}
 	}
 	if dead <= keptDead {
-		return c.Genome
+		return
 	}
 	keep := live
 	for i := range keep {
@@ -330,13 +370,16 @@ func (c *change) trim() Genome {
 			}
 		}
 	}
-	return c.Genome.Only(keep)
+	c.Genome = c.only(keep, c.Nodes[:0])
 }
 
 // Only is the genome with some of its nodes, which read no others.
-func (g Genome) Only(keep []bool) Genome {
-	var out Genome
-	at := make([]uint8, len(g.Nodes))
+func (g Genome) Only(keep []bool) Genome { return g.only(keep, make([]Node, 0, len(g.Nodes))) }
+
+// only is Only, in room that may be that of g.
+func (g *Genome) only(keep []bool, room []Node) Genome {
+	out := Genome{Nodes: room}
+	var at [math.MaxUint8 + 1]uint8
 	for i, n := range g.Nodes {
 		if keep[i] {
 			for j := range n.args() {

@@ -70,3 +70,23 @@ func BenchmarkMutateCanonical(b *testing.B) {
 		f.Key()
 	}
 }
+
+// TestWideOperators holds that mutations end whose operators all have three arguments, whose operands need have no end.
+func TestWideOperators(t *testing.T) {
+	m := DefaultMutator()
+	where, _ := Find("where")
+	m.Ops = []Op{where}
+	g, err := Start("sgd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := change{m: &m, r: rand.New(rand.NewPCG(1, 2)), Genome: g}
+	for range 20000 {
+		c.Genome = g.Clone()
+		place := 1
+		c.operand(&place)
+		if c.deep != 0 {
+			t.Fatalf("%d operands are still being made", c.deep)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package genome
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -201,8 +203,15 @@ func complement(k float64) float64 {
 }
 
 // FormatNumber is a constant as the rule language reads it.
-func FormatNumber(v float64) string {
-	return strings.Replace(strconv.FormatFloat(v, 'g', -1, 64), "e-0", "e-", 1)
+func FormatNumber(v float64) string { return string(appendNumber(nil, v)) }
+
+func appendNumber(to []byte, v float64) []byte {
+	start := len(to)
+	to = strconv.AppendFloat(to, v, 'g', -1, 64)
+	if i := bytes.Index(to[start:], []byte("e-0")); i >= 0 {
+		to = slices.Delete(to, start+i+2, start+i+3)
+	}
+	return to
 }
 
 // grouped is an expression in parentheses, which the formatter takes away where they say nothing.

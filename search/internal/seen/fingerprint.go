@@ -23,37 +23,32 @@ const (
 // scales are how large the gradients of the three tensors are.
 var scales = [...]float64{1e-6, 1, 1e6}
 
-// probe is the gradients and parameters that fingerprints are taken with.
+// values are those of the tensors, side by side.
+const values = len(scales) * coordinates
+
+// probe is the gradients and parameters that fingerprints are taken with, by step.
 var probe = newProbe()
 
-type probeData struct {
-	lengths  []int
-	grads, x [steps][][]float32
-}
+type probeData [steps]struct{ grads, x [values]float32 }
 
 func newProbe() *probeData {
 	r := rand.New(rand.NewPCG(0x6f707463, 0x66696e67))
 	p := &probeData{}
-	for _, scale := range scales {
-		p.lengths = append(p.lengths, coordinates)
+	for k, scale := range scales {
 		drift := make([]float64, coordinates) // gradients are the same in part from step to step
 		for i := range drift {
 			drift[i] = r.NormFloat64()
 		}
-		for s := range steps {
-			p.grads[s] = append(p.grads[s], draw(func(i int) float64 { return scale * (drift[i] + r.NormFloat64()) }))
-			p.x[s] = append(p.x[s], draw(func(int) float64 { return r.NormFloat64() }))
+		for s := range p {
+			for i := range drift {
+				p[s].grads[k*coordinates+i] = float32(scale * (drift[i] + r.NormFloat64()))
+			}
+			for i := range drift {
+				p[s].x[k*coordinates+i] = float32(r.NormFloat64())
+			}
 		}
 	}
 	return p
-}
-
-func draw(value func(i int) float64) []float32 {
-	out := make([]float32, coordinates)
-	for i := range out {
-		out[i] = float32(value(i))
-	}
-	return out
 }
 
 // Fingerprint is what is seen of a rule.
@@ -67,8 +62,8 @@ const mantissa = 12
 
 // Taker takes fingerprints. It belongs to one goroutine at a time.
 type Taker struct {
-	out [][]float32
-	buf []byte
+	run *vm.Interpreter
+	buf [steps * values * 4]byte
 }
 
 // Take runs a rule for some steps on gradients of three scales.
@@ -76,42 +71,44 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 	if g.Scalars()[g.Root] {
 		return Fingerprint{Dull: "the update does not depend on the gradient"}, nil
 	}
-	p, err := vm.Compile(g)
-	if err != nil {
+	if t.run == nil {
+		t.run = vm.NewInterpreter(len(scales), coordinates)
+	}
+	if err := t.run.Load(g); err != nil {
 		return Fingerprint{}, err
 	}
-	if t.out == nil {
-		for range scales {
-			t.out = append(t.out, make([]float32, coordinates))
-		}
-	}
-	m := p.New(probe.lengths)
-	t.buf = t.buf[:0]
 	var unit [len(scales)]float64
 	moves := false
-	for s := range steps {
-		for _, out := range t.out {
-			clear(out)
+	for s := range probe {
+		update := t.run.Update(probe[s].x[:], probe[s].grads[:])
+		if !finite(update[coordinates : 2*coordinates]) {
+			return Fingerprint{Dull: "the update is not finite"}, nil
 		}
-		m.Update(t.out, probe.x[s], probe.grads[s])
-		for k, out := range t.out {
+		for k := range scales {
+			out, to := update[k*coordinates:][:coordinates], t.buf[(s*values+k*coordinates)*4:]
 			if unit[k] == 0 {
 				unit[k] = rms(out)
 			}
-			for _, v := range out {
-				if !elem.IsFinite(v) && k == 1 {
-					return Fingerprint{Dull: "the update is not finite"}, nil
-				}
-				moves = moves || v != 0
-				t.buf = binary.LittleEndian.AppendUint32(t.buf, round(float64(v)/unit[k]))
+			moves = moves || unit[k] != 0
+			for i, v := range out {
+				binary.LittleEndian.PutUint32(to[4*i:], round(float64(v)/unit[k]))
 			}
 		}
 	}
-	f := Fingerprint{Digest: sha256.Sum256(t.buf)}
+	f := Fingerprint{Digest: sha256.Sum256(t.buf[:])}
 	if !moves {
 		f.Dull = "the update is zero"
 	}
 	return f, nil
+}
+
+func finite(u []float32) bool {
+	for _, v := range u {
+		if !elem.IsFinite(v) {
+			return false
+		}
+	}
+	return true
 }
 
 // round keeps some bits of a value. Zeros are alike, as are NaNs.

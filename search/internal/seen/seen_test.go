@@ -1,6 +1,8 @@
 package seen
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math/rand/v2"
 	"testing"
 
@@ -41,6 +43,37 @@ func TestFingerprint(t *testing.T) {
 	}
 	if f := take(t, "mul(0, g)"); f.Dull == "" {
 		t.Error("no update is not dull")
+	}
+}
+
+// TestSameAlways holds fingerprints to those that the searches kept with the project were made with, on every machine.
+func TestSameAlways(t *testing.T) {
+	h := sha256.New()
+	for _, text := range []string{
+		"g", "div(avg(g; 0.1), add(sqrt(avg(square(g); 0.001)), 1e-8))", "sign(lerp(ema(g; 0.01), g; 0.09090909090909091))",
+		"clip(rmsnorm(sub(g, prev(g))), most(rms(g)))", "where(cosine(g, total(g)), tanh(g), mul(ema(mean(g); 0.3), recip(g)))",
+		"add(min(g, 0.5), max(neg(g), mul(avg(dot(g, g); 0.2), x)))", "lerp(total(abs(g)), prev(rmsnorm(g)); 0.7)",
+	} {
+		f := take(t, text)
+		h.Write(f.Digest[:])
+	}
+	if got := hex.EncodeToString(h.Sum(nil)[:8]); got != "c8090021d5702985" {
+		t.Errorf("the fingerprints have the digest %s: searches that go on, or are compared, would take another course", got)
+	}
+}
+
+// TestDull is of rules that cannot train anything, each for its own reason.
+func TestDull(t *testing.T) {
+	for text, why := range map[string]string{
+		"mul(0, g)": "the update is zero", "mul(1e30, mul(1e30, g))": "the update is not finite", "where(g, 1e300, g)": "the update is not finite", "sign(g)": "", "mul(1e-30, g)": "",
+	} {
+		if f := take(t, text); f.Dull != why {
+			t.Errorf("%s: %q, not %q", text, f.Dull, why)
+		}
+	}
+	var taker Taker
+	if f, err := taker.Take(genome.Genome{Nodes: []genome.Node{{Op: genome.G}, {Op: genome.Lookup("rms")}}, Root: 1}); err != nil || f.Dull == "" {
+		t.Errorf("rms(g) has one value a tensor: %v, %v", f, err)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -37,8 +38,9 @@ type experiment struct {
 	name  string
 	Title string      `toml:"title"`
 	Must  string      `toml:"must"`
-	Find  string      `toml:"find"` // name or family of a known rule, to be met; the seed ends then
-	Spec  search.Spec `toml:"spec"` // the budget in time of processors
+	Find  string      `toml:"find"`  // name or family of a known rule, to be met; the seed ends then
+	Times int         `toml:"times"` // instead: controls with so many times the search's training runs
+	Spec  search.Spec `toml:"spec"`  // the budget in time of processors
 }
 
 func main() {
@@ -48,27 +50,24 @@ func main() {
 	seeds := flag.String("seeds", "", "seeds, as 1-3; the next by default")
 	workdir := flag.String("work", "", "folder of archives")
 	table := flag.Bool("table", false, "print what came of all seeds so far, and do nothing else")
+	until := flag.String("until", "", "a budget after which a seed is broken off, to go on later; that of the experiment by default")
+	chains := flag.Int("chains", 0, "instead: how many chains of mutations that nobody selects to try")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *folder, *only, *seeds, *workdir, *table); err != nil {
+	if err := run(ctx, *folder, *only, *seeds, *workdir, *table, *chains, *until); err != nil {
 		log.Fatal("trials: ", err)
 	}
 }
 
-func run(ctx context.Context, folder, only, seeds, workdir string, table bool) error {
+func run(ctx context.Context, folder, only, seeds, workdir string, table bool, chains int, until string) error {
 	all, err := read(folder, only)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(folder, "results.tsv")
-	done, err := readResults(path)
-	if err != nil {
-		return err
-	}
+	files := files{filepath.Join(folder, "results.tsv"), filepath.Join(folder, "controls.tsv"), filepath.Join(folder, "chains.tsv")}
 	if table {
-		tabulate(os.Stdout, all, done)
-		return nil
+		return files.tabulate(os.Stdout, all)
 	}
 	if workdir == "" {
 		cache, err := os.UserCacheDir()
@@ -80,31 +79,115 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table bool) e
 	if err := os.MkdirAll(workdir, 0o777); err != nil {
 		return err
 	}
+	if chains > 0 {
+		return files.chain(ctx, all, workdir, chains)
+	}
 	speed, err := machine.Measure()
 	if err != nil {
 		return err
 	}
 	for _, e := range all {
-		list, err := seedsOf(seeds, done, e.name)
+		done, err := files.seeds(&e)
+		if err != nil {
+			return err
+		}
+		list, err := seedsOf(seeds, done)
 		if err != nil {
 			return err
 		}
 		for _, seed := range list {
-			if slices.ContainsFunc(done, func(r result) bool { return r.Name == e.name && r.Seed == seed }) {
+			if slices.Contains(done, seed) {
 				continue
 			}
-			r, err := e.trial(ctx, seed, workdir)
-			if err != nil {
+			if err := files.trial(ctx, &e, seed, workdir, until, speed); err != nil {
 				return err
 			}
-			r.GEMM, r.Steps = speed.GEMM, speed.Steps
-			if done, err = readResults(path); err != nil { // others may have written
-				return err
-			}
-			done = append(done, r)
-			if err := writeResults(path, done); err != nil {
-				return err
-			}
+		}
+	}
+	return nil
+}
+
+// files hold what came of all seeds.
+type files struct{ results, controls, chains string }
+
+// seeds lists the seeds of an experiment that are finished.
+func (f files) seeds(e *experiment) ([]uint64, error) {
+	var done []uint64
+	results, err := readRows[result](f.results)
+	if err != nil {
+		return nil, err
+	}
+	controls, err := readRows[controlled](f.controls)
+	for _, r := range results {
+		if r.Name == e.name && e.ended(r) {
+			done = append(done, r.Seed)
+		}
+	}
+	for _, r := range controls {
+		if r.Name == e.name {
+			done = append(done, r.Seed)
+		}
+	}
+	return done, err
+}
+
+// trial does a seed of an experiment and notes what came of it.
+func (f files) trial(ctx context.Context, e *experiment, seed uint64, workdir, until string, speed machine.Speed) error {
+	if e.Times > 0 {
+		r, err := e.controlled(ctx, seed, workdir)
+		if err != nil {
+			return err
+		}
+		return addRow(f.controls, r)
+	}
+	r, err := e.trial(ctx, seed, workdir, until)
+	if err != nil {
+		return err
+	}
+	r.GEMM, r.Steps = speed.GEMM, speed.Steps
+	return addRow(f.results, r)
+}
+
+// tabulate prints what came of all seeds.
+func (f files) tabulate(w io.Writer, all []experiment) error {
+	results, err := readRows[result](f.results)
+	if err != nil {
+		return err
+	}
+	controls, err := readRows[controlled](f.controls)
+	if err != nil {
+		return err
+	}
+	chains, err := readRows[chained](f.chains)
+	if err != nil {
+		return err
+	}
+	tabulate(w, all, results)
+	tabulateControls(w, all, controls)
+	tabulateChains(w, all, chains)
+	return nil
+}
+
+// chain tries chains of mutations of the experiments that have none yet.
+func (f files) chain(ctx context.Context, all []experiment, workdir string, chains int) error {
+	results, err := readRows[result](f.results)
+	if err != nil {
+		return err
+	}
+	done, err := readRows[chained](f.chains)
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if e.Find == "" || slices.ContainsFunc(done, func(c chained) bool { return c.Name == e.name }) {
+			continue
+		}
+		c, err := e.chain(ctx, results, workdir, chains)
+		if err != nil {
+			return err
+		}
+		if err := addRow(f.chains, c); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -138,15 +221,9 @@ func read(folder, only string) ([]experiment, error) {
 }
 
 // seedsOf lists seeds to do.
-func seedsOf(text string, done []result, name string) ([]uint64, error) {
+func seedsOf(text string, done []uint64) ([]uint64, error) {
 	if text == "" {
-		next := uint64(1)
-		for _, r := range done {
-			if r.Name == name {
-				next = max(next, r.Seed+1)
-			}
-		}
-		return []uint64{next}, nil
+		return []uint64{slices.Max(append(done, 0)) + 1}, nil
 	}
 	from, to, ranged := strings.Cut(text, "-")
 	a, err := strconv.ParseUint(from, 10, 32)
@@ -206,9 +283,18 @@ func matches(rule, find string) bool {
 	return string(known.FamilyOf(g)) == find
 }
 
-// trial does a seed of an experiment.
-func (e *experiment) trial(ctx context.Context, seed uint64, workdir string) (result, error) {
+// ended reports whether nothing more can come of a seed.
+func (e *experiment) ended(r result) bool {
+	b, err := search.ParseBudget(e.Spec.Budget)
+	return r.Found.Birth >= 0 || err == nil && b.CPU > 0 && r.CPU >= 0.99*b.CPU.Seconds()
+}
+
+// trial does a seed of an experiment, or the beginning of it.
+func (e *experiment) trial(ctx context.Context, seed uint64, workdir, until string) (result, error) {
 	spec := e.Spec
+	if until != "" {
+		spec.Budget = until
+	}
 	spec.Seed, spec.Archive = seed, filepath.Join(workdir, fmt.Sprintf("%s-%d.db", e.name, seed))
 	inner, stop := context.WithCancel(ctx)
 	defer stop()
@@ -219,10 +305,7 @@ func (e *experiment) trial(ctx context.Context, seed uint64, workdir string) (re
 			stop()
 		}
 	}
-	begin := time.Now()
-	spec.Progress = func(p search.Progress) {
-		fmt.Fprintf(os.Stderr, "\r%s %d: %d births, %d evaluated, %s of processors, %s  ", e.name, seed, p.Births, p.Evaluated, p.CPU.Round(time.Second), time.Since(begin).Round(time.Second))
-	}
+	spec.Progress = told(fmt.Sprintf("%s %d", e.name, seed))
 	found, err := search.Run(inner, spec)
 	fmt.Fprintln(os.Stderr)
 	if err != nil {
@@ -232,6 +315,14 @@ func (e *experiment) trial(ctx context.Context, seed uint64, workdir string) (re
 		return result{}, errors.New("broken off: the same command goes on")
 	}
 	return e.result(seed, w, found)
+}
+
+// told prints how a search goes, on one line.
+func told(what string) func(search.Progress) {
+	begin := time.Now()
+	return func(p search.Progress) {
+		fmt.Fprintf(os.Stderr, "\r%s: %d births, %d evaluated, %s of processors, %s  ", what, p.Births, p.Evaluated, p.CPU.Round(time.Second), time.Since(begin).Round(time.Second))
+	}
 }
 
 // result is the line of a seed that has ended.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -43,7 +44,18 @@ func (r *result) fields() []any {
 		&r.GEMM, &r.Steps, &r.Numerics, &r.Digest, &r.Pick}
 }
 
-func readResults(path string) ([]result, error) {
+func (r *result) key() (string, uint64) { return r.Name, r.Seed }
+func (*result) columns() []string       { return columns }
+
+// row is a finished seed: a line of a file, a field a column.
+type row[T any] interface {
+	*T
+	fields() []any // pointers to what the columns hold
+	columns() []string
+	key() (experiment string, seed uint64)
+}
+
+func readRows[T any, R row[T]](path string) ([]T, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -57,17 +69,21 @@ func readResults(path string) ([]result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	var all []result
+	var all []T
 	for i, line := range lines {
 		if i == 0 {
 			continue
 		}
-		var r result
-		for j, to := range r.fields() {
+		var r T
+		names := R(&r).columns()
+		if len(line) != len(names) {
+			return nil, fmt.Errorf("%s:%d: %d columns, not %d", path, i+1, len(line), len(names))
+		}
+		for j, to := range R(&r).fields() {
 			if s, ok := to.(*string); ok {
 				*s = line[j]
 			} else if _, err := fmt.Sscan(line[j], to); err != nil {
-				return nil, fmt.Errorf("%s:%d: %s %q: %w", path, i+1, columns[j], line[j], err)
+				return nil, fmt.Errorf("%s:%d: %s %q: %w", path, i+1, names[j], line[j], err)
 			}
 		}
 		all = append(all, r)
@@ -75,18 +91,28 @@ func readResults(path string) ([]result, error) {
 	return all, nil
 }
 
-func writeResults(path string, all []result) error {
-	slices.SortStableFunc(all, func(a, b result) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return int(a.Seed) - int(b.Seed)
+// addRow adds a row to a file, to which others may have written.
+func addRow[T any, R row[T]](path string, r T) error {
+	all, err := readRows[T, R](path)
+	if err != nil {
+		return err
+	}
+	name, seed := R(&r).key()
+	all = slices.DeleteFunc(all, func(old T) bool { // of a seed that was broken off
+		n, s := R(&old).key()
+		return n == name && s == seed
+	})
+	all = append(all, r)
+	slices.SortStableFunc(all, func(a, b T) int {
+		an, as := R(&a).key()
+		bn, bs := R(&b).key()
+		return cmp.Or(cmp.Compare(an, bn), cmp.Compare(as, bs))
 	})
 	var out strings.Builder
-	out.WriteString(strings.Join(columns, "\t") + "\n")
+	out.WriteString(strings.Join(R(&r).columns(), "\t") + "\n")
 	for _, r := range all {
 		var line []string
-		for _, from := range r.fields() {
+		for _, from := range R(&r).fields() {
 			switch v := reflect.ValueOf(from).Elem(); v.Kind() {
 			case reflect.Float64:
 				line = append(line, strconv.FormatFloat(v.Float(), 'g', 5, 64))
@@ -102,29 +128,36 @@ func writeResults(path string, all []result) error {
 // tabulate prints how many seeds of each experiment have met their rule, with the exact interval of Clopper and Pearson (1934)
 // at 95 %.
 func tabulate(w io.Writer, all []experiment, done []result) {
-	fmt.Fprintln(w, "| experiment | must be | seeds | found | 95 % | median CPU s |\n| --- | --- | ---: | ---: | ---: | ---: |")
+	fmt.Fprintln(w, "| experiment | must be | seeds | found | not yet, after CPU s | 95 % | median CPU s |\n| --- | --- | ---: | ---: | --- | ---: | ---: |")
 	for _, e := range all {
+		if e.Times > 0 {
+			continue
+		}
 		var times []float64
 		n, found := 0, 0
+		var pending []string
 		for _, r := range done {
 			if r.Name != e.name {
 				continue
 			}
 			n++
 			at := math.Inf(1)
-			if r.Found.Birth >= 0 {
+			switch {
+			case r.Found.Birth >= 0:
 				found++
 				at = r.Found.CPU
+			case !e.ended(r):
+				pending = append(pending, fmt.Sprintf("%.0f", r.CPU))
 			}
 			times = append(times, at)
 		}
 		if n == 0 {
-			fmt.Fprintf(w, "| %s | %s | 0 | | | |\n", e.Title, e.Must)
+			fmt.Fprintf(w, "| %s | %s | 0 | | | | |\n", e.Title, e.Must)
 			continue
 		}
 		slices.Sort(times)
 		low, high := interval(found, n)
-		fmt.Fprintf(w, "| %s | %s | %d | %d | %.0f-%.0f %% | %s |\n", e.Title, e.Must, n, found, 100*low, 100*high, median(times))
+		fmt.Fprintf(w, "| %s | %s | %d | %d | %s | %.0f-%.0f %% | %s |\n", e.Title, e.Must, n, found, strings.Join(pending, ", "), 100*low, 100*high, median(times))
 	}
 }
 

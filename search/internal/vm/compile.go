@@ -1,11 +1,6 @@
 package vm
 
-import (
-	"math"
-
-	"github.com/optc-lang/optc/runtime/elem"
-	"github.com/optc-lang/optc/search/internal/genome"
-)
+import "github.com/optc-lang/optc/search/internal/genome"
 
 // place is where a value of one an element is.
 type place struct {
@@ -139,10 +134,8 @@ func (c *compiler) node(i, s int) {
 	n := &c.genome.Nodes[i]
 	row := n.Op.Row()
 	switch {
-	case row.Kind == genome.Reduce && s == c.seg[i]-1:
-		c.reduce(i, s, row.Name)
-	case row.Kind == genome.Normal && s == c.seg[i]-1:
-		c.normaliser(i, s)
+	case s == c.seg[i]-1 && (row.Kind == genome.Reduce || row.Kind == genome.Normal):
+		c.reduce(i, s)
 	case s != c.seg[i] || row.Kind == genome.Reduce:
 	case n.Op == genome.Const:
 		c.value[i] = c.newValue(n.K)
@@ -198,7 +191,7 @@ func (c *compiler) done(a uint8, s int) {
 }
 
 // emit appends an instruction.
-func (c *compiler) emit(s int, k *kernel, arrays map[byte]place, values map[byte]int, constant float64, out place) {
+func (c *compiler) emit(s int, k *kernel, arrays map[byte]place, values map[byte]int, fraction float64, out place) {
 	in := instr{kernel: k}
 	for _, letter := range k.streams {
 		if letter == 'x' {
@@ -207,14 +200,13 @@ func (c *compiler) emit(s int, k *kernel, arrays map[byte]place, values map[byte
 			in.streams = append(in.streams, arrays[letter])
 		}
 	}
-	for _, letter := range []byte("abck") {
-		slot, ok := k.slots[letter]
-		if !ok {
+	for j, slot := range k.slots {
+		if slot < 0 {
 			continue
 		}
-		g := given{slot: slot, value: -1, constant: constant}
-		if letter != 'k' {
-			g.value = values[letter]
+		g := given{slot: slot, value: -1, constant: fraction}
+		if j != constant {
+			g.value = values[givens[j]]
 			in.dynamic = true
 		}
 		in.given = append(in.given, g)
@@ -237,7 +229,7 @@ func (c *compiler) mapped(i, s int, row *genome.Row) {
 			arrays[letter], mask = c.at[a], mask|1<<j
 		}
 	}
-	c.emit(s, kernels[row.Name][mask], arrays, values, c.genome.Nodes[i].K, c.result(i))
+	c.emit(s, operators[c.genome.Nodes[i].Op][mask], arrays, values, c.genome.Nodes[i].K, c.result(i))
 	for _, a := range args {
 		c.done(a, s)
 	}
@@ -253,7 +245,7 @@ func (c *compiler) state(i, s int) {
 	if n.Op == prev {
 		c.emit(s, kernels["prev"][1], map[byte]place{'a': kept}, nil, 0, c.result(i))
 	}
-	c.emit(s, kernels[n.Op.Row().Name][1], map[byte]place{'a': c.at[n.Args[0]]}, nil, n.K, kept)
+	c.emit(s, operators[n.Op][1], map[byte]place{'a': c.at[n.Args[0]]}, nil, n.K, kept)
 	c.done(n.Args[0], s)
 	if n.Op == avg {
 		arrays, values := map[byte]place{'a': kept}, map[byte]int{'b': c.correction(n.K, s)}
@@ -261,70 +253,38 @@ func (c *compiler) state(i, s int) {
 	}
 }
 
-// correction is what a moving average that started at 0 is to be multiplied with.
+// correction is what an average of k is to be multiplied with, as a step value.
 func (c *compiler) correction(k float64, s int) int {
-	out := c.newValue(0)
-	c.compute(s, func(x []float64, _ float64) { x[out] = 1 / (1 - elem.Pow(1-k, x[tValue])) })
+	out, of := c.newValue(0), correctionOf(k)
+	c.compute(s, func(x []float64, _ float64) { x[out] = of.at(x[tValue]) })
 	return out
 }
 
-// sum adds a reduction to a segment. The result is a step value of the next.
-func (c *compiler) sum(s int, k *kernel, arrays map[byte]place) int {
+// sum adds a sum over the elements to a segment. The result is a step value of the next.
+func (c *compiler) sum(s int, of summand, args []uint8) int {
+	arrays := map[byte]place{}
+	for j, a := range of.args {
+		arrays[givens[j]] = c.at[args[a]]
+	}
 	v := c.newValue(0)
-	c.emit(s, k, arrays, nil, 0, place{})
+	c.emit(s, of.kernel, arrays, nil, 0, place{})
 	c.program.segments[s].sums = append(c.program.segments[s].sums, v)
 	return v
 }
 
-func (c *compiler) square(s int, a place) int {
-	return c.sum(s, kernels["dot"][1], map[byte]place{'a': a})
-}
-
-func (c *compiler) product(s int, a, b place) int {
-	if a == b {
-		return c.square(s, a)
-	}
-	return c.sum(s, kernels["dot"][3], map[byte]place{'a': a, 'b': b})
-}
-
-// reduce is an operator over the elements of a tensor.
-func (c *compiler) reduce(i, s int, name string) {
-	args := c.reads(i)
+// reduce is an operator over the elements of a tensor, or the divisor of a normalisation.
+func (c *compiler) reduce(i, s int) {
+	args, r := c.reads(i), reductions[c.genome.Nodes[i].Op]
 	out := c.newValue(0)
 	c.value[i] = out
-	a := c.at[args[0]]
-	switch name {
-	case "mean":
-		v := c.sum(s, kernels["sum"][1], map[byte]place{'a': a})
-		c.compute(s+1, func(x []float64, n float64) { x[out] = x[v] / n })
-	case "rms":
-		v := c.square(s, a)
-		c.compute(s+1, func(x []float64, n float64) { x[out] = math.Sqrt(x[v] / n) })
-	case "dot":
-		v := c.product(s, a, c.at[args[1]])
-		c.compute(s+1, func(x []float64, _ float64) { x[out] = x[v] })
-	case "cosine":
-		b := c.at[args[1]]
-		ab, aa, bb := c.product(s, a, b), c.square(s, a), c.square(s, b)
-		c.compute(s+1, func(x []float64, _ float64) {
-			x[out] = x[ab] / max(math.Sqrt(x[aa])*math.Sqrt(x[bb]), genome.Eps)
-		})
-	default:
-		panic("vm: no reduction " + name)
+	var at [maxSums]int
+	for j, of := range r.sums {
+		at[j] = c.sum(s, of, args)
 	}
+	c.compute(s+1, func(x []float64, n float64) { x[out] = r.value([maxSums]float64{x[at[0]], x[at[1]], x[at[2]]}, n) })
 	for _, a := range args {
 		c.done(a, s)
 	}
-}
-
-// normaliser is the divisor of a normalisation.
-func (c *compiler) normaliser(i, s int) {
-	a := c.genome.Nodes[i].Args[0]
-	out := c.newValue(0)
-	c.value[i] = out
-	v := c.square(s, c.at[a])
-	c.compute(s+1, func(x []float64, n float64) { x[out] = max(math.Sqrt(x[v]/n), genome.Eps) })
-	c.done(a, s)
 }
 
 // compute adds a step value to those that a segment starts with.

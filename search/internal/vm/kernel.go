@@ -2,8 +2,10 @@ package vm
 
 import (
 	"fmt"
+	"strings"
 
 	optrt "github.com/optc-lang/optc/runtime"
+	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/vm/ops"
 )
 
@@ -14,10 +16,16 @@ type kernel struct {
 	streams []byte // in order: a, b or c of the arguments, or x for what the operator writes
 	scalars []optrt.Slot
 	model   []func(frame []float64) // computes scalars from what is given
-	slots   map[byte]int            // of the scalars that are given, a, b, c or k: where in the frame
+	slots   [len(givens)]int        // of the scalars that are given, by their place in givens: where in the frame, or -1
 	frame   int
 	reduces bool
 }
+
+// givens are the scalars that a kernel may be given: those of the arguments, and the constant.
+const (
+	givens   = "abck"
+	constant = len(givens) - 1
+)
 
 // kernelCase is a kernel that takes the place of another where a scalar is not 0.
 type kernelCase struct {
@@ -25,8 +33,20 @@ type kernelCase struct {
 	run  optrt.Kernel
 }
 
-// kernels holds the kernel of each operator by the arguments that are arrays.
+// kernels holds the kernels of each name by the arguments that are arrays.
 var kernels = loadKernels(fastest())
+
+// operators holds them by operator.
+var operators = byOp(kernels)
+
+// byOp sorts what belongs to the names of operators.
+func byOp[T any](of map[string]T) []T {
+	out := make([]T, len(genome.Ops))
+	for i, row := range genome.Ops {
+		out[i] = of[row.Name]
+	}
+	return out
+}
 
 func fastest() optrt.Engine {
 	e := optrt.Engine(optrt.NumEngines - 1)
@@ -52,10 +72,10 @@ func loadKernels(engine optrt.Engine) map[string][8]*kernel {
 
 // load finds the kernel in a rule: its first pass, which is its only one unless it reduces.
 func load(rule *optrt.Rule, engine optrt.Engine) *kernel {
-	k := &kernel{slots: map[byte]int{}, frame: rule.ModelSlots}
+	k := &kernel{slots: [len(givens)]int{-1, -1, -1, -1}, frame: rule.ModelSlots}
 	for i, g := range rule.Givens {
 		if g.Extent == optrt.PerModel {
-			k.slots[g.Name[0]] = rule.GivenSlots[i]
+			k.slots[strings.Index(givens, g.Name)] = rule.GivenSlots[i]
 		}
 	}
 	for _, stage := range rule.Later {
@@ -92,6 +112,27 @@ func choose(from [optrt.NumEngines]optrt.Kernel, engine optrt.Engine) optrt.Kern
 	}
 	return from[engine]
 }
+
+// ready computes the scalars of a kernel from what a frame holds of it, rounds each once, and tells which kernel takes them.
+func (k *kernel) ready(frame []float64, splats []float32) optrt.Kernel {
+	for _, f := range k.model {
+		f(frame)
+	}
+	for i, slot := range k.scalars {
+		v := float32(slot.Value)
+		if slot.Extent != optrt.Const {
+			v = float32(frame[slot.Index])
+		}
+		to := (*[lanes]float32)(splats[i*lanes:])
+		for j := range to {
+			to[j] = v
+		}
+	}
+	return k.chosen(frame)
+}
+
+// lanes is how many copies of a scalar a kernel reads.
+const lanes = optrt.SplatBytes / 4
 
 // chosen is the kernel that runs with the scalars of a frame.
 func (k *kernel) chosen(frame []float64) optrt.Kernel {

@@ -7,6 +7,7 @@
 package vm
 
 import (
+	"math"
 	"unsafe"
 
 	optrt "github.com/optc-lang/optc/runtime"
@@ -46,6 +47,7 @@ type Machine struct {
 // ready is an instruction's kernel for the scalars that it has in a step, and these as the kernel takes them.
 type ready struct {
 	run    optrt.Kernel
+	given  []float64 // what they are computed from
 	splats []float32
 }
 
@@ -53,7 +55,9 @@ type ready struct {
 type tensor struct {
 	n            int
 	states, kept [][]float32
-	values       []float64 // step values, states among them
+	values       []float64          // step values, states among them
+	with         step               // of the step before
+	starts       [][]unsafe.Pointer // by segment: where the streams of its code start, one instruction's after another's
 }
 
 // New returns a machine for tensors of these lengths, before the first step.
@@ -69,7 +73,7 @@ func (p *Program) New(lengths []int) *Machine {
 		for i := range s.code {
 			in := &s.code[i]
 			m.frame = append(m.frame, make([]float64, max(0, in.kernel.frame-len(m.frame)))...)
-			code[i].splats = make([]float32, lanes*len(in.kernel.scalars))
+			code[i].given, code[i].splats = make([]float64, len(in.given)), make([]float32, lanes*len(in.kernel.scalars))
 			m.prepare(&code[i], in, p.start)
 		}
 		m.ready = append(m.ready, code)
@@ -115,6 +119,9 @@ func (m *Machine) Update(out, x, g [][]float32) {
 type step struct{ to, x, g []float32 }
 
 func (m *Machine) step(t *tensor, with step, lr, decay float64) {
+	if !with.like(t.with, t.n) {
+		m.point(t, with)
+	}
 	t.values[lrValue], t.values[decayValue] = lr, decay
 	t.values[tValue]++
 	for i := range m.program.segments {
@@ -127,20 +134,63 @@ func (m *Machine) step(t *tensor, with step, lr, decay float64) {
 				m.prepare(&m.ready[i][j], in, t.values)
 			}
 		}
-		m.blocks(t, s, m.ready[i], with)
+		m.blocks(t, i)
 	}
 }
 
+// like reports whether the arrays, of n elements, are those of another step.
+func (s step) like(o step, n int) bool {
+	return start(s.to[:n]) == start(o.to) && start(s.x[:n]) == start(o.x) && start(s.g[:n]) == start(o.g)
+}
+
+func start(a []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(a)) }
+
+// point finds where the streams of a tensor start.
+func (m *Machine) point(t *tensor, with step) {
+	t.with, t.starts = with, t.starts[:0]
+	for i := range m.program.segments {
+		var at []unsafe.Pointer
+		for j := range m.program.segments[i].code {
+			for _, stream := range m.program.segments[i].code[j].streams {
+				at = append(at, start(m.array(t, stream)))
+			}
+		}
+		t.starts = append(t.starts, at)
+	}
+}
+
+// array is where a value is.
+func (m *Machine) array(t *tensor, at place) []float32 {
+	switch at.kind {
+	case inGrad:
+		return t.with.g
+	case inParam:
+		return t.with.x
+	case inTarget:
+		return t.with.to
+	case inBuffer:
+		return m.buffers[at.index*block:]
+	case inKept:
+		return t.kept[at.index]
+	}
+	return t.states[at.index]
+}
+
 // blocks runs the code of a segment over a tensor, and adds up its reductions in the order of the blocks.
-func (m *Machine) blocks(t *tensor, s *segment, code []ready, with step) {
+func (m *Machine) blocks(t *tensor, segment int) {
+	s, code := &m.program.segments[segment], m.ready[segment]
 	for from := 0; from < t.n; from += block {
 		m.args.N = min(block, t.n-from)
-		next := 0
+		starts, sum := t.starts[segment], 0
 		for i := range s.code {
 			in := &s.code[i]
-			for j, at := range in.streams {
-				m.args.Ptr[j] = m.pointer(t, at, with, from)
+			for j := range in.streams {
+				m.args.Ptr[j] = starts[j]
+				if in.streams[j].kind != inBuffer {
+					m.args.Ptr[j] = unsafe.Add(starts[j], 4*from)
+				}
 			}
+			starts = starts[len(in.streams):]
 			if splats := code[i].splats; len(splats) > 0 {
 				m.args.Vals = unsafe.Pointer(&splats[0])
 			}
@@ -150,8 +200,8 @@ func (m *Machine) blocks(t *tensor, s *segment, code []ready, with step) {
 			}
 			m.args.Part = unsafe.Pointer(&m.part)
 			code[i].run(&m.args)
-			total := &t.values[s.sums[next]]
-			next++
+			total := &t.values[s.sums[sum]]
+			sum++
 			if from == 0 {
 				*total = m.part
 			} else {
@@ -161,46 +211,18 @@ func (m *Machine) blocks(t *tensor, s *segment, code []ready, with step) {
 	}
 }
 
-// pointer is where a block of a value starts.
-func (m *Machine) pointer(t *tensor, at place, with step, from int) unsafe.Pointer {
-	switch at.kind {
-	case inGrad:
-		return unsafe.Pointer(&with.g[from])
-	case inParam:
-		return unsafe.Pointer(&with.x[from])
-	case inTarget:
-		return unsafe.Pointer(&with.to[from])
-	case inBuffer:
-		return unsafe.Pointer(&m.buffers[at.index*block])
-	case inKept:
-		return unsafe.Pointer(&t.kept[at.index][from])
-	}
-	return unsafe.Pointer(&t.states[at.index][from])
-}
-
-// lanes is how many copies of a scalar a kernel reads.
-const lanes = optrt.SplatBytes / 4
-
-// prepare gives an instruction its scalars, each rounded once, and the kernel for them.
+// prepare gives an instruction its scalars, and the kernel for them. They are often those of the tensor before.
 func (m *Machine) prepare(to *ready, in *instr, values []float64) {
-	k := in.kernel
-	for _, g := range in.given {
-		m.frame[g.slot] = g.constant
+	same := to.run != nil
+	for i, g := range in.given {
+		v := g.constant
 		if g.value >= 0 {
-			m.frame[g.slot] = values[g.value]
+			v = values[g.value]
 		}
+		same = same && math.Float64bits(v) == math.Float64bits(to.given[i])
+		m.frame[g.slot], to.given[i] = v, v
 	}
-	for _, f := range k.model {
-		f(m.frame)
-	}
-	to.run = k.chosen(m.frame)
-	for i, slot := range k.scalars {
-		v := float32(slot.Value)
-		if slot.Extent != optrt.Const {
-			v = float32(m.frame[slot.Index])
-		}
-		for j := range lanes {
-			to.splats[i*lanes+j] = v
-		}
+	if !same {
+		to.run = in.kernel.ready(m.frame, to.splats)
 	}
 }

@@ -5,12 +5,6 @@
 
 #include "textflag.h"
 
-DATA optccopytable32<>+0(SB)/8, $0x8787882287878822
-DATA optccopytable32<>+8(SB)/8, $0x8787882287878822
-DATA optccopytable32<>+16(SB)/8, $0x8787882287878822
-DATA optccopytable32<>+24(SB)/8, $0x8787882287878822
-GLOBL optccopytable32<>(SB), RODATA|NOPTR, $32
-
 DATA optcminusone32<>+0(SB)/8, $0xbf800000bf800000
 DATA optcminusone32<>+8(SB)/8, $0xbf800000bf800000
 DATA optcminusone32<>+16(SB)/8, $0xbf800000bf800000
@@ -130,6 +124,12 @@ DATA optcn4b40000032<>+8(SB)/8, $0x4b4000004b400000
 DATA optcn4b40000032<>+16(SB)/8, $0x4b4000004b400000
 DATA optcn4b40000032<>+24(SB)/8, $0x4b4000004b400000
 GLOBL optcn4b40000032<>(SB), RODATA|NOPTR, $32
+
+DATA optcnantable32<>+0(SB)/8, $0x0000002200000022
+DATA optcnantable32<>+8(SB)/8, $0x0000002200000022
+DATA optcnantable32<>+16(SB)/8, $0x0000002200000022
+DATA optcnantable32<>+24(SB)/8, $0x0000002200000022
+GLOBL optcnantable32<>(SB), RODATA|NOPTR, $32
 
 DATA optcnba57465d32<>+0(SB)/8, $0xba57465dba57465d
 DATA optcnba57465d32<>+8(SB)/8, $0xba57465dba57465d
@@ -1161,27 +1161,15 @@ TEXT ·div20F32xd85fece6AVX2(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(BX)(AX*1), Y0 // b = b
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(a, v4)
-	VMOVUPS Y3, 0(R8)(AX*1) // x <- x
-	VMOVUPS 32(BX)(AX*1), Y3 // b = b
-	VCMPPS $17, Y12, Y3, Y2 // v1 = lt(b, 0)
-	VMINPS Y15, Y3, Y1
-	VMINPS Y3, Y15, Y0
-	VORPS Y0, Y1, Y1 // v2 = min(b, -1e-12)
-	VMAXPS Y14, Y3, Y0
-	VMAXPS Y3, Y14, Y3
-	VXORPS Y3, Y0, Y3
-	VORPS Y3, Y0, Y0
-	VSUBPS Y3, Y0, Y0 // v3 = max(b, 1e-12)
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(a, v4)
+	VMOVUPS Y0, 0(R8)(AX*1) // x <- x
+	VMOVUPS 32(BX)(AX*1), Y0 // b = b
+	VCMPPS $17, Y12, Y0, Y2 // v1 = lt(b, 0)
+	VMINPS Y0, Y15, Y1 // v2 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, b)
 	VBLENDVPS Y2, Y1, Y0, Y0 // v4 = where(v1, v2, v3)
 	VDIVPS Y0, Y13, Y0 // x = div(a, v4)
 	VMOVUPS Y0, 32(R8)(AX*1) // x <- x
@@ -1198,34 +1186,22 @@ tail:
 	VMOVUPS 0(DX), Y11
 	VMASKMOVPS 0(BX)(AX*1), Y11, Y0 // b = b
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(a, v4)
-	VMASKMOVPS Y3, Y11, 0(R8)(AX*1) // x <- x
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(a, v4)
+	VMASKMOVPS Y0, Y11, 0(R8)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y11
 	VMOVMSKPS Y11, CX
 	TESTL CX, CX
 	JEQ done
 	VMASKMOVPS 32(BX)(AX*1), Y11, Y0 // b = b
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(a, v4)
-	VMASKMOVPS Y3, Y11, 32(R8)(AX*1) // x <- x
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(a, v4)
+	VMASKMOVPS Y0, Y11, 32(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -1241,7 +1217,6 @@ TEXT ·div20F32xd85fece6AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 32(SI), Z28 // 0
 	VBROADCASTSS 64(SI), Z31 // -1e-12
 	VBROADCASTSS 96(SI), Z30 // 1e-12
-	VBROADCASTSS optcsign32<>(SB), Z27 // sign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -1251,23 +1226,15 @@ TEXT ·div20F32xd85fece6AVX512(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(BX)(AX*1), Z0 // b = b
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(a, v4)
-	VMOVUPS Z2, 0(R8)(AX*1) // x <- x
-	VMOVUPS 64(BX)(AX*1), Z2 // b = b
-	VCMPPS $17, Z28, Z2, K1 // v1 = lt(b, 0)
-	VMINPS Z31, Z2, Z1
-	VMINPS Z2, Z31, Z0
-	VPORD Z0, Z1, Z1 // v2 = min(b, -1e-12)
-	VMAXPS Z30, Z2, Z0
-	VMAXPS Z2, Z30, Z2
-	VPTERNLOGD $0xD4, Z27, Z2, Z0 // v3 = max(b, 1e-12)
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(a, v4)
+	VMOVUPS Z0, 0(R8)(AX*1) // x <- x
+	VMOVUPS 64(BX)(AX*1), Z0 // b = b
+	VCMPPS $17, Z28, Z0, K1 // v1 = lt(b, 0)
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, b)
 	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
 	VDIVPS Z0, Z29, Z0 // x = div(a, v4)
 	VMOVUPS Z0, 64(R8)(AX*1) // x <- x
@@ -1286,29 +1253,21 @@ tail:
 	KMOVW DX, K7
 	VMOVUPS.Z 0(BX)(AX*1), K7, Z0 // b = b
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(a, v4)
-	VMOVUPS Z2, K7, 0(R8)(AX*1) // x <- x
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(a, v4)
+	VMOVUPS Z0, K7, 0(R8)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
 	VMOVUPS.Z 64(BX)(AX*1), K7, Z0 // b = b
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(a, v4)
-	VMOVUPS Z2, K7, 64(R8)(AX*1) // x <- x
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(a, v4)
+	VMOVUPS Z0, K7, 64(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -1333,31 +1292,19 @@ TEXT ·div30F32x7319cf4aAVX2(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(R8)(AX*1), Y0 // b = b
 	VCMPPS $17, Y13, Y0, Y1 // v2 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v3 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v4 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v5 = where(v2, v3, v4)
+	VMINPS Y0, Y15, Y2 // v3 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v4 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v5 = where(v2, v3, v4)
 	VMOVUPS 0(BX)(AX*1), Y2
-	VDIVPS Y3, Y2, Y2 // x = div(a, v5)
+	VDIVPS Y0, Y2, Y2 // x = div(a, v5)
 	VMOVUPS Y2, 0(R9)(AX*1) // x <- x
 	VMOVUPS 32(R8)(AX*1), Y2 // b = b
-	VCMPPS $17, Y13, Y2, Y3 // v2 = lt(b, 0)
-	VMINPS Y15, Y2, Y1
-	VMINPS Y2, Y15, Y0
-	VORPS Y0, Y1, Y1 // v3 = min(b, -1e-12)
-	VMAXPS Y14, Y2, Y0
-	VMAXPS Y2, Y14, Y2
-	VXORPS Y2, Y0, Y2
-	VORPS Y2, Y0, Y0
-	VSUBPS Y2, Y0, Y0 // v4 = max(b, 1e-12)
-	VBLENDVPS Y3, Y1, Y0, Y0 // v5 = where(v2, v3, v4)
+	VCMPPS $17, Y13, Y2, Y0 // v2 = lt(b, 0)
+	VMINPS Y2, Y15, Y1 // v3 = smaller(-1e-12, b)
+	VMAXPS Y2, Y14, Y2 // v4 = larger(1e-12, b)
+	VBLENDVPS Y0, Y1, Y2, Y2 // v5 = where(v2, v3, v4)
 	VMOVUPS 32(BX)(AX*1), Y1
-	VDIVPS Y0, Y1, Y1 // x = div(a, v5)
+	VDIVPS Y2, Y1, Y1 // x = div(a, v5)
 	VMOVUPS Y1, 32(R9)(AX*1) // x <- x
 	ADDQ $64, AX
 	CMPQ AX, DX
@@ -1372,17 +1319,11 @@ tail:
 	VMOVUPS 0(DX), Y12
 	VMASKMOVPS 0(R8)(AX*1), Y12, Y0 // b = b
 	VCMPPS $17, Y13, Y0, Y1 // v2 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v3 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v4 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v5 = where(v2, v3, v4)
+	VMINPS Y0, Y15, Y2 // v3 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v4 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v5 = where(v2, v3, v4)
 	VMASKMOVPS 0(BX)(AX*1), Y12, Y2 // a = a
-	VDIVPS Y3, Y2, Y2 // x = div(a, v5)
+	VDIVPS Y0, Y2, Y2 // x = div(a, v5)
 	VMASKMOVPS Y2, Y12, 0(R9)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y12
 	VMOVMSKPS Y12, CX
@@ -1390,17 +1331,11 @@ tail:
 	JEQ done
 	VMASKMOVPS 32(R8)(AX*1), Y12, Y0 // b = b
 	VCMPPS $17, Y13, Y0, Y1 // v2 = lt(b, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v3 = min(b, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v4 = max(b, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v5 = where(v2, v3, v4)
+	VMINPS Y0, Y15, Y2 // v3 = smaller(-1e-12, b)
+	VMAXPS Y0, Y14, Y0 // v4 = larger(1e-12, b)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v5 = where(v2, v3, v4)
 	VMASKMOVPS 32(BX)(AX*1), Y12, Y2 // a = a
-	VDIVPS Y3, Y2, Y2 // x = div(a, v5)
+	VDIVPS Y0, Y2, Y2 // x = div(a, v5)
 	VMASKMOVPS Y2, Y12, 32(R9)(AX*1) // x <- x
 done:
 	VZEROUPPER
@@ -1417,7 +1352,6 @@ TEXT ·div30F32x7319cf4aAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 0(SI), Z29 // 0
 	VBROADCASTSS 32(SI), Z31 // -1e-12
 	VBROADCASTSS 64(SI), Z30 // 1e-12
-	VBROADCASTSS optcsign32<>(SB), Z28 // sign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -1427,28 +1361,20 @@ TEXT ·div30F32x7319cf4aAVX512(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(R8)(AX*1), Z0 // b = b
 	VCMPPS $17, Z29, Z0, K1 // v2 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v3 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z28, Z0, Z2 // v4 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v5 = where(v2, v3, v4)
+	VMINPS Z0, Z31, Z1 // v3 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v4 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v5 = where(v2, v3, v4)
 	VMOVUPS 0(BX)(AX*1), Z1
-	VDIVPS Z2, Z1, Z1 // x = div(a, v5)
+	VDIVPS Z0, Z1, Z1 // x = div(a, v5)
 	VMOVUPS Z1, 0(R9)(AX*1) // x <- x
 	VMOVUPS 64(R8)(AX*1), Z1 // b = b
 	VCMPPS $17, Z29, Z1, K1 // v2 = lt(b, 0)
-	VMINPS Z31, Z1, Z2
-	VMINPS Z1, Z31, Z0
-	VPORD Z0, Z2, Z2 // v3 = min(b, -1e-12)
-	VMAXPS Z30, Z1, Z0
-	VMAXPS Z1, Z30, Z1
-	VPTERNLOGD $0xD4, Z28, Z1, Z0 // v4 = max(b, 1e-12)
-	VBLENDMPS Z2, Z0, K1, Z0 // v5 = where(v2, v3, v4)
-	VMOVUPS 64(BX)(AX*1), Z2
-	VDIVPS Z0, Z2, Z2 // x = div(a, v5)
-	VMOVUPS Z2, 64(R9)(AX*1) // x <- x
+	VMINPS Z1, Z31, Z0 // v3 = smaller(-1e-12, b)
+	VMAXPS Z1, Z30, Z1 // v4 = larger(1e-12, b)
+	VBLENDMPS Z0, Z1, K1, Z1 // v5 = where(v2, v3, v4)
+	VMOVUPS 64(BX)(AX*1), Z0
+	VDIVPS Z1, Z0, Z0 // x = div(a, v5)
+	VMOVUPS Z0, 64(R9)(AX*1) // x <- x
 	ADDQ $128, AX
 	CMPQ AX, DX
 	JLT loop
@@ -1464,30 +1390,22 @@ tail:
 	KMOVW DX, K7
 	VMOVUPS.Z 0(R8)(AX*1), K7, Z0 // b = b
 	VCMPPS $17, Z29, Z0, K1 // v2 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v3 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z28, Z0, Z2 // v4 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v5 = where(v2, v3, v4)
+	VMINPS Z0, Z31, Z1 // v3 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v4 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v5 = where(v2, v3, v4)
 	VMOVUPS.Z 0(BX)(AX*1), K7, Z1 // a = a
-	VDIVPS Z2, Z1, Z1 // x = div(a, v5)
+	VDIVPS Z0, Z1, Z1 // x = div(a, v5)
 	VMOVUPS Z1, K7, 0(R9)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
 	VMOVUPS.Z 64(R8)(AX*1), K7, Z0 // b = b
 	VCMPPS $17, Z29, Z0, K1 // v2 = lt(b, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v3 = min(b, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z28, Z0, Z2 // v4 = max(b, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v5 = where(v2, v3, v4)
+	VMINPS Z0, Z31, Z1 // v3 = smaller(-1e-12, b)
+	VMAXPS Z0, Z30, Z0 // v4 = larger(1e-12, b)
+	VBLENDMPS Z1, Z0, K1, Z0 // v5 = where(v2, v3, v4)
 	VMOVUPS.Z 64(BX)(AX*1), K7, Z1 // a = a
-	VDIVPS Z2, Z1, Z1 // x = div(a, v5)
+	VDIVPS Z0, Z1, Z1 // x = div(a, v5)
 	VMOVUPS Z1, K7, 64(R9)(AX*1) // x <- x
 done:
 	VZEROUPPER
@@ -2682,27 +2600,15 @@ TEXT ·recip10F32xc0cdc1a4AVX2(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(BX)(AX*1), Y0 // a = a
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(a, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(a, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(a, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(1, v4)
-	VMOVUPS Y3, 0(R8)(AX*1) // x <- x
-	VMOVUPS 32(BX)(AX*1), Y3 // a = a
-	VCMPPS $17, Y12, Y3, Y2 // v1 = lt(a, 0)
-	VMINPS Y15, Y3, Y1
-	VMINPS Y3, Y15, Y0
-	VORPS Y0, Y1, Y1 // v2 = min(a, -1e-12)
-	VMAXPS Y14, Y3, Y0
-	VMAXPS Y3, Y14, Y3
-	VXORPS Y3, Y0, Y3
-	VORPS Y3, Y0, Y0
-	VSUBPS Y3, Y0, Y0 // v3 = max(a, 1e-12)
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, a)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, a)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(1, v4)
+	VMOVUPS Y0, 0(R8)(AX*1) // x <- x
+	VMOVUPS 32(BX)(AX*1), Y0 // a = a
+	VCMPPS $17, Y12, Y0, Y2 // v1 = lt(a, 0)
+	VMINPS Y0, Y15, Y1 // v2 = smaller(-1e-12, a)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, a)
 	VBLENDVPS Y2, Y1, Y0, Y0 // v4 = where(v1, v2, v3)
 	VDIVPS Y0, Y13, Y0 // x = div(1, v4)
 	VMOVUPS Y0, 32(R8)(AX*1) // x <- x
@@ -2719,34 +2625,22 @@ tail:
 	VMOVUPS 0(DX), Y11
 	VMASKMOVPS 0(BX)(AX*1), Y11, Y0 // a = a
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(a, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(a, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(a, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(1, v4)
-	VMASKMOVPS Y3, Y11, 0(R8)(AX*1) // x <- x
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, a)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, a)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(1, v4)
+	VMASKMOVPS Y0, Y11, 0(R8)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y11
 	VMOVMSKPS Y11, CX
 	TESTL CX, CX
 	JEQ done
 	VMASKMOVPS 32(BX)(AX*1), Y11, Y0 // a = a
 	VCMPPS $17, Y12, Y0, Y1 // v1 = lt(a, 0)
-	VMINPS Y15, Y0, Y2
-	VMINPS Y0, Y15, Y3
-	VORPS Y3, Y2, Y2 // v2 = min(a, -1e-12)
-	VMAXPS Y14, Y0, Y3
-	VMAXPS Y0, Y14, Y0
-	VXORPS Y0, Y3, Y0
-	VORPS Y0, Y3, Y3
-	VSUBPS Y0, Y3, Y3 // v3 = max(a, 1e-12)
-	VBLENDVPS Y1, Y2, Y3, Y3 // v4 = where(v1, v2, v3)
-	VDIVPS Y3, Y13, Y3 // x = div(1, v4)
-	VMASKMOVPS Y3, Y11, 32(R8)(AX*1) // x <- x
+	VMINPS Y0, Y15, Y2 // v2 = smaller(-1e-12, a)
+	VMAXPS Y0, Y14, Y0 // v3 = larger(1e-12, a)
+	VBLENDVPS Y1, Y2, Y0, Y0 // v4 = where(v1, v2, v3)
+	VDIVPS Y0, Y13, Y0 // x = div(1, v4)
+	VMASKMOVPS Y0, Y11, 32(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -2762,7 +2656,6 @@ TEXT ·recip10F32xc0cdc1a4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 32(SI), Z28 // 0
 	VBROADCASTSS 64(SI), Z31 // -1e-12
 	VBROADCASTSS 96(SI), Z30 // 1e-12
-	VBROADCASTSS optcsign32<>(SB), Z27 // sign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -2772,23 +2665,15 @@ TEXT ·recip10F32xc0cdc1a4AVX512(SB), NOSPLIT, $0-8
 loop:
 	VMOVUPS 0(BX)(AX*1), Z0 // a = a
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(a, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(a, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(a, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(1, v4)
-	VMOVUPS Z2, 0(R8)(AX*1) // x <- x
-	VMOVUPS 64(BX)(AX*1), Z2 // a = a
-	VCMPPS $17, Z28, Z2, K1 // v1 = lt(a, 0)
-	VMINPS Z31, Z2, Z1
-	VMINPS Z2, Z31, Z0
-	VPORD Z0, Z1, Z1 // v2 = min(a, -1e-12)
-	VMAXPS Z30, Z2, Z0
-	VMAXPS Z2, Z30, Z2
-	VPTERNLOGD $0xD4, Z27, Z2, Z0 // v3 = max(a, 1e-12)
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, a)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, a)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(1, v4)
+	VMOVUPS Z0, 0(R8)(AX*1) // x <- x
+	VMOVUPS 64(BX)(AX*1), Z0 // a = a
+	VCMPPS $17, Z28, Z0, K1 // v1 = lt(a, 0)
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, a)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, a)
 	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
 	VDIVPS Z0, Z29, Z0 // x = div(1, v4)
 	VMOVUPS Z0, 64(R8)(AX*1) // x <- x
@@ -2807,29 +2692,21 @@ tail:
 	KMOVW DX, K7
 	VMOVUPS.Z 0(BX)(AX*1), K7, Z0 // a = a
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(a, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(a, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(a, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(1, v4)
-	VMOVUPS Z2, K7, 0(R8)(AX*1) // x <- x
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, a)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, a)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(1, v4)
+	VMOVUPS Z0, K7, 0(R8)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
 	VMOVUPS.Z 64(BX)(AX*1), K7, Z0 // a = a
 	VCMPPS $17, Z28, Z0, K1 // v1 = lt(a, 0)
-	VMINPS Z31, Z0, Z1
-	VMINPS Z0, Z31, Z2
-	VPORD Z2, Z1, Z1 // v2 = min(a, -1e-12)
-	VMAXPS Z30, Z0, Z2
-	VMAXPS Z0, Z30, Z0
-	VPTERNLOGD $0xD4, Z27, Z0, Z2 // v3 = max(a, 1e-12)
-	VBLENDMPS Z1, Z2, K1, Z2 // v4 = where(v1, v2, v3)
-	VDIVPS Z2, Z29, Z2 // x = div(1, v4)
-	VMOVUPS Z2, K7, 64(R8)(AX*1) // x <- x
+	VMINPS Z0, Z31, Z1 // v2 = smaller(-1e-12, a)
+	VMAXPS Z0, Z30, Z0 // v3 = larger(1e-12, a)
+	VBLENDMPS Z1, Z0, K1, Z0 // v4 = where(v1, v2, v3)
+	VDIVPS Z0, Z29, Z0 // x = div(1, v4)
+	VMOVUPS Z0, K7, 64(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -2840,11 +2717,11 @@ TEXT ·tanh10F32x14ce0b6dAVX2(SB), NOSPLIT, $32-8
 	MOVQ a+0(FP), DI
 	MOVQ 24(DI), BX
 	MOVQ 32(DI), R8
-	VBROADCASTSS optcn4112000032<>(SB), Y12 // 9.125
+	VBROADCASTSS optcn4112000032<>(SB), Y14 // 9.125
 	VBROADCASTSS optcn4b40000032<>(SB), Y11 // 1.2582912e+07
 	VBROADCASTSS optcn3f80000032<>(SB), Y15 // 1
-	VBROADCASTSS optcn4000000032<>(SB), Y14 // 2
-	VBROADCASTSS optcnosign32<>(SB), Y13 // nosign
+	VBROADCASTSS optcn4000000032<>(SB), Y13 // 2
+	VBROADCASTSS optcnosign32<>(SB), Y12 // nosign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -2853,7 +2730,7 @@ TEXT ·tanh10F32x14ce0b6dAVX2(SB), NOSPLIT, $32-8
 	PCALIGN $64
 loop:
 	VMOVUPS 0(BX)(AX*1), Y0 // a = a
-	VANDPS Y13, Y0, Y1 // v1 = abs(a)
+	VANDPS Y12, Y0, Y1 // v1 = abs(a)
 	VCMPPS $17, optcn3f7c000032<>(SB), Y1, Y2 // v53 = lt(v1, 0.984375)
 	VMULPS Y1, Y1, Y3 // v33 = mul(v1, v1)
 	VMULPS Y3, Y1, Y4 // v34 = mul(v1, v33)
@@ -2875,8 +2752,7 @@ loop:
 	VMULPS Y3, Y4, Y4 // v50 = mul(v34, v48)
 	VSUBPS Y4, Y5, Y5 // v51 = sub(v49, v50)
 	VSUBPS Y5, Y1, Y5 // v52 = sub(v1, v51)
-	VCMPPS $30, Y12, Y1, Y4 // v2 = gt(v1, 9.125)
-	VBLENDVPS Y4, Y12, Y1, Y1 // v3 = where(v2, 9.125, v1)
+	VMINPS Y1, Y14, Y1 // v3 = smaller(9.125, v1)
 	VADDPS Y1, Y1, Y1 // v4 = add(v3, v3)
 	VMULPS optcn3fb8aa3b32<>(SB), Y1, Y4 // v5 = mul(v4, 1.442695)
 	VADDPS Y11, Y4, Y4 // v6 = add(v5, 1.2582912e+07)
@@ -2905,17 +2781,17 @@ loop:
 	VADDPS Y9, Y1, Y1 // v28 = add(v9, v25)
 	VMULPS Y1, Y3, Y3 // v29 = mul(v26, v28)
 	VADDPS Y3, Y6, Y6 // v30 = add(v27, v29)
-	VDIVPS Y6, Y14, Y6 // v31 = div(2, v30)
+	VDIVPS Y6, Y13, Y6 // v31 = div(2, v30)
 	VSUBPS Y6, Y15, Y6 // v32 = sub(1, v31)
 	VBLENDVPS Y2, Y5, Y6, Y6 // v54 = where(v53, v52, v32)
-	VANDPS Y13, Y6, Y6
+	VANDPS Y12, Y6, Y6
 	VANDPS optcsign32<>(SB), Y0, Y5
 	VCMPPS $3, Y0, Y0, Y0
 	VORPS Y5, Y6, Y6
 	VORPS Y0, Y6, Y6 // x = copysign(v54, a)
 	VMOVUPS Y6, 0(R8)(AX*1) // x <- x
 	VMOVUPS 32(BX)(AX*1), Y6 // a = a
-	VANDPS Y13, Y6, Y0 // v1 = abs(a)
+	VANDPS Y12, Y6, Y0 // v1 = abs(a)
 	VCMPPS $17, optcn3f7c000032<>(SB), Y0, Y5 // v53 = lt(v1, 0.984375)
 	VMULPS Y0, Y0, Y2 // v33 = mul(v1, v1)
 	VMULPS Y2, Y0, Y3 // v34 = mul(v1, v33)
@@ -2937,8 +2813,7 @@ loop:
 	VMULPS Y2, Y3, Y3 // v50 = mul(v34, v48)
 	VSUBPS Y3, Y1, Y1 // v51 = sub(v49, v50)
 	VSUBPS Y1, Y0, Y1 // v52 = sub(v1, v51)
-	VCMPPS $30, Y12, Y0, Y3 // v2 = gt(v1, 9.125)
-	VBLENDVPS Y3, Y12, Y0, Y0 // v3 = where(v2, 9.125, v1)
+	VMINPS Y0, Y14, Y0 // v3 = smaller(9.125, v1)
 	VADDPS Y0, Y0, Y0 // v4 = add(v3, v3)
 	VMULPS optcn3fb8aa3b32<>(SB), Y0, Y3 // v5 = mul(v4, 1.442695)
 	VADDPS Y11, Y3, Y3 // v6 = add(v5, 1.2582912e+07)
@@ -2967,10 +2842,10 @@ loop:
 	VADDPS Y7, Y0, Y0 // v28 = add(v9, v25)
 	VMULPS Y0, Y2, Y2 // v29 = mul(v26, v28)
 	VADDPS Y2, Y9, Y9 // v30 = add(v27, v29)
-	VDIVPS Y9, Y14, Y9 // v31 = div(2, v30)
+	VDIVPS Y9, Y13, Y9 // v31 = div(2, v30)
 	VSUBPS Y9, Y15, Y9 // v32 = sub(1, v31)
 	VBLENDVPS Y5, Y1, Y9, Y9 // v54 = where(v53, v52, v32)
-	VANDPS Y13, Y9, Y9
+	VANDPS Y12, Y9, Y9
 	VANDPS optcsign32<>(SB), Y6, Y1
 	VCMPPS $3, Y6, Y6, Y6
 	VORPS Y1, Y9, Y9
@@ -2988,7 +2863,7 @@ tail:
 	SUBQ CX, DX
 	VMOVUPS 0(DX), Y10
 	VMASKMOVPS 0(BX)(AX*1), Y10, Y0 // a = a
-	VANDPS Y13, Y0, Y1 // v1 = abs(a)
+	VANDPS Y12, Y0, Y1 // v1 = abs(a)
 	VCMPPS $17, optcn3f7c000032<>(SB), Y1, Y2 // v53 = lt(v1, 0.984375)
 	VMULPS Y1, Y1, Y3 // v33 = mul(v1, v1)
 	VMULPS Y3, Y1, Y4 // v34 = mul(v1, v33)
@@ -3010,8 +2885,7 @@ tail:
 	VMULPS Y3, Y4, Y4 // v50 = mul(v34, v48)
 	VSUBPS Y4, Y5, Y5 // v51 = sub(v49, v50)
 	VSUBPS Y5, Y1, Y5 // v52 = sub(v1, v51)
-	VCMPPS $30, Y12, Y1, Y4 // v2 = gt(v1, 9.125)
-	VBLENDVPS Y4, Y12, Y1, Y1 // v3 = where(v2, 9.125, v1)
+	VMINPS Y1, Y14, Y1 // v3 = smaller(9.125, v1)
 	VADDPS Y1, Y1, Y1 // v4 = add(v3, v3)
 	VMULPS optcn3fb8aa3b32<>(SB), Y1, Y4 // v5 = mul(v4, 1.442695)
 	VADDPS Y11, Y4, Y4 // v6 = add(v5, 1.2582912e+07)
@@ -3041,10 +2915,10 @@ tail:
 	VADDPS Y9, Y1, Y1 // v28 = add(v9, v25)
 	VMULPS Y1, Y3, Y3 // v29 = mul(v26, v28)
 	VADDPS Y3, Y6, Y6 // v30 = add(v27, v29)
-	VDIVPS Y6, Y14, Y6 // v31 = div(2, v30)
+	VDIVPS Y6, Y13, Y6 // v31 = div(2, v30)
 	VSUBPS Y6, Y15, Y6 // v32 = sub(1, v31)
 	VBLENDVPS Y2, Y5, Y6, Y6 // v54 = where(v53, v52, v32)
-	VANDPS Y13, Y6, Y6
+	VANDPS Y12, Y6, Y6
 	VMOVUPS 0(SP), Y5 // reload
 	VANDPS optcsign32<>(SB), Y5, Y2
 	VCMPPS $3, Y5, Y5, Y5
@@ -3056,7 +2930,7 @@ tail:
 	TESTL CX, CX
 	JEQ done
 	VMASKMOVPS 32(BX)(AX*1), Y10, Y0 // a = a
-	VANDPS Y13, Y0, Y1 // v1 = abs(a)
+	VANDPS Y12, Y0, Y1 // v1 = abs(a)
 	VCMPPS $17, optcn3f7c000032<>(SB), Y1, Y2 // v53 = lt(v1, 0.984375)
 	VMULPS Y1, Y1, Y3 // v33 = mul(v1, v1)
 	VMULPS Y3, Y1, Y4 // v34 = mul(v1, v33)
@@ -3078,8 +2952,7 @@ tail:
 	VMULPS Y3, Y4, Y4 // v50 = mul(v34, v48)
 	VSUBPS Y4, Y5, Y5 // v51 = sub(v49, v50)
 	VSUBPS Y5, Y1, Y5 // v52 = sub(v1, v51)
-	VCMPPS $30, Y12, Y1, Y4 // v2 = gt(v1, 9.125)
-	VBLENDVPS Y4, Y12, Y1, Y1 // v3 = where(v2, 9.125, v1)
+	VMINPS Y1, Y14, Y1 // v3 = smaller(9.125, v1)
 	VADDPS Y1, Y1, Y1 // v4 = add(v3, v3)
 	VMULPS optcn3fb8aa3b32<>(SB), Y1, Y4 // v5 = mul(v4, 1.442695)
 	VADDPS Y11, Y4, Y4 // v6 = add(v5, 1.2582912e+07)
@@ -3109,10 +2982,10 @@ tail:
 	VADDPS Y9, Y1, Y1 // v28 = add(v9, v25)
 	VMULPS Y1, Y3, Y3 // v29 = mul(v26, v28)
 	VADDPS Y3, Y6, Y6 // v30 = add(v27, v29)
-	VDIVPS Y6, Y14, Y6 // v31 = div(2, v30)
+	VDIVPS Y6, Y13, Y6 // v31 = div(2, v30)
 	VSUBPS Y6, Y15, Y6 // v32 = sub(1, v31)
 	VBLENDVPS Y2, Y5, Y6, Y6 // v54 = where(v53, v52, v32)
-	VANDPS Y13, Y6, Y6
+	VANDPS Y12, Y6, Y6
 	VMOVUPS 0(SP), Y5 // reload
 	VANDPS optcsign32<>(SB), Y5, Y2
 	VCMPPS $3, Y5, Y5, Y5
@@ -3129,158 +3002,258 @@ TEXT ·tanh10F32x14ce0b6dAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
 	MOVQ 24(DI), BX
 	MOVQ 32(DI), R8
-	VBROADCASTSS optcn4112000032<>(SB), Z28 // 9.125
-	VBROADCASTSS optcn3fb8aa3b32<>(SB), Z16 // 1.442695
-	VBROADCASTSS optcn4b40000032<>(SB), Z27 // 1.2582912e+07
-	VBROADCASTSS optcn3f31720032<>(SB), Z14 // 0.69314575
-	VBROADCASTSS optcn35bfbe8e32<>(SB), Z13 // 1.4286068e-06
-	VBROADCASTSS optcn3f00000032<>(SB), Z12 // 0.5
-	VBROADCASTSS optcn394f39dc32<>(SB), Z11 // 0.00019762613
-	VBROADCASTSS optcn3ab69d2532<>(SB), Z10 // 0.0013932331
+	VBROADCASTSS optcn4112000032<>(SB), Z30 // 9.125
+	VBROADCASTSS optcn4b40000032<>(SB), Z28 // 1.2582912e+07
 	VBROADCASTSS optcn3f80000032<>(SB), Z31 // 1
-	VBROADCASTSS optcn4000000032<>(SB), Z30 // 2
+	VBROADCASTSS optcn4000000032<>(SB), Z29 // 2
 	VBROADCASTSS optcn38f3b60b32<>(SB), Z24 // 0.00011621051
 	VBROADCASTSS optcnba57465d32<>(SB), Z23 // -0.0008212084
 	VBROADCASTSS optcn3b47c31632<>(SB), Z22 // 0.003048127
 	VBROADCASTSS optcnbc0c6db232<>(SB), Z21 // -0.008571075
 	VBROADCASTSS optcn3cb2602232<>(SB), Z20 // 0.021774355
-	VBROADCASTSS optcnbd5cfb6d32<>(SB), Z19 // -0.053950716
-	VBROADCASTSS optcn3e08881e32<>(SB), Z18 // 0.13333175
-	VBROADCASTSS optcnbdaaaaa432<>(SB), Z17 // -0.08333328
 	VBROADCASTSS optcn3e80000032<>(SB), Z25 // 0.25
 	VBROADCASTSS optcn3f7c000032<>(SB), Z26 // 0.984375
-	VBROADCASTSS optcnosign32<>(SB), Z29 // nosign
-	VBROADCASTSS optcpow2magic32<>(SB), Z15 // pow2magic
+	VBROADCASTSS optcnosign32<>(SB), Z27 // nosign
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
-	ANDQ $-128, DX
+	ANDQ $-256, DX
 	JEQ tail
 	PCALIGN $64
 loop:
 	VMOVUPS 0(BX)(AX*1), Z0 // a = a
-	VPANDD Z29, Z0, Z1 // v1 = abs(a)
-	VCMPPS $17, Z26, Z1, K1 // v53 = lt(v1, 0.984375)
-	VMULPS Z1, Z1, Z2 // v33 = mul(v1, v1)
-	VMULPS Z2, Z1, Z3 // v34 = mul(v1, v33)
-	VMULPS Z25, Z3, Z4 // v49 = mul(v34, 0.25)
-	VMULPS Z24, Z2, Z5 // v35 = mul(v33, 0.00011621051)
-	VADDPS Z23, Z5, Z5 // v36 = add(v35, -0.0008212084)
-	VMULPS Z5, Z2, Z5 // v37 = mul(v33, v36)
-	VADDPS Z22, Z5, Z5 // v38 = add(v37, 0.003048127)
-	VMULPS Z5, Z2, Z5 // v39 = mul(v33, v38)
-	VADDPS Z21, Z5, Z5 // v40 = add(v39, -0.008571075)
-	VMULPS Z5, Z2, Z5 // v41 = mul(v33, v40)
-	VADDPS Z20, Z5, Z5 // v42 = add(v41, 0.021774355)
-	VMULPS Z5, Z2, Z5 // v43 = mul(v33, v42)
-	VADDPS Z19, Z5, Z5 // v44 = add(v43, -0.053950716)
-	VMULPS Z5, Z2, Z5 // v45 = mul(v33, v44)
-	VADDPS Z18, Z5, Z5 // v46 = add(v45, 0.13333175)
-	VMULPS Z5, Z2, Z2 // v47 = mul(v33, v46)
-	VADDPS Z17, Z2, Z2 // v48 = add(v47, -0.08333328)
-	VMULPS Z2, Z3, Z3 // v50 = mul(v34, v48)
-	VSUBPS Z3, Z4, Z4 // v51 = sub(v49, v50)
-	VSUBPS Z4, Z1, Z4 // v52 = sub(v1, v51)
-	VCMPPS $30, Z28, Z1, K2 // v2 = gt(v1, 9.125)
-	VBLENDMPS Z28, Z1, K2, Z1 // v3 = where(v2, 9.125, v1)
-	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
-	VMULPS Z16, Z1, Z3 // v5 = mul(v4, 1.442695)
-	VADDPS Z27, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
-	VSUBPS Z27, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
-	VADDPS Z15, Z3, Z2
-	VPSLLD $23, Z2, Z2 // v26 = pow2(v7)
-	VADDPS Z31, Z2, Z5 // v27 = add(v26, 1)
-	VMULPS Z14, Z3, Z6 // v8 = mul(v7, 0.69314575)
-	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
-	VMULPS Z13, Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
-	VSUBPS Z3, Z1, Z6 // v11 = sub(v9, v10)
-	VMULPS Z6, Z6, Z7 // v12 = mul(v11, v11)
-	VMULPS Z12, Z7, Z8 // v13 = mul(v12, 0.5)
-	VMULPS Z7, Z6, Z7 // v14 = mul(v11, v12)
-	VMULPS Z11, Z6, Z9 // v15 = mul(v11, 0.00019762613)
-	VADDPS Z10, Z9, Z9 // v16 = add(v15, 0.0013932331)
-	VMULPS Z9, Z6, Z9 // v17 = mul(v11, v16)
-	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
-	VMULPS Z9, Z6, Z9 // v19 = mul(v11, v18)
-	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z9, Z9 // v20 = add(v19, 0.041666493)
-	VMULPS Z9, Z6, Z6 // v21 = mul(v11, v20)
-	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z6, Z6 // v22 = add(v21, 0.16666666)
-	VMULPS Z6, Z7, Z7 // v23 = mul(v14, v22)
-	VADDPS Z7, Z8, Z8 // v24 = add(v13, v23)
-	VSUBPS Z3, Z8, Z8 // v25 = sub(v24, v10)
-	VADDPS Z8, Z1, Z1 // v28 = add(v9, v25)
-	VMULPS Z1, Z2, Z2 // v29 = mul(v26, v28)
-	VADDPS Z2, Z5, Z5 // v30 = add(v27, v29)
-	VDIVPS Z5, Z30, Z5 // v31 = div(2, v30)
-	VSUBPS Z5, Z31, Z5 // v32 = sub(1, v31)
-	VBLENDMPS Z4, Z5, K1, Z5 // v54 = where(v53, v52, v32)
-	VGETMANTPS $0, Z0, Z0
-	VFIXUPIMMPS.BCST $0, optccopytable32<>(SB), Z0, Z0
-	VPANDD Z29, Z5, Z5
-	VPORD Z0, Z5, Z5 // x = copysign(v54, a)
-	VMOVUPS Z5, 0(R8)(AX*1) // x <- x
-	VMOVUPS 64(BX)(AX*1), Z5 // a = a
-	VPANDD Z29, Z5, Z0 // v1 = abs(a)
-	VCMPPS $17, Z26, Z0, K1 // v53 = lt(v1, 0.984375)
-	VMULPS Z0, Z0, Z4 // v33 = mul(v1, v1)
-	VMULPS Z4, Z0, Z2 // v34 = mul(v1, v33)
-	VMULPS Z25, Z2, Z1 // v49 = mul(v34, 0.25)
-	VMULPS Z24, Z4, Z8 // v35 = mul(v33, 0.00011621051)
-	VADDPS Z23, Z8, Z8 // v36 = add(v35, -0.0008212084)
-	VMULPS Z8, Z4, Z8 // v37 = mul(v33, v36)
-	VADDPS Z22, Z8, Z8 // v38 = add(v37, 0.003048127)
-	VMULPS Z8, Z4, Z8 // v39 = mul(v33, v38)
-	VADDPS Z21, Z8, Z8 // v40 = add(v39, -0.008571075)
-	VMULPS Z8, Z4, Z8 // v41 = mul(v33, v40)
-	VADDPS Z20, Z8, Z8 // v42 = add(v41, 0.021774355)
-	VMULPS Z8, Z4, Z8 // v43 = mul(v33, v42)
-	VADDPS Z19, Z8, Z8 // v44 = add(v43, -0.053950716)
-	VMULPS Z8, Z4, Z8 // v45 = mul(v33, v44)
-	VADDPS Z18, Z8, Z8 // v46 = add(v45, 0.13333175)
-	VMULPS Z8, Z4, Z4 // v47 = mul(v33, v46)
-	VADDPS Z17, Z4, Z4 // v48 = add(v47, -0.08333328)
-	VMULPS Z4, Z2, Z2 // v50 = mul(v34, v48)
-	VSUBPS Z2, Z1, Z1 // v51 = sub(v49, v50)
-	VSUBPS Z1, Z0, Z1 // v52 = sub(v1, v51)
-	VCMPPS $30, Z28, Z0, K2 // v2 = gt(v1, 9.125)
-	VBLENDMPS Z28, Z0, K2, Z0 // v3 = where(v2, 9.125, v1)
-	VADDPS Z0, Z0, Z0 // v4 = add(v3, v3)
-	VMULPS Z16, Z0, Z2 // v5 = mul(v4, 1.442695)
-	VADDPS Z27, Z2, Z2 // v6 = add(v5, 1.2582912e+07)
-	VSUBPS Z27, Z2, Z2 // v7 = sub(v6, 1.2582912e+07)
-	VADDPS Z15, Z2, Z4
+	VMOVUPS 64(BX)(AX*1), Z1 // a = a
+	VPANDD Z27, Z0, Z2 // v1 = abs(a)
+	VPANDD Z27, Z1, Z3 // v1 = abs(a)
+	VCMPPS $17, Z26, Z2, K1 // v53 = lt(v1, 0.984375)
+	VCMPPS $17, Z26, Z3, K2 // v53 = lt(v1, 0.984375)
+	VMULPS Z2, Z2, Z4 // v33 = mul(v1, v1)
+	VMULPS Z3, Z3, Z5 // v33 = mul(v1, v1)
+	VMULPS Z4, Z2, Z6 // v34 = mul(v1, v33)
+	VMULPS Z5, Z3, Z7 // v34 = mul(v1, v33)
+	VMULPS Z25, Z6, Z8 // v49 = mul(v34, 0.25)
+	VMULPS Z25, Z7, Z9 // v49 = mul(v34, 0.25)
+	VMULPS Z24, Z4, Z10 // v35 = mul(v33, 0.00011621051)
+	VMULPS Z24, Z5, Z11 // v35 = mul(v33, 0.00011621051)
+	VADDPS Z23, Z10, Z10 // v36 = add(v35, -0.0008212084)
+	VADDPS Z23, Z11, Z11 // v36 = add(v35, -0.0008212084)
+	VMULPS Z10, Z4, Z10 // v37 = mul(v33, v36)
+	VMULPS Z11, Z5, Z11 // v37 = mul(v33, v36)
+	VADDPS Z22, Z10, Z10 // v38 = add(v37, 0.003048127)
+	VADDPS Z22, Z11, Z11 // v38 = add(v37, 0.003048127)
+	VMULPS Z10, Z4, Z10 // v39 = mul(v33, v38)
+	VMULPS Z11, Z5, Z11 // v39 = mul(v33, v38)
+	VADDPS Z21, Z10, Z10 // v40 = add(v39, -0.008571075)
+	VADDPS Z21, Z11, Z11 // v40 = add(v39, -0.008571075)
+	VMULPS Z10, Z4, Z10 // v41 = mul(v33, v40)
+	VMULPS Z11, Z5, Z11 // v41 = mul(v33, v40)
+	VADDPS Z20, Z10, Z10 // v42 = add(v41, 0.021774355)
+	VADDPS Z20, Z11, Z11 // v42 = add(v41, 0.021774355)
+	VMULPS Z10, Z4, Z10 // v43 = mul(v33, v42)
+	VMULPS Z11, Z5, Z11 // v43 = mul(v33, v42)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z10, Z10 // v44 = add(v43, -0.053950716)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z11, Z11 // v44 = add(v43, -0.053950716)
+	VMULPS Z10, Z4, Z10 // v45 = mul(v33, v44)
+	VMULPS Z11, Z5, Z11 // v45 = mul(v33, v44)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z10, Z10 // v46 = add(v45, 0.13333175)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z11, Z11 // v46 = add(v45, 0.13333175)
+	VMULPS Z10, Z4, Z4 // v47 = mul(v33, v46)
+	VMULPS Z11, Z5, Z5 // v47 = mul(v33, v46)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z4, Z4 // v48 = add(v47, -0.08333328)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z5, Z5 // v48 = add(v47, -0.08333328)
+	VMULPS Z4, Z6, Z6 // v50 = mul(v34, v48)
+	VMULPS Z5, Z7, Z7 // v50 = mul(v34, v48)
+	VSUBPS Z6, Z8, Z8 // v51 = sub(v49, v50)
+	VSUBPS Z7, Z9, Z9 // v51 = sub(v49, v50)
+	VSUBPS Z8, Z2, Z8 // v52 = sub(v1, v51)
+	VSUBPS Z9, Z3, Z9 // v52 = sub(v1, v51)
+	VMINPS Z2, Z30, Z2 // v3 = smaller(9.125, v1)
+	VMINPS Z3, Z30, Z3 // v3 = smaller(9.125, v1)
+	VADDPS Z2, Z2, Z2 // v4 = add(v3, v3)
+	VADDPS Z3, Z3, Z3 // v4 = add(v3, v3)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z2, Z7 // v5 = mul(v4, 1.442695)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z3, Z6 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z7, Z7 // v6 = add(v5, 1.2582912e+07)
+	VADDPS Z28, Z6, Z6 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z7, Z7 // v7 = sub(v6, 1.2582912e+07)
+	VSUBPS Z28, Z6, Z6 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z7, Z5
+	VPSLLD $23, Z5, Z5 // v26 = pow2(v7)
+	VADDPS.BCST optcpow2magic32<>(SB), Z6, Z4
 	VPSLLD $23, Z4, Z4 // v26 = pow2(v7)
-	VADDPS Z31, Z4, Z8 // v27 = add(v26, 1)
-	VMULPS Z14, Z2, Z3 // v8 = mul(v7, 0.69314575)
-	VSUBPS Z3, Z0, Z0 // v9 = sub(v4, v8)
-	VMULPS Z13, Z2, Z2 // v10 = mul(v7, 1.4286068e-06)
-	VSUBPS Z2, Z0, Z3 // v11 = sub(v9, v10)
-	VMULPS Z3, Z3, Z7 // v12 = mul(v11, v11)
-	VMULPS Z12, Z7, Z6 // v13 = mul(v12, 0.5)
-	VMULPS Z7, Z3, Z7 // v14 = mul(v11, v12)
-	VMULPS Z11, Z3, Z9 // v15 = mul(v11, 0.00019762613)
-	VADDPS Z10, Z9, Z9 // v16 = add(v15, 0.0013932331)
-	VMULPS Z9, Z3, Z9 // v17 = mul(v11, v16)
-	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
-	VMULPS Z9, Z3, Z9 // v19 = mul(v11, v18)
-	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z9, Z9 // v20 = add(v19, 0.041666493)
-	VMULPS Z9, Z3, Z3 // v21 = mul(v11, v20)
-	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z3, Z3 // v22 = add(v21, 0.16666666)
-	VMULPS Z3, Z7, Z7 // v23 = mul(v14, v22)
-	VADDPS Z7, Z6, Z6 // v24 = add(v13, v23)
-	VSUBPS Z2, Z6, Z6 // v25 = sub(v24, v10)
-	VADDPS Z6, Z0, Z0 // v28 = add(v9, v25)
-	VMULPS Z0, Z4, Z4 // v29 = mul(v26, v28)
-	VADDPS Z4, Z8, Z8 // v30 = add(v27, v29)
-	VDIVPS Z8, Z30, Z8 // v31 = div(2, v30)
-	VSUBPS Z8, Z31, Z8 // v32 = sub(1, v31)
-	VBLENDMPS Z1, Z8, K1, Z8 // v54 = where(v53, v52, v32)
-	VGETMANTPS $0, Z5, Z5
-	VFIXUPIMMPS.BCST $0, optccopytable32<>(SB), Z5, Z5
-	VPANDD Z29, Z8, Z8
-	VPORD Z5, Z8, Z8 // x = copysign(v54, a)
-	VMOVUPS Z8, 64(R8)(AX*1) // x <- x
-	ADDQ $128, AX
+	VADDPS Z31, Z5, Z11 // v27 = add(v26, 1)
+	VADDPS Z31, Z4, Z10 // v27 = add(v26, 1)
+	VMULPS.BCST optcn3f31720032<>(SB), Z7, Z12 // v8 = mul(v7, 0.69314575)
+	VMULPS.BCST optcn3f31720032<>(SB), Z6, Z13 // v8 = mul(v7, 0.69314575)
+	VSUBPS Z12, Z2, Z2 // v9 = sub(v4, v8)
+	VSUBPS Z13, Z3, Z3 // v9 = sub(v4, v8)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z7, Z7 // v10 = mul(v7, 1.4286068e-06)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z6, Z6 // v10 = mul(v7, 1.4286068e-06)
+	VSUBPS Z7, Z2, Z13 // v11 = sub(v9, v10)
+	VSUBPS Z6, Z3, Z12 // v11 = sub(v9, v10)
+	VMULPS Z13, Z13, Z14 // v12 = mul(v11, v11)
+	VMULPS Z12, Z12, Z15 // v12 = mul(v11, v11)
+	VMULPS.BCST optcn3f00000032<>(SB), Z14, Z16 // v13 = mul(v12, 0.5)
+	VMULPS.BCST optcn3f00000032<>(SB), Z15, Z17 // v13 = mul(v12, 0.5)
+	VMULPS Z14, Z13, Z14 // v14 = mul(v11, v12)
+	VMULPS Z15, Z12, Z15 // v14 = mul(v11, v12)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z13, Z18 // v15 = mul(v11, 0.00019762613)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z12, Z19 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z18, Z18 // v16 = add(v15, 0.0013932331)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z19, Z19 // v16 = add(v15, 0.0013932331)
+	VMULPS Z18, Z13, Z18 // v17 = mul(v11, v16)
+	VMULPS Z19, Z12, Z19 // v17 = mul(v11, v16)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z18, Z18 // v18 = add(v17, 0.008333545)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z19, Z19 // v18 = add(v17, 0.008333545)
+	VMULPS Z18, Z13, Z18 // v19 = mul(v11, v18)
+	VMULPS Z19, Z12, Z19 // v19 = mul(v11, v18)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z18, Z18 // v20 = add(v19, 0.041666493)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z19, Z19 // v20 = add(v19, 0.041666493)
+	VMULPS Z18, Z13, Z13 // v21 = mul(v11, v20)
+	VMULPS Z19, Z12, Z12 // v21 = mul(v11, v20)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z13, Z13 // v22 = add(v21, 0.16666666)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z12, Z12 // v22 = add(v21, 0.16666666)
+	VMULPS Z13, Z14, Z14 // v23 = mul(v14, v22)
+	VMULPS Z12, Z15, Z15 // v23 = mul(v14, v22)
+	VADDPS Z14, Z16, Z16 // v24 = add(v13, v23)
+	VADDPS Z15, Z17, Z17 // v24 = add(v13, v23)
+	VSUBPS Z7, Z16, Z16 // v25 = sub(v24, v10)
+	VSUBPS Z6, Z17, Z17 // v25 = sub(v24, v10)
+	VADDPS Z16, Z2, Z2 // v28 = add(v9, v25)
+	VADDPS Z17, Z3, Z3 // v28 = add(v9, v25)
+	VMULPS Z2, Z5, Z5 // v29 = mul(v26, v28)
+	VMULPS Z3, Z4, Z4 // v29 = mul(v26, v28)
+	VADDPS Z5, Z11, Z11 // v30 = add(v27, v29)
+	VADDPS Z4, Z10, Z10 // v30 = add(v27, v29)
+	VDIVPS Z11, Z29, Z11 // v31 = div(2, v30)
+	VDIVPS Z10, Z29, Z10 // v31 = div(2, v30)
+	VSUBPS Z11, Z31, Z11 // v32 = sub(1, v31)
+	VSUBPS Z10, Z31, Z10 // v32 = sub(1, v31)
+	VBLENDMPS Z8, Z11, K1, Z11 // v54 = where(v53, v52, v32)
+	VBLENDMPS Z9, Z10, K2, Z10 // v54 = where(v53, v52, v32)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z0, Z11
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z0, Z11 // x = copysign(v54, a)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z1, Z10
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z1, Z10 // x = copysign(v54, a)
+	VMOVUPS Z11, 0(R8)(AX*1) // x <- x
+	VMOVUPS Z10, 64(R8)(AX*1) // x <- x
+	VMOVUPS 128(BX)(AX*1), Z10 // a = a
+	VMOVUPS 192(BX)(AX*1), Z11 // a = a
+	VPANDD Z27, Z10, Z1 // v1 = abs(a)
+	VPANDD Z27, Z11, Z0 // v1 = abs(a)
+	VCMPPS $17, Z26, Z1, K2 // v53 = lt(v1, 0.984375)
+	VCMPPS $17, Z26, Z0, K1 // v53 = lt(v1, 0.984375)
+	VMULPS Z1, Z1, Z9 // v33 = mul(v1, v1)
+	VMULPS Z0, Z0, Z8 // v33 = mul(v1, v1)
+	VMULPS Z9, Z1, Z4 // v34 = mul(v1, v33)
+	VMULPS Z8, Z0, Z5 // v34 = mul(v1, v33)
+	VMULPS Z25, Z4, Z3 // v49 = mul(v34, 0.25)
+	VMULPS Z25, Z5, Z2 // v49 = mul(v34, 0.25)
+	VMULPS Z24, Z9, Z17 // v35 = mul(v33, 0.00011621051)
+	VMULPS Z24, Z8, Z16 // v35 = mul(v33, 0.00011621051)
+	VADDPS Z23, Z17, Z17 // v36 = add(v35, -0.0008212084)
+	VADDPS Z23, Z16, Z16 // v36 = add(v35, -0.0008212084)
+	VMULPS Z17, Z9, Z17 // v37 = mul(v33, v36)
+	VMULPS Z16, Z8, Z16 // v37 = mul(v33, v36)
+	VADDPS Z22, Z17, Z17 // v38 = add(v37, 0.003048127)
+	VADDPS Z22, Z16, Z16 // v38 = add(v37, 0.003048127)
+	VMULPS Z17, Z9, Z17 // v39 = mul(v33, v38)
+	VMULPS Z16, Z8, Z16 // v39 = mul(v33, v38)
+	VADDPS Z21, Z17, Z17 // v40 = add(v39, -0.008571075)
+	VADDPS Z21, Z16, Z16 // v40 = add(v39, -0.008571075)
+	VMULPS Z17, Z9, Z17 // v41 = mul(v33, v40)
+	VMULPS Z16, Z8, Z16 // v41 = mul(v33, v40)
+	VADDPS Z20, Z17, Z17 // v42 = add(v41, 0.021774355)
+	VADDPS Z20, Z16, Z16 // v42 = add(v41, 0.021774355)
+	VMULPS Z17, Z9, Z17 // v43 = mul(v33, v42)
+	VMULPS Z16, Z8, Z16 // v43 = mul(v33, v42)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z17, Z17 // v44 = add(v43, -0.053950716)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z16, Z16 // v44 = add(v43, -0.053950716)
+	VMULPS Z17, Z9, Z17 // v45 = mul(v33, v44)
+	VMULPS Z16, Z8, Z16 // v45 = mul(v33, v44)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z17, Z17 // v46 = add(v45, 0.13333175)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z16, Z16 // v46 = add(v45, 0.13333175)
+	VMULPS Z17, Z9, Z9 // v47 = mul(v33, v46)
+	VMULPS Z16, Z8, Z8 // v47 = mul(v33, v46)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z9, Z9 // v48 = add(v47, -0.08333328)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z8, Z8 // v48 = add(v47, -0.08333328)
+	VMULPS Z9, Z4, Z4 // v50 = mul(v34, v48)
+	VMULPS Z8, Z5, Z5 // v50 = mul(v34, v48)
+	VSUBPS Z4, Z3, Z3 // v51 = sub(v49, v50)
+	VSUBPS Z5, Z2, Z2 // v51 = sub(v49, v50)
+	VSUBPS Z3, Z1, Z3 // v52 = sub(v1, v51)
+	VSUBPS Z2, Z0, Z2 // v52 = sub(v1, v51)
+	VMINPS Z1, Z30, Z1 // v3 = smaller(9.125, v1)
+	VMINPS Z0, Z30, Z0 // v3 = smaller(9.125, v1)
+	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
+	VADDPS Z0, Z0, Z0 // v4 = add(v3, v3)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z1, Z5 // v5 = mul(v4, 1.442695)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z0, Z4 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z5, Z5 // v6 = add(v5, 1.2582912e+07)
+	VADDPS Z28, Z4, Z4 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z5, Z5 // v7 = sub(v6, 1.2582912e+07)
+	VSUBPS Z28, Z4, Z4 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z5, Z8
+	VPSLLD $23, Z8, Z8 // v26 = pow2(v7)
+	VADDPS.BCST optcpow2magic32<>(SB), Z4, Z9
+	VPSLLD $23, Z9, Z9 // v26 = pow2(v7)
+	VADDPS Z31, Z8, Z16 // v27 = add(v26, 1)
+	VADDPS Z31, Z9, Z17 // v27 = add(v26, 1)
+	VMULPS.BCST optcn3f31720032<>(SB), Z5, Z6 // v8 = mul(v7, 0.69314575)
+	VMULPS.BCST optcn3f31720032<>(SB), Z4, Z7 // v8 = mul(v7, 0.69314575)
+	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
+	VSUBPS Z7, Z0, Z0 // v9 = sub(v4, v8)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z5, Z5 // v10 = mul(v7, 1.4286068e-06)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z4, Z4 // v10 = mul(v7, 1.4286068e-06)
+	VSUBPS Z5, Z1, Z7 // v11 = sub(v9, v10)
+	VSUBPS Z4, Z0, Z6 // v11 = sub(v9, v10)
+	VMULPS Z7, Z7, Z15 // v12 = mul(v11, v11)
+	VMULPS Z6, Z6, Z14 // v12 = mul(v11, v11)
+	VMULPS.BCST optcn3f00000032<>(SB), Z15, Z12 // v13 = mul(v12, 0.5)
+	VMULPS.BCST optcn3f00000032<>(SB), Z14, Z13 // v13 = mul(v12, 0.5)
+	VMULPS Z15, Z7, Z15 // v14 = mul(v11, v12)
+	VMULPS Z14, Z6, Z14 // v14 = mul(v11, v12)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z7, Z19 // v15 = mul(v11, 0.00019762613)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z6, Z18 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z19, Z19 // v16 = add(v15, 0.0013932331)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z18, Z18 // v16 = add(v15, 0.0013932331)
+	VMULPS Z19, Z7, Z19 // v17 = mul(v11, v16)
+	VMULPS Z18, Z6, Z18 // v17 = mul(v11, v16)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z19, Z19 // v18 = add(v17, 0.008333545)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z18, Z18 // v18 = add(v17, 0.008333545)
+	VMULPS Z19, Z7, Z19 // v19 = mul(v11, v18)
+	VMULPS Z18, Z6, Z18 // v19 = mul(v11, v18)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z19, Z19 // v20 = add(v19, 0.041666493)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z18, Z18 // v20 = add(v19, 0.041666493)
+	VMULPS Z19, Z7, Z7 // v21 = mul(v11, v20)
+	VMULPS Z18, Z6, Z6 // v21 = mul(v11, v20)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z7, Z7 // v22 = add(v21, 0.16666666)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z6, Z6 // v22 = add(v21, 0.16666666)
+	VMULPS Z7, Z15, Z15 // v23 = mul(v14, v22)
+	VMULPS Z6, Z14, Z14 // v23 = mul(v14, v22)
+	VADDPS Z15, Z12, Z12 // v24 = add(v13, v23)
+	VADDPS Z14, Z13, Z13 // v24 = add(v13, v23)
+	VSUBPS Z5, Z12, Z12 // v25 = sub(v24, v10)
+	VSUBPS Z4, Z13, Z13 // v25 = sub(v24, v10)
+	VADDPS Z12, Z1, Z1 // v28 = add(v9, v25)
+	VADDPS Z13, Z0, Z0 // v28 = add(v9, v25)
+	VMULPS Z1, Z8, Z8 // v29 = mul(v26, v28)
+	VMULPS Z0, Z9, Z9 // v29 = mul(v26, v28)
+	VADDPS Z8, Z16, Z16 // v30 = add(v27, v29)
+	VADDPS Z9, Z17, Z17 // v30 = add(v27, v29)
+	VDIVPS Z16, Z29, Z16 // v31 = div(2, v30)
+	VDIVPS Z17, Z29, Z17 // v31 = div(2, v30)
+	VSUBPS Z16, Z31, Z16 // v32 = sub(1, v31)
+	VSUBPS Z17, Z31, Z17 // v32 = sub(1, v31)
+	VBLENDMPS Z3, Z16, K2, Z16 // v54 = where(v53, v52, v32)
+	VBLENDMPS Z2, Z17, K1, Z17 // v54 = where(v53, v52, v32)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z10, Z16
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z10, Z16 // x = copysign(v54, a)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z11, Z17
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z11, Z17 // x = copysign(v54, a)
+	VMOVUPS Z16, 128(R8)(AX*1) // x <- x
+	VMOVUPS Z17, 192(R8)(AX*1) // x <- x
+	ADDQ $256, AX
 	CMPQ AX, DX
 	JLT loop
 tail:
@@ -3294,7 +3267,7 @@ tail:
 	DECQ DX
 	KMOVW DX, K7
 	VMOVUPS.Z 0(BX)(AX*1), K7, Z0 // a = a
-	VPANDD Z29, Z0, Z1 // v1 = abs(a)
+	VPANDD Z27, Z0, Z1 // v1 = abs(a)
 	VCMPPS $17, Z26, Z1, K1 // v53 = lt(v1, 0.984375)
 	VMULPS Z1, Z1, Z2 // v33 = mul(v1, v1)
 	VMULPS Z2, Z1, Z3 // v34 = mul(v1, v33)
@@ -3308,32 +3281,31 @@ tail:
 	VMULPS Z5, Z2, Z5 // v41 = mul(v33, v40)
 	VADDPS Z20, Z5, Z5 // v42 = add(v41, 0.021774355)
 	VMULPS Z5, Z2, Z5 // v43 = mul(v33, v42)
-	VADDPS Z19, Z5, Z5 // v44 = add(v43, -0.053950716)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z5, Z5 // v44 = add(v43, -0.053950716)
 	VMULPS Z5, Z2, Z5 // v45 = mul(v33, v44)
-	VADDPS Z18, Z5, Z5 // v46 = add(v45, 0.13333175)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z5, Z5 // v46 = add(v45, 0.13333175)
 	VMULPS Z5, Z2, Z2 // v47 = mul(v33, v46)
-	VADDPS Z17, Z2, Z2 // v48 = add(v47, -0.08333328)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z2, Z2 // v48 = add(v47, -0.08333328)
 	VMULPS Z2, Z3, Z3 // v50 = mul(v34, v48)
 	VSUBPS Z3, Z4, Z4 // v51 = sub(v49, v50)
 	VSUBPS Z4, Z1, Z4 // v52 = sub(v1, v51)
-	VCMPPS $30, Z28, Z1, K2 // v2 = gt(v1, 9.125)
-	VBLENDMPS Z28, Z1, K2, Z1 // v3 = where(v2, 9.125, v1)
+	VMINPS Z1, Z30, Z1 // v3 = smaller(9.125, v1)
 	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
-	VMULPS Z16, Z1, Z3 // v5 = mul(v4, 1.442695)
-	VADDPS Z27, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
-	VSUBPS Z27, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
-	VADDPS Z15, Z3, Z2
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z1, Z3 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z3, Z2
 	VPSLLD $23, Z2, Z2 // v26 = pow2(v7)
 	VADDPS Z31, Z2, Z5 // v27 = add(v26, 1)
-	VMULPS Z14, Z3, Z6 // v8 = mul(v7, 0.69314575)
+	VMULPS.BCST optcn3f31720032<>(SB), Z3, Z6 // v8 = mul(v7, 0.69314575)
 	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
-	VMULPS Z13, Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
 	VSUBPS Z3, Z1, Z6 // v11 = sub(v9, v10)
 	VMULPS Z6, Z6, Z7 // v12 = mul(v11, v11)
-	VMULPS Z12, Z7, Z8 // v13 = mul(v12, 0.5)
+	VMULPS.BCST optcn3f00000032<>(SB), Z7, Z8 // v13 = mul(v12, 0.5)
 	VMULPS Z7, Z6, Z7 // v14 = mul(v11, v12)
-	VMULPS Z11, Z6, Z9 // v15 = mul(v11, 0.00019762613)
-	VADDPS Z10, Z9, Z9 // v16 = add(v15, 0.0013932331)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z6, Z9 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z9, Z9 // v16 = add(v15, 0.0013932331)
 	VMULPS Z9, Z6, Z9 // v17 = mul(v11, v16)
 	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
 	VMULPS Z9, Z6, Z9 // v19 = mul(v11, v18)
@@ -3346,19 +3318,17 @@ tail:
 	VADDPS Z8, Z1, Z1 // v28 = add(v9, v25)
 	VMULPS Z1, Z2, Z2 // v29 = mul(v26, v28)
 	VADDPS Z2, Z5, Z5 // v30 = add(v27, v29)
-	VDIVPS Z5, Z30, Z5 // v31 = div(2, v30)
+	VDIVPS Z5, Z29, Z5 // v31 = div(2, v30)
 	VSUBPS Z5, Z31, Z5 // v32 = sub(1, v31)
 	VBLENDMPS Z4, Z5, K1, Z5 // v54 = where(v53, v52, v32)
-	VGETMANTPS $0, Z0, Z0
-	VFIXUPIMMPS.BCST $0, optccopytable32<>(SB), Z0, Z0
-	VPANDD Z29, Z5, Z5
-	VPORD Z0, Z5, Z5 // x = copysign(v54, a)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z0, Z5
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z0, Z5 // x = copysign(v54, a)
 	VMOVUPS Z5, K7, 0(R8)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
 	VMOVUPS.Z 64(BX)(AX*1), K7, Z0 // a = a
-	VPANDD Z29, Z0, Z1 // v1 = abs(a)
+	VPANDD Z27, Z0, Z1 // v1 = abs(a)
 	VCMPPS $17, Z26, Z1, K1 // v53 = lt(v1, 0.984375)
 	VMULPS Z1, Z1, Z2 // v33 = mul(v1, v1)
 	VMULPS Z2, Z1, Z3 // v34 = mul(v1, v33)
@@ -3372,32 +3342,31 @@ tail:
 	VMULPS Z5, Z2, Z5 // v41 = mul(v33, v40)
 	VADDPS Z20, Z5, Z5 // v42 = add(v41, 0.021774355)
 	VMULPS Z5, Z2, Z5 // v43 = mul(v33, v42)
-	VADDPS Z19, Z5, Z5 // v44 = add(v43, -0.053950716)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z5, Z5 // v44 = add(v43, -0.053950716)
 	VMULPS Z5, Z2, Z5 // v45 = mul(v33, v44)
-	VADDPS Z18, Z5, Z5 // v46 = add(v45, 0.13333175)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z5, Z5 // v46 = add(v45, 0.13333175)
 	VMULPS Z5, Z2, Z2 // v47 = mul(v33, v46)
-	VADDPS Z17, Z2, Z2 // v48 = add(v47, -0.08333328)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z2, Z2 // v48 = add(v47, -0.08333328)
 	VMULPS Z2, Z3, Z3 // v50 = mul(v34, v48)
 	VSUBPS Z3, Z4, Z4 // v51 = sub(v49, v50)
 	VSUBPS Z4, Z1, Z4 // v52 = sub(v1, v51)
-	VCMPPS $30, Z28, Z1, K2 // v2 = gt(v1, 9.125)
-	VBLENDMPS Z28, Z1, K2, Z1 // v3 = where(v2, 9.125, v1)
+	VMINPS Z1, Z30, Z1 // v3 = smaller(9.125, v1)
 	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
-	VMULPS Z16, Z1, Z3 // v5 = mul(v4, 1.442695)
-	VADDPS Z27, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
-	VSUBPS Z27, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
-	VADDPS Z15, Z3, Z2
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z1, Z3 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z3, Z2
 	VPSLLD $23, Z2, Z2 // v26 = pow2(v7)
 	VADDPS Z31, Z2, Z5 // v27 = add(v26, 1)
-	VMULPS Z14, Z3, Z6 // v8 = mul(v7, 0.69314575)
+	VMULPS.BCST optcn3f31720032<>(SB), Z3, Z6 // v8 = mul(v7, 0.69314575)
 	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
-	VMULPS Z13, Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
 	VSUBPS Z3, Z1, Z6 // v11 = sub(v9, v10)
 	VMULPS Z6, Z6, Z7 // v12 = mul(v11, v11)
-	VMULPS Z12, Z7, Z8 // v13 = mul(v12, 0.5)
+	VMULPS.BCST optcn3f00000032<>(SB), Z7, Z8 // v13 = mul(v12, 0.5)
 	VMULPS Z7, Z6, Z7 // v14 = mul(v11, v12)
-	VMULPS Z11, Z6, Z9 // v15 = mul(v11, 0.00019762613)
-	VADDPS Z10, Z9, Z9 // v16 = add(v15, 0.0013932331)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z6, Z9 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z9, Z9 // v16 = add(v15, 0.0013932331)
 	VMULPS Z9, Z6, Z9 // v17 = mul(v11, v16)
 	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
 	VMULPS Z9, Z6, Z9 // v19 = mul(v11, v18)
@@ -3410,14 +3379,134 @@ tail:
 	VADDPS Z8, Z1, Z1 // v28 = add(v9, v25)
 	VMULPS Z1, Z2, Z2 // v29 = mul(v26, v28)
 	VADDPS Z2, Z5, Z5 // v30 = add(v27, v29)
-	VDIVPS Z5, Z30, Z5 // v31 = div(2, v30)
+	VDIVPS Z5, Z29, Z5 // v31 = div(2, v30)
 	VSUBPS Z5, Z31, Z5 // v32 = sub(1, v31)
 	VBLENDMPS Z4, Z5, K1, Z5 // v54 = where(v53, v52, v32)
-	VGETMANTPS $0, Z0, Z0
-	VFIXUPIMMPS.BCST $0, optccopytable32<>(SB), Z0, Z0
-	VPANDD Z29, Z5, Z5
-	VPORD Z0, Z5, Z5 // x = copysign(v54, a)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z0, Z5
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z0, Z5 // x = copysign(v54, a)
 	VMOVUPS Z5, K7, 64(R8)(AX*1) // x <- x
+	SHRQ $16, DX
+	JEQ done
+	KMOVW DX, K7
+	VMOVUPS.Z 128(BX)(AX*1), K7, Z0 // a = a
+	VPANDD Z27, Z0, Z1 // v1 = abs(a)
+	VCMPPS $17, Z26, Z1, K1 // v53 = lt(v1, 0.984375)
+	VMULPS Z1, Z1, Z2 // v33 = mul(v1, v1)
+	VMULPS Z2, Z1, Z3 // v34 = mul(v1, v33)
+	VMULPS Z25, Z3, Z4 // v49 = mul(v34, 0.25)
+	VMULPS Z24, Z2, Z5 // v35 = mul(v33, 0.00011621051)
+	VADDPS Z23, Z5, Z5 // v36 = add(v35, -0.0008212084)
+	VMULPS Z5, Z2, Z5 // v37 = mul(v33, v36)
+	VADDPS Z22, Z5, Z5 // v38 = add(v37, 0.003048127)
+	VMULPS Z5, Z2, Z5 // v39 = mul(v33, v38)
+	VADDPS Z21, Z5, Z5 // v40 = add(v39, -0.008571075)
+	VMULPS Z5, Z2, Z5 // v41 = mul(v33, v40)
+	VADDPS Z20, Z5, Z5 // v42 = add(v41, 0.021774355)
+	VMULPS Z5, Z2, Z5 // v43 = mul(v33, v42)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z5, Z5 // v44 = add(v43, -0.053950716)
+	VMULPS Z5, Z2, Z5 // v45 = mul(v33, v44)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z5, Z5 // v46 = add(v45, 0.13333175)
+	VMULPS Z5, Z2, Z2 // v47 = mul(v33, v46)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z2, Z2 // v48 = add(v47, -0.08333328)
+	VMULPS Z2, Z3, Z3 // v50 = mul(v34, v48)
+	VSUBPS Z3, Z4, Z4 // v51 = sub(v49, v50)
+	VSUBPS Z4, Z1, Z4 // v52 = sub(v1, v51)
+	VMINPS Z1, Z30, Z1 // v3 = smaller(9.125, v1)
+	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z1, Z3 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z3, Z2
+	VPSLLD $23, Z2, Z2 // v26 = pow2(v7)
+	VADDPS Z31, Z2, Z5 // v27 = add(v26, 1)
+	VMULPS.BCST optcn3f31720032<>(SB), Z3, Z6 // v8 = mul(v7, 0.69314575)
+	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
+	VSUBPS Z3, Z1, Z6 // v11 = sub(v9, v10)
+	VMULPS Z6, Z6, Z7 // v12 = mul(v11, v11)
+	VMULPS.BCST optcn3f00000032<>(SB), Z7, Z8 // v13 = mul(v12, 0.5)
+	VMULPS Z7, Z6, Z7 // v14 = mul(v11, v12)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z6, Z9 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z9, Z9 // v16 = add(v15, 0.0013932331)
+	VMULPS Z9, Z6, Z9 // v17 = mul(v11, v16)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
+	VMULPS Z9, Z6, Z9 // v19 = mul(v11, v18)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z9, Z9 // v20 = add(v19, 0.041666493)
+	VMULPS Z9, Z6, Z6 // v21 = mul(v11, v20)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z6, Z6 // v22 = add(v21, 0.16666666)
+	VMULPS Z6, Z7, Z7 // v23 = mul(v14, v22)
+	VADDPS Z7, Z8, Z8 // v24 = add(v13, v23)
+	VSUBPS Z3, Z8, Z8 // v25 = sub(v24, v10)
+	VADDPS Z8, Z1, Z1 // v28 = add(v9, v25)
+	VMULPS Z1, Z2, Z2 // v29 = mul(v26, v28)
+	VADDPS Z2, Z5, Z5 // v30 = add(v27, v29)
+	VDIVPS Z5, Z29, Z5 // v31 = div(2, v30)
+	VSUBPS Z5, Z31, Z5 // v32 = sub(1, v31)
+	VBLENDMPS Z4, Z5, K1, Z5 // v54 = where(v53, v52, v32)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z0, Z5
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z0, Z5 // x = copysign(v54, a)
+	VMOVUPS Z5, K7, 128(R8)(AX*1) // x <- x
+	SHRQ $16, DX
+	JEQ done
+	KMOVW DX, K7
+	VMOVUPS.Z 192(BX)(AX*1), K7, Z0 // a = a
+	VPANDD Z27, Z0, Z1 // v1 = abs(a)
+	VCMPPS $17, Z26, Z1, K1 // v53 = lt(v1, 0.984375)
+	VMULPS Z1, Z1, Z2 // v33 = mul(v1, v1)
+	VMULPS Z2, Z1, Z3 // v34 = mul(v1, v33)
+	VMULPS Z25, Z3, Z4 // v49 = mul(v34, 0.25)
+	VMULPS Z24, Z2, Z5 // v35 = mul(v33, 0.00011621051)
+	VADDPS Z23, Z5, Z5 // v36 = add(v35, -0.0008212084)
+	VMULPS Z5, Z2, Z5 // v37 = mul(v33, v36)
+	VADDPS Z22, Z5, Z5 // v38 = add(v37, 0.003048127)
+	VMULPS Z5, Z2, Z5 // v39 = mul(v33, v38)
+	VADDPS Z21, Z5, Z5 // v40 = add(v39, -0.008571075)
+	VMULPS Z5, Z2, Z5 // v41 = mul(v33, v40)
+	VADDPS Z20, Z5, Z5 // v42 = add(v41, 0.021774355)
+	VMULPS Z5, Z2, Z5 // v43 = mul(v33, v42)
+	VADDPS.BCST optcnbd5cfb6d32<>(SB), Z5, Z5 // v44 = add(v43, -0.053950716)
+	VMULPS Z5, Z2, Z5 // v45 = mul(v33, v44)
+	VADDPS.BCST optcn3e08881e32<>(SB), Z5, Z5 // v46 = add(v45, 0.13333175)
+	VMULPS Z5, Z2, Z2 // v47 = mul(v33, v46)
+	VADDPS.BCST optcnbdaaaaa432<>(SB), Z2, Z2 // v48 = add(v47, -0.08333328)
+	VMULPS Z2, Z3, Z3 // v50 = mul(v34, v48)
+	VSUBPS Z3, Z4, Z4 // v51 = sub(v49, v50)
+	VSUBPS Z4, Z1, Z4 // v52 = sub(v1, v51)
+	VMINPS Z1, Z30, Z1 // v3 = smaller(9.125, v1)
+	VADDPS Z1, Z1, Z1 // v4 = add(v3, v3)
+	VMULPS.BCST optcn3fb8aa3b32<>(SB), Z1, Z3 // v5 = mul(v4, 1.442695)
+	VADDPS Z28, Z3, Z3 // v6 = add(v5, 1.2582912e+07)
+	VSUBPS Z28, Z3, Z3 // v7 = sub(v6, 1.2582912e+07)
+	VADDPS.BCST optcpow2magic32<>(SB), Z3, Z2
+	VPSLLD $23, Z2, Z2 // v26 = pow2(v7)
+	VADDPS Z31, Z2, Z5 // v27 = add(v26, 1)
+	VMULPS.BCST optcn3f31720032<>(SB), Z3, Z6 // v8 = mul(v7, 0.69314575)
+	VSUBPS Z6, Z1, Z1 // v9 = sub(v4, v8)
+	VMULPS.BCST optcn35bfbe8e32<>(SB), Z3, Z3 // v10 = mul(v7, 1.4286068e-06)
+	VSUBPS Z3, Z1, Z6 // v11 = sub(v9, v10)
+	VMULPS Z6, Z6, Z7 // v12 = mul(v11, v11)
+	VMULPS.BCST optcn3f00000032<>(SB), Z7, Z8 // v13 = mul(v12, 0.5)
+	VMULPS Z7, Z6, Z7 // v14 = mul(v11, v12)
+	VMULPS.BCST optcn394f39dc32<>(SB), Z6, Z9 // v15 = mul(v11, 0.00019762613)
+	VADDPS.BCST optcn3ab69d2532<>(SB), Z9, Z9 // v16 = add(v15, 0.0013932331)
+	VMULPS Z9, Z6, Z9 // v17 = mul(v11, v16)
+	VADDPS.BCST optcn3c08896c32<>(SB), Z9, Z9 // v18 = add(v17, 0.008333545)
+	VMULPS Z9, Z6, Z9 // v19 = mul(v11, v18)
+	VADDPS.BCST optcn3d2aaa7c32<>(SB), Z9, Z9 // v20 = add(v19, 0.041666493)
+	VMULPS Z9, Z6, Z6 // v21 = mul(v11, v20)
+	VADDPS.BCST optcn3e2aaaaa32<>(SB), Z6, Z6 // v22 = add(v21, 0.16666666)
+	VMULPS Z6, Z7, Z7 // v23 = mul(v14, v22)
+	VADDPS Z7, Z8, Z8 // v24 = add(v13, v23)
+	VSUBPS Z3, Z8, Z8 // v25 = sub(v24, v10)
+	VADDPS Z8, Z1, Z1 // v28 = add(v9, v25)
+	VMULPS Z1, Z2, Z2 // v29 = mul(v26, v28)
+	VADDPS Z2, Z5, Z5 // v30 = add(v27, v29)
+	VDIVPS Z5, Z29, Z5 // v31 = div(2, v30)
+	VSUBPS Z5, Z31, Z5 // v32 = sub(1, v31)
+	VBLENDMPS Z4, Z5, K1, Z5 // v54 = where(v53, v52, v32)
+	VPTERNLOGD.BCST $0xD8, optcsign32<>(SB), Z0, Z5
+	VFIXUPIMMPS.BCST $0, optcnantable32<>(SB), Z0, Z5 // x = copysign(v54, a)
+	VMOVUPS Z5, K7, 192(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3429,8 +3518,8 @@ TEXT ·clip10F32x76d7d439AVX2(SB), NOSPLIT, $0-8
 	MOVQ 8(DI), SI
 	MOVQ 24(DI), BX
 	MOVQ 32(DI), R8
-	VBROADCASTSS 0(SI), Y15 // s0
-	VBROADCASTSS 32(SI), Y14 // s1
+	VBROADCASTSS 0(SI), Y14 // s0
+	VBROADCASTSS 32(SI), Y15 // s1
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -3439,24 +3528,24 @@ TEXT ·clip10F32x76d7d439AVX2(SB), NOSPLIT, $0-8
 	PCALIGN $64
 loop:
 	VMOVUPS 0(BX)(AX*1), Y0
-	VMAXPS Y0, Y15, Y1
-	VMAXPS Y15, Y0, Y0
+	VMAXPS Y0, Y14, Y1
+	VMAXPS Y14, Y0, Y0
 	VXORPS Y0, Y1, Y0
 	VORPS Y0, Y1, Y1
 	VSUBPS Y0, Y1, Y1 // v1 = max(a, s0)
-	VMINPS Y14, Y1, Y0
-	VMINPS Y1, Y14, Y1
-	VORPS Y1, Y0, Y0 // x = min(v1, s1)
-	VMOVUPS Y0, 0(R8)(AX*1) // x <- x
-	VMOVUPS 32(BX)(AX*1), Y0
-	VMAXPS Y0, Y15, Y1
-	VMAXPS Y15, Y0, Y0
-	VXORPS Y0, Y1, Y0
-	VORPS Y0, Y1, Y1
-	VSUBPS Y0, Y1, Y1 // v1 = max(a, s0)
-	VMINPS Y14, Y1, Y0
-	VMINPS Y1, Y14, Y1
-	VORPS Y1, Y0, Y0 // x = min(v1, s1)
+	VMINPS Y1, Y15, Y1
+	VCMPPS $3, Y15, Y15, Y0
+	VORPS Y0, Y1, Y1 // x = mintie(s1, v1)
+	VMOVUPS Y1, 0(R8)(AX*1) // x <- x
+	VMOVUPS 32(BX)(AX*1), Y1
+	VMAXPS Y1, Y14, Y0
+	VMAXPS Y14, Y1, Y1
+	VXORPS Y1, Y0, Y1
+	VORPS Y1, Y0, Y0
+	VSUBPS Y1, Y0, Y0 // v1 = max(a, s0)
+	VMINPS Y0, Y15, Y0
+	VCMPPS $3, Y15, Y15, Y1
+	VORPS Y1, Y0, Y0 // x = mintie(s1, v1)
 	VMOVUPS Y0, 32(R8)(AX*1) // x <- x
 	ADDQ $64, AX
 	CMPQ AX, DX
@@ -3470,29 +3559,29 @@ tail:
 	SUBQ CX, DX
 	VMOVUPS 0(DX), Y13
 	VMASKMOVPS 0(BX)(AX*1), Y13, Y0 // a = a
-	VMAXPS Y15, Y0, Y1
-	VMAXPS Y0, Y15, Y0
+	VMAXPS Y14, Y0, Y1
+	VMAXPS Y0, Y14, Y0
 	VXORPS Y0, Y1, Y0
 	VORPS Y0, Y1, Y1
 	VSUBPS Y0, Y1, Y1 // v1 = max(a, s0)
-	VMINPS Y14, Y1, Y0
-	VMINPS Y1, Y14, Y1
-	VORPS Y1, Y0, Y0 // x = min(v1, s1)
-	VMASKMOVPS Y0, Y13, 0(R8)(AX*1) // x <- x
+	VMINPS Y1, Y15, Y1
+	VCMPPS $3, Y15, Y15, Y0
+	VORPS Y0, Y1, Y1 // x = mintie(s1, v1)
+	VMASKMOVPS Y1, Y13, 0(R8)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y13
 	VMOVMSKPS Y13, CX
 	TESTL CX, CX
 	JEQ done
 	VMASKMOVPS 32(BX)(AX*1), Y13, Y0 // a = a
-	VMAXPS Y15, Y0, Y1
-	VMAXPS Y0, Y15, Y0
+	VMAXPS Y14, Y0, Y1
+	VMAXPS Y0, Y14, Y0
 	VXORPS Y0, Y1, Y0
 	VORPS Y0, Y1, Y1
 	VSUBPS Y0, Y1, Y1 // v1 = max(a, s0)
-	VMINPS Y14, Y1, Y0
-	VMINPS Y1, Y14, Y1
-	VORPS Y1, Y0, Y0 // x = min(v1, s1)
-	VMASKMOVPS Y0, Y13, 32(R8)(AX*1) // x <- x
+	VMINPS Y1, Y15, Y1
+	VCMPPS $3, Y15, Y15, Y0
+	VORPS Y0, Y1, Y1 // x = mintie(s1, v1)
+	VMASKMOVPS Y1, Y13, 32(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3507,6 +3596,7 @@ TEXT ·clip10F32x76d7d439AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 0(SI), Z31 // s0
 	VBROADCASTSS 32(SI), Z30 // s1
 	VBROADCASTSS optcsign32<>(SB), Z29 // sign
+	VBROADCASTSS optcnantable32<>(SB), Z28 // nantable
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -3518,17 +3608,15 @@ loop:
 	VMAXPS Z0, Z31, Z1
 	VMAXPS Z31, Z0, Z0
 	VPTERNLOGD $0xD4, Z29, Z0, Z1 // v1 = max(a, s0)
-	VMINPS Z30, Z1, Z0
 	VMINPS Z1, Z30, Z1
-	VPORD Z1, Z0, Z0 // x = min(v1, s1)
-	VMOVUPS Z0, 0(R8)(AX*1) // x <- x
-	VMOVUPS 64(BX)(AX*1), Z0
-	VMAXPS Z0, Z31, Z1
-	VMAXPS Z31, Z0, Z0
-	VPTERNLOGD $0xD4, Z29, Z0, Z1 // v1 = max(a, s0)
-	VMINPS Z30, Z1, Z0
-	VMINPS Z1, Z30, Z1
-	VPORD Z1, Z0, Z0 // x = min(v1, s1)
+	VFIXUPIMMPS $0, Z28, Z30, Z1 // x = mintie(s1, v1)
+	VMOVUPS Z1, 0(R8)(AX*1) // x <- x
+	VMOVUPS 64(BX)(AX*1), Z1
+	VMAXPS Z1, Z31, Z0
+	VMAXPS Z31, Z1, Z1
+	VPTERNLOGD $0xD4, Z29, Z1, Z0 // v1 = max(a, s0)
+	VMINPS Z0, Z30, Z0
+	VFIXUPIMMPS $0, Z28, Z30, Z0 // x = mintie(s1, v1)
 	VMOVUPS Z0, 64(R8)(AX*1) // x <- x
 	ADDQ $128, AX
 	CMPQ AX, DX
@@ -3547,10 +3635,9 @@ tail:
 	VMAXPS Z31, Z0, Z1
 	VMAXPS Z0, Z31, Z0
 	VPTERNLOGD $0xD4, Z29, Z0, Z1 // v1 = max(a, s0)
-	VMINPS Z30, Z1, Z0
 	VMINPS Z1, Z30, Z1
-	VPORD Z1, Z0, Z0 // x = min(v1, s1)
-	VMOVUPS Z0, K7, 0(R8)(AX*1) // x <- x
+	VFIXUPIMMPS $0, Z28, Z30, Z1 // x = mintie(s1, v1)
+	VMOVUPS Z1, K7, 0(R8)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
@@ -3558,10 +3645,9 @@ tail:
 	VMAXPS Z31, Z0, Z1
 	VMAXPS Z0, Z31, Z0
 	VPTERNLOGD $0xD4, Z29, Z0, Z1 // v1 = max(a, s0)
-	VMINPS Z30, Z1, Z0
 	VMINPS Z1, Z30, Z1
-	VPORD Z1, Z0, Z0 // x = min(v1, s1)
-	VMOVUPS Z0, K7, 64(R8)(AX*1) // x <- x
+	VFIXUPIMMPS $0, Z28, Z30, Z1 // x = mintie(s1, v1)
+	VMOVUPS Z1, K7, 64(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3591,22 +3677,22 @@ loop:
 	VXORPS Y1, Y2, Y1
 	VORPS Y1, Y2, Y2
 	VSUBPS Y1, Y2, Y2 // v3 = max(a, v2)
-	VMINPS Y0, Y2, Y1
-	VMINPS Y2, Y0, Y0
-	VORPS Y0, Y1, Y1 // x = min(v3, v1)
-	VMOVUPS Y1, 0(R8)(AX*1) // x <- x
-	VMOVUPS 32(BX)(AX*1), Y1
-	VANDPS Y14, Y1, Y1 // v1 = abs(b)
-	VXORPS Y13, Y1, Y0 // v2 = neg(v1)
-	VMAXPS Y15, Y0, Y2
+	VMINPS Y2, Y0, Y2
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y2, Y2 // x = mintie(v1, v3)
+	VMOVUPS Y2, 0(R8)(AX*1) // x <- x
+	VMOVUPS 32(BX)(AX*1), Y2
+	VANDPS Y14, Y2, Y2 // v1 = abs(b)
+	VXORPS Y13, Y2, Y0 // v2 = neg(v1)
+	VMAXPS Y15, Y0, Y1
 	VMAXPS Y0, Y15, Y0
-	VXORPS Y0, Y2, Y0
-	VORPS Y0, Y2, Y2
-	VSUBPS Y0, Y2, Y2 // v3 = max(a, v2)
-	VMINPS Y1, Y2, Y0
-	VMINPS Y2, Y1, Y1
-	VORPS Y1, Y0, Y0 // x = min(v3, v1)
-	VMOVUPS Y0, 32(R8)(AX*1) // x <- x
+	VXORPS Y0, Y1, Y0
+	VORPS Y0, Y1, Y1
+	VSUBPS Y0, Y1, Y1 // v3 = max(a, v2)
+	VMINPS Y1, Y2, Y1
+	VCMPPS $3, Y2, Y2, Y2
+	VORPS Y2, Y1, Y1 // x = mintie(v1, v3)
+	VMOVUPS Y1, 32(R8)(AX*1) // x <- x
 	ADDQ $64, AX
 	CMPQ AX, DX
 	JLT loop
@@ -3626,10 +3712,10 @@ tail:
 	VXORPS Y1, Y2, Y1
 	VORPS Y1, Y2, Y2
 	VSUBPS Y1, Y2, Y2 // v3 = max(a, v2)
-	VMINPS Y0, Y2, Y1
-	VMINPS Y2, Y0, Y0
-	VORPS Y0, Y1, Y1 // x = min(v3, v1)
-	VMASKMOVPS Y1, Y12, 0(R8)(AX*1) // x <- x
+	VMINPS Y2, Y0, Y2
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y2, Y2 // x = mintie(v1, v3)
+	VMASKMOVPS Y2, Y12, 0(R8)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y12
 	VMOVMSKPS Y12, CX
 	TESTL CX, CX
@@ -3642,10 +3728,10 @@ tail:
 	VXORPS Y1, Y2, Y1
 	VORPS Y1, Y2, Y2
 	VSUBPS Y1, Y2, Y2 // v3 = max(a, v2)
-	VMINPS Y0, Y2, Y1
-	VMINPS Y2, Y0, Y0
-	VORPS Y0, Y1, Y1 // x = min(v3, v1)
-	VMASKMOVPS Y1, Y12, 32(R8)(AX*1) // x <- x
+	VMINPS Y2, Y0, Y2
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y2, Y2 // x = mintie(v1, v3)
+	VMASKMOVPS Y2, Y12, 32(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3660,6 +3746,7 @@ TEXT ·clip20F32xc09595ffAVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS 0(SI), Z31 // a
 	VBROADCASTSS optcnosign32<>(SB), Z29 // nosign
 	VBROADCASTSS optcsign32<>(SB), Z30 // sign
+	VBROADCASTSS optcnantable32<>(SB), Z28 // nantable
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -3673,20 +3760,18 @@ loop:
 	VMAXPS Z31, Z1, Z2
 	VMAXPS Z1, Z31, Z1
 	VPTERNLOGD $0xD4, Z30, Z1, Z2 // v3 = max(a, v2)
-	VMINPS Z0, Z2, Z1
-	VMINPS Z2, Z0, Z0
-	VPORD Z0, Z1, Z1 // x = min(v3, v1)
-	VMOVUPS Z1, 0(R8)(AX*1) // x <- x
-	VMOVUPS 64(BX)(AX*1), Z1
-	VPANDD Z29, Z1, Z1 // v1 = abs(b)
-	VPXORD Z30, Z1, Z0 // v2 = neg(v1)
-	VMAXPS Z31, Z0, Z2
+	VMINPS Z2, Z0, Z2
+	VFIXUPIMMPS $0, Z28, Z0, Z2 // x = mintie(v1, v3)
+	VMOVUPS Z2, 0(R8)(AX*1) // x <- x
+	VMOVUPS 64(BX)(AX*1), Z2
+	VPANDD Z29, Z2, Z2 // v1 = abs(b)
+	VPXORD Z30, Z2, Z0 // v2 = neg(v1)
+	VMAXPS Z31, Z0, Z1
 	VMAXPS Z0, Z31, Z0
-	VPTERNLOGD $0xD4, Z30, Z0, Z2 // v3 = max(a, v2)
-	VMINPS Z1, Z2, Z0
-	VMINPS Z2, Z1, Z1
-	VPORD Z1, Z0, Z0 // x = min(v3, v1)
-	VMOVUPS Z0, 64(R8)(AX*1) // x <- x
+	VPTERNLOGD $0xD4, Z30, Z0, Z1 // v3 = max(a, v2)
+	VMINPS Z1, Z2, Z1
+	VFIXUPIMMPS $0, Z28, Z2, Z1 // x = mintie(v1, v3)
+	VMOVUPS Z1, 64(R8)(AX*1) // x <- x
 	ADDQ $128, AX
 	CMPQ AX, DX
 	JLT loop
@@ -3706,10 +3791,9 @@ tail:
 	VMAXPS Z31, Z1, Z2
 	VMAXPS Z1, Z31, Z1
 	VPTERNLOGD $0xD4, Z30, Z1, Z2 // v3 = max(a, v2)
-	VMINPS Z0, Z2, Z1
-	VMINPS Z2, Z0, Z0
-	VPORD Z0, Z1, Z1 // x = min(v3, v1)
-	VMOVUPS Z1, K7, 0(R8)(AX*1) // x <- x
+	VMINPS Z2, Z0, Z2
+	VFIXUPIMMPS $0, Z28, Z0, Z2 // x = mintie(v1, v3)
+	VMOVUPS Z2, K7, 0(R8)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
@@ -3719,10 +3803,9 @@ tail:
 	VMAXPS Z31, Z1, Z2
 	VMAXPS Z1, Z31, Z1
 	VPTERNLOGD $0xD4, Z30, Z1, Z2 // v3 = max(a, v2)
-	VMINPS Z0, Z2, Z1
-	VMINPS Z2, Z0, Z0
-	VPORD Z0, Z1, Z1 // x = min(v3, v1)
-	VMOVUPS Z1, K7, 64(R8)(AX*1) // x <- x
+	VMINPS Z2, Z0, Z2
+	VFIXUPIMMPS $0, Z28, Z0, Z2 // x = mintie(v1, v3)
+	VMOVUPS Z2, K7, 64(R8)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3752,23 +3835,23 @@ loop:
 	VXORPS Y2, Y3, Y2
 	VORPS Y2, Y3, Y3
 	VSUBPS Y2, Y3, Y3 // v4 = max(a, v3)
-	VMINPS Y0, Y3, Y2
-	VMINPS Y3, Y0, Y0
-	VORPS Y0, Y2, Y2 // x = min(v4, v2)
-	VMOVUPS Y2, 0(R9)(AX*1) // x <- x
-	VMOVUPS 32(R8)(AX*1), Y2
-	VANDPS Y15, Y2, Y2 // v2 = abs(b)
-	VXORPS Y14, Y2, Y0 // v3 = neg(v2)
-	VMOVUPS 32(BX)(AX*1), Y3
-	VMAXPS Y3, Y0, Y1
-	VMAXPS Y0, Y3, Y3
-	VXORPS Y3, Y1, Y3
-	VORPS Y3, Y1, Y1
-	VSUBPS Y3, Y1, Y1 // v4 = max(a, v3)
-	VMINPS Y2, Y1, Y3
-	VMINPS Y1, Y2, Y2
-	VORPS Y2, Y3, Y3 // x = min(v4, v2)
-	VMOVUPS Y3, 32(R9)(AX*1) // x <- x
+	VMINPS Y3, Y0, Y3
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y3, Y3 // x = mintie(v2, v4)
+	VMOVUPS Y3, 0(R9)(AX*1) // x <- x
+	VMOVUPS 32(R8)(AX*1), Y3
+	VANDPS Y15, Y3, Y3 // v2 = abs(b)
+	VXORPS Y14, Y3, Y0 // v3 = neg(v2)
+	VMOVUPS 32(BX)(AX*1), Y2
+	VMAXPS Y2, Y0, Y1
+	VMAXPS Y0, Y2, Y2
+	VXORPS Y2, Y1, Y2
+	VORPS Y2, Y1, Y1
+	VSUBPS Y2, Y1, Y1 // v4 = max(a, v3)
+	VMINPS Y1, Y3, Y1
+	VCMPPS $3, Y3, Y3, Y3
+	VORPS Y3, Y1, Y1 // x = mintie(v2, v4)
+	VMOVUPS Y1, 32(R9)(AX*1) // x <- x
 	ADDQ $64, AX
 	CMPQ AX, DX
 	JLT loop
@@ -3789,10 +3872,10 @@ tail:
 	VXORPS Y1, Y3, Y1
 	VORPS Y1, Y3, Y3
 	VSUBPS Y1, Y3, Y3 // v4 = max(a, v3)
-	VMINPS Y0, Y3, Y1
-	VMINPS Y3, Y0, Y0
-	VORPS Y0, Y1, Y1 // x = min(v4, v2)
-	VMASKMOVPS Y1, Y13, 0(R9)(AX*1) // x <- x
+	VMINPS Y3, Y0, Y3
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y3, Y3 // x = mintie(v2, v4)
+	VMASKMOVPS Y3, Y13, 0(R9)(AX*1) // x <- x
 	VMOVUPS 32(DX), Y13
 	VMOVMSKPS Y13, CX
 	TESTL CX, CX
@@ -3806,10 +3889,10 @@ tail:
 	VXORPS Y1, Y3, Y1
 	VORPS Y1, Y3, Y3
 	VSUBPS Y1, Y3, Y3 // v4 = max(a, v3)
-	VMINPS Y0, Y3, Y1
-	VMINPS Y3, Y0, Y0
-	VORPS Y0, Y1, Y1 // x = min(v4, v2)
-	VMASKMOVPS Y1, Y13, 32(R9)(AX*1) // x <- x
+	VMINPS Y3, Y0, Y3
+	VCMPPS $3, Y0, Y0, Y0
+	VORPS Y0, Y3, Y3 // x = mintie(v2, v4)
+	VMASKMOVPS Y3, Y13, 32(R9)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET
@@ -3823,6 +3906,7 @@ TEXT ·clip30F32xe54fed06AVX512(SB), NOSPLIT, $0-8
 	MOVQ 40(DI), R9
 	VBROADCASTSS optcnosign32<>(SB), Z30 // nosign
 	VBROADCASTSS optcsign32<>(SB), Z31 // sign
+	VBROADCASTSS optcnantable32<>(SB), Z29 // nantable
 	XORL AX, AX
 	MOVQ (DI), DX
 	SHLQ $2, DX
@@ -3837,21 +3921,19 @@ loop:
 	VMAXPS Z2, Z1, Z3
 	VMAXPS Z1, Z2, Z2
 	VPTERNLOGD $0xD4, Z31, Z2, Z3 // v4 = max(a, v3)
-	VMINPS Z0, Z3, Z2
-	VMINPS Z3, Z0, Z0
-	VPORD Z0, Z2, Z2 // x = min(v4, v2)
-	VMOVUPS Z2, 0(R9)(AX*1) // x <- x
-	VMOVUPS 64(R8)(AX*1), Z2
-	VPANDD Z30, Z2, Z2 // v2 = abs(b)
-	VPXORD Z31, Z2, Z0 // v3 = neg(v2)
-	VMOVUPS 64(BX)(AX*1), Z3
-	VMAXPS Z3, Z0, Z1
-	VMAXPS Z0, Z3, Z3
-	VPTERNLOGD $0xD4, Z31, Z3, Z1 // v4 = max(a, v3)
-	VMINPS Z2, Z1, Z3
-	VMINPS Z1, Z2, Z2
-	VPORD Z2, Z3, Z3 // x = min(v4, v2)
-	VMOVUPS Z3, 64(R9)(AX*1) // x <- x
+	VMINPS Z3, Z0, Z3
+	VFIXUPIMMPS $0, Z29, Z0, Z3 // x = mintie(v2, v4)
+	VMOVUPS Z3, 0(R9)(AX*1) // x <- x
+	VMOVUPS 64(R8)(AX*1), Z3
+	VPANDD Z30, Z3, Z3 // v2 = abs(b)
+	VPXORD Z31, Z3, Z0 // v3 = neg(v2)
+	VMOVUPS 64(BX)(AX*1), Z2
+	VMAXPS Z2, Z0, Z1
+	VMAXPS Z0, Z2, Z2
+	VPTERNLOGD $0xD4, Z31, Z2, Z1 // v4 = max(a, v3)
+	VMINPS Z1, Z3, Z1
+	VFIXUPIMMPS $0, Z29, Z3, Z1 // x = mintie(v2, v4)
+	VMOVUPS Z1, 64(R9)(AX*1) // x <- x
 	ADDQ $128, AX
 	CMPQ AX, DX
 	JLT loop
@@ -3872,10 +3954,9 @@ tail:
 	VMAXPS Z1, Z2, Z3
 	VMAXPS Z2, Z1, Z1
 	VPTERNLOGD $0xD4, Z31, Z1, Z3 // v4 = max(a, v3)
-	VMINPS Z0, Z3, Z1
-	VMINPS Z3, Z0, Z0
-	VPORD Z0, Z1, Z1 // x = min(v4, v2)
-	VMOVUPS Z1, K7, 0(R9)(AX*1) // x <- x
+	VMINPS Z3, Z0, Z3
+	VFIXUPIMMPS $0, Z29, Z0, Z3 // x = mintie(v2, v4)
+	VMOVUPS Z3, K7, 0(R9)(AX*1) // x <- x
 	SHRQ $16, DX
 	JEQ done
 	KMOVW DX, K7
@@ -3886,10 +3967,9 @@ tail:
 	VMAXPS Z1, Z2, Z3
 	VMAXPS Z2, Z1, Z1
 	VPTERNLOGD $0xD4, Z31, Z1, Z3 // v4 = max(a, v3)
-	VMINPS Z0, Z3, Z1
-	VMINPS Z3, Z0, Z0
-	VPORD Z0, Z1, Z1 // x = min(v4, v2)
-	VMOVUPS Z1, K7, 64(R9)(AX*1) // x <- x
+	VMINPS Z3, Z0, Z3
+	VFIXUPIMMPS $0, Z29, Z0, Z3 // x = mintie(v2, v4)
+	VMOVUPS Z3, K7, 64(R9)(AX*1) // x <- x
 done:
 	VZEROUPPER
 	RET

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/optc-lang/optc/search"
+)
+
+// TestRows holds that rows are read as they are written, in order, and that a seed has one.
+func TestRows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "results.tsv")
+	first := result{Name: "b", Seed: 10, Met: met{-1, 0}, Found: met{-1, 0}, Births: 7, CPU: 120, Pick: `sign("g")`}
+	again := first
+	again.CPU, again.Found = 150, met{5, 140}
+	for _, r := range []result{first, {Name: "b", Seed: 9}, {Name: "a", Seed: 11}, again} {
+		if err := addRow(path, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := readRows[result](path)
+	if err != nil || len(got) != 3 || got[0].Name != "a" || got[1].Seed != 9 || got[2] != again {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := readRows[controlled](path); err == nil {
+		t.Error("rows of other columns were read")
+	}
+}
+
+// TestTabulate holds that seeds that were broken off are told apart from those that have ended.
+func TestTabulate(t *testing.T) {
+	e := experiment{name: "x", Title: "a title", Must: "a bar", Spec: search.Spec{Budget: "10mcpu"}}
+	var done []result
+	for i, cpu := range []float64{600, 100, 50} {
+		r := result{Name: "x", Seed: uint64(i + 1), CPU: cpu, Found: met{Birth: -1}}
+		if i == 2 {
+			r.Found = met{3, 50}
+		}
+		done = append(done, r)
+	}
+	if e.ended(done[1]) || !e.ended(done[0]) || !e.ended(done[2]) {
+		t.Error("a seed has ended when it has found the rule or spent its budget")
+	}
+	var out strings.Builder
+	tabulate(&out, []experiment{e}, done)
+	if want := "| a title | a bar | 3 | 1 | 100 | 1-91 % | never |"; !strings.Contains(out.String(), want) {
+		t.Errorf("%s\nwant %s", out.String(), want)
+	}
+}
