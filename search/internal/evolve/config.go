@@ -25,7 +25,7 @@ type Config struct {
 	Symmetry   Symmetry
 	Plateau    int // births without a better rule after which an island begins anew
 	Lag        int // births that may be worked on side by side
-	Repeats    int // evaluations of a rule that is born again
+	Repeats    int // evaluations of a rule at most
 	Control    Control
 	Numerics   string
 }
@@ -54,7 +54,7 @@ func Default() Config {
 	return Config{
 		Seed: 1, Starts: []string{"g"}, Mutator: genome.DefaultMutator(),
 		Rungs:   [][]string{{"bowl", "cancer-raw"}, {"phishing", "rotated-bowl", "mpg"}, {"digits"}, {"opticks", "digits-coder"}, {"digits-deep", "opticks-attention"}},
-		Islands: 8, Population: 50, Tournament: 4, Percentile: 0.65, Migration: 0.02, Parsimony: 0.02, Polish: 0.1, Confirm: 0.05, Omit: 0.25, Plateau: 1000,
+		Islands: 8, Population: 50, Tournament: 4, Percentile: 0.65, Migration: 0.002, Parsimony: 0.02, Polish: 0.1, Confirm: 0.05, Omit: 0.25, Plateau: 300,
 		Lag: 64, Repeats: 8, Symmetry: Equivariant, Numerics: work.Numerics,
 	}
 }

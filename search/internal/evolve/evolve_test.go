@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"iter"
+	"math"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -193,4 +194,42 @@ func few(t *testing.T, n, most int, resumed []Birth) []Birth {
 		t.Error("nothing was forgotten")
 	}
 	return all
+}
+
+// TestDoubt: what has been evaluated before stays where it was with the benefit of the doubt, and goes on without it.
+func TestDoubt(t *testing.T) {
+	known := NewForm("g =0", 0)
+	known.Add(Result{Seed: 1, Scores: []float64{-1, -1, -1}, LRs: make([]float64, 3), Turns: make([]int, 3)}, [][]string{{"a", "b"}, {"c"}, {"d"}})
+	job := Job{Evaluated: known}
+	if got, want := job.reached([]float64{-2, -2}), -1.5+0.5; math.Abs(got-want) > 1e-12 { // two tasks, two runs each
+		t.Errorf("it stays by %v, not %v", got, want)
+	}
+	if got, want := job.reached([]float64{-2, -2, -2}), -1.5; math.Abs(got-want) > 1e-12 {
+		t.Errorf("it goes on by %v, not %v", got, want)
+	}
+	if got := (&Job{}).reached([]float64{-2, -2}); got != -2 {
+		t.Errorf("the first time it goes on by %v", got)
+	}
+}
+
+// TestConfirmsAlone: only births that confirm a rule evaluate it again, and the control that selects nothing has such births too.
+func TestConfirmsAlone(t *testing.T) {
+	for _, control := range []Control{Evolution, Random} {
+		c := small(3)
+		c.Control = control
+		all := births(t, c, 400, 2, nil)
+		again := 0
+		for _, b := range all {
+			if len(b.Result.Scores) == 0 || b.Result.Seed == 1 {
+				continue
+			}
+			again++
+			if b.Parent < 0 || all[b.Parent].Form != b.Form {
+				t.Errorf("%q: birth %d evaluates again and is not its parent's form", control, b.Index)
+			}
+		}
+		if again == 0 {
+			t.Errorf("%q: nothing was confirmed", control)
+		}
+	}
 }

@@ -20,14 +20,18 @@ func (s *Search) Next() (Job, error) {
 	birth := Birth{Index: b, Island: b % s.config.Islands, Parent: -1}
 	start := s.start(birth.Island)
 	if b < s.config.Islands {
-		return s.plan(birth, start, formOf(start))
+		return s.plan(birth, start, formOf(start), false)
 	}
 	in := &s.islands[birth.Island]
 	parent, change := start, s.changer(&in.grammar, r)
 	if p := s.parent(&birth, r); p >= 0 {
-		birth.Parent, parent = p, s.at(p).genome
-		if r.Float64() < s.config.Confirm && s.again(s.forms[s.at(p).Form]) {
-			return s.plan(birth, parent, formOf(parent))
+		good := s.at(p)
+		if r.Float64() < s.config.Confirm && s.mayConfirm(s.forms[good.Form]) {
+			birth.Parent = p
+			return s.plan(birth, good.genome, formOf(good.genome), true)
+		}
+		if s.config.Control != Random {
+			birth.Parent, parent = p, good.genome
 		}
 	}
 	for range attempts {
@@ -39,11 +43,11 @@ func (s *Search) Next() (Job, error) {
 		if dull, err := s.isDull(form); err != nil {
 			return Job{}, err
 		} else if !dull {
-			return s.plan(birth, child, form)
+			return s.plan(birth, child, form, false)
 		}
 		s.count.Dull++
 	}
-	return s.plan(birth, parent, formOf(parent))
+	return s.plan(birth, parent, formOf(parent), false)
 }
 
 // formOf is the canonical form, or a start as it is whose update is a number: that is no rule, but one may begin with it.
@@ -54,8 +58,8 @@ func formOf(g genome.Genome) genome.Genome {
 	return g
 }
 
-// again reports whether a form may be evaluated once more, with another seed.
-func (s *Search) again(f *Form) bool {
+// mayConfirm reports whether a form may be evaluated once more, with another seed.
+func (s *Search) mayConfirm(f *Form) bool {
 	return f.settled && f.Rung > 0 && f.planned < s.config.Repeats
 }
 
@@ -126,8 +130,8 @@ func (s *Search) fingerprint(key genome.Key, form genome.Genome) (seen.Fingerpri
 	return f, err
 }
 
-// plan makes the job of a birth.
-func (s *Search) plan(birth Birth, child, form genome.Genome) (Job, error) {
+// plan makes the job of a birth. Of a form that is known already it is none, but to confirm what is known.
+func (s *Search) plan(birth Birth, child, form genome.Genome, confirm bool) (Job, error) {
 	known, err := s.form(form, birth.Index)
 	if err != nil {
 		return Job{}, err
@@ -137,7 +141,7 @@ func (s *Search) plan(birth Birth, child, form genome.Genome) (Job, error) {
 	switch {
 	case known.planned == 0:
 		known.planned = 1
-	case s.again(known):
+	case confirm:
 		known.planned++
 		earlier := *known
 		earlier.scores = slices.Clone(known.scores)
@@ -176,9 +180,6 @@ func (s *Search) form(form genome.Genome, born int) (*Form, error) {
 
 // parent draws a parent for a birth, the best of a tournament; -1 while there is none.
 func (s *Search) parent(birth *Birth, r *rand.Rand) int {
-	if s.config.Control == Random {
-		return -1
-	}
 	from := birth.Island
 	if r.Float64() < s.config.Migration {
 		from = r.IntN(s.config.Islands)

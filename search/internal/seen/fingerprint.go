@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/search/internal/genome"
@@ -78,9 +79,10 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 		return Fingerprint{}, err
 	}
 	var unit [len(scales)]float64
-	moves := false
+	moves, clocks := false, states(g)
 	for s := range probe {
 		update := t.run.Update(probe[s].x[:], probe[s].grads[:])
+		clocks = slices.DeleteFunc(clocks, func(i int) bool { return !t.run.Uniform(i) })
 		if !finite(update[coordinates : 2*coordinates]) {
 			return Fingerprint{Dull: "the update is not finite"}, nil
 		}
@@ -96,10 +98,24 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 		}
 	}
 	f := Fingerprint{Digest: sha256.Sum256(t.buf[:])}
-	if !moves {
+	switch {
+	case !moves:
 		f.Dull = "the update is zero"
+	case len(clocks) > 0: // schedules belong to the outer loop
+		f.Dull = "a state tells nothing but the time"
 	}
 	return f, nil
+}
+
+// states are the nodes that keep something.
+func states(g genome.Genome) []int {
+	var out []int
+	for i, n := range g.Nodes {
+		if n.Op.Row().Kind == genome.State {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 func finite(u []float32) bool {

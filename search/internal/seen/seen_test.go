@@ -64,8 +64,11 @@ func TestSameAlways(t *testing.T) {
 
 // TestDull is of rules that cannot train anything, each for its own reason.
 func TestDull(t *testing.T) {
+	const clock = "a state tells nothing but the time"
 	for text, why := range map[string]string{
 		"mul(0, g)": "the update is zero", "mul(1e30, mul(1e30, g))": "the update is not finite", "where(g, 1e300, g)": "the update is not finite", "sign(g)": "", "mul(1e-30, g)": "",
+		"mul(g, total(1))": clock, "mul(g, ema(abs(sign(g)); 0.1))": clock, "mul(g, prev(total(sqrt(0.5))))": clock, "mul(g, ema(cosine(g, g); 0.1))": clock,
+		"mul(g, ema(cosine(g, prev(g)); 0.1))": "", "ema(mul(sign(g), prev(sign(g))); 0.1)": "", "prev(g)": "", "mul(g, most(rms(g)))": "",
 	} {
 		if f := take(t, text); f.Dull != why {
 			t.Errorf("%s: %q, not %q", text, f.Dull, why)

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"math"
 	"unsafe"
 
 	optrt "github.com/optc-lang/optc/runtime"
@@ -89,6 +90,26 @@ func (p *Interpreter) Update(x, g []float32) []float32 {
 		a.run(&a.args)
 	}
 	return p.array(p.genome.Root)
+}
+
+// Uniform reports whether a live node has one value all over all tensors in this step, but for rounding.
+func (p *Interpreter) Uniform(i int) bool {
+	if p.scalar[i] {
+		return same(p.values[i*p.tensors:][:p.tensors])
+	}
+	return same(p.array(uint8(i)))
+}
+
+// rounding is more than what sums over a few hundred elements lose.
+const rounding = 1e-4
+
+func same[T float32 | float64](values []T) bool {
+	for _, v := range values {
+		if !(math.Abs(float64(v-values[0])) <= rounding*math.Abs(float64(values[0]))) {
+			return false
+		}
+	}
+	return true
 }
 
 // array is where the value of a node is.
