@@ -15,6 +15,7 @@ import (
 
 	"github.com/optc-lang/optc/bench/subject"
 	"github.com/optc-lang/optc/compiler/op"
+	"github.com/optc-lang/optc/internal/cost"
 	"github.com/optc-lang/optc/internal/host"
 	optrt "github.com/optc-lang/optc/runtime"
 )
@@ -115,6 +116,11 @@ func TestTables(t *testing.T) {
 		{Kind: kindRoof, Rule: "bench/adamw_q8", Asked: 64 << 20, Shape: []int{64 << 20}, Threads: 1, NS: map[string][3]float64{"rule": {.3, .3, .3}}},
 		{Kind: kindPeer, Rule: "adam", Peer: "torch-fused", Asked: 4 << 20, Shape: []int{2048, 2048}, Threads: 1, NS: map[string][3]float64{"rule": {1, 1, 1}, "peer": {2, 2, 2}}, Ratio: [3]float64{1.9, 2, 2.1}},
 		{Kind: kindBuild, Rule: "adam", Peer: "optc build", Seconds: [3]float64{.01, .0123, .02}},
+		costResult(kindSplit, cost.Row{Name: "lamb/400x10/workers=2", Values: map[string][3]float64{"ns/step": {1e6, 2e6, 3e6}, "one-ns/step": {1e6, 1e6, 1e6}, "many/one": {1, 2, 3}}}),
+		costResult(kindTensors, cost.Row{Name: "lamb/1000x16", Values: map[string][3]float64{"ns/step": {9e3, 1e4, 2e4}, "kernels-ns/step": {7e3, 8e3, 8e3}, "two-ns/step": {0, 2e4, 0}, "kernels/step": {4, 4, 4}, "overhead-ns/tensor": {1, 2, 12}}}),
+		costResult(kindHelpers, cost.Row{Name: "sgd/1M", Values: map[string][3]float64{"one-ns/step": {9e3, 1e4, 2e4}, "two-ns/step": {7e3, 8e3, 8e3}, "two/one": {.7, .8, .9}}}),
+		{Kind: kindCurve, Rule: "states q8", Of: curveTask, Curve: testCurve(1, 0)},
+		{Kind: kindCurve, Rule: "float32", Of: curveTask, Curve: testCurve(0, 3)},
 	} {
 		if err := s.put(r); err != nil {
 			t.Fatal(err)
@@ -131,6 +137,11 @@ func TestTables(t *testing.T) {
 		"| q8 | 64M | 1 | .300 | .600 | 2.00 |",
 		"| adam | torch-fused | 4M | 1 | 1.00 | 2.00 | 2.00 (1.90-2.10) |",
 		"| adam | optc build | 12.3 (10.0-20.0) |",
+		"| lamb | 400x10 | 2 | 2.00 | 1.00 | 2.00 (1.00-3.00) |",
+		"| lamb | 1000x16 | 4 | 10.0 | 8.00 | 20.0 | 2.00 (1.00-12.0) |",
+		"| sgd | 1M | 10.0 | 8.00 | .800 (.700-.900) |",
+		"| float32 | 3 | 2.000 (1.0000) | 4.000 (1.0000) | 8.000 (1.0000) | 16.000 (1.0000) | +0.0000 (0.0000) | 7.000 (1.0000) |\n" +
+			"| states q8 | 4, 1 diverged | 4.000 (1.0000) | 6.000 (1.0000) | 10.000 (1.0000) | 18.000 (1.0000) | +1.0000 (0.0000) | 8.000 (1.0000) |",
 		"- a processor, 2 cores, linux/amd64, go1.26, memory 50.0 GB/s by 1 thread, memory 100 GB/s by 2 threads\n- not had: torch: no such file",
 	} {
 		if !strings.Contains(b.String(), want) {
@@ -140,6 +151,28 @@ func TestTables(t *testing.T) {
 	if err := printTables(&b, filepath.Join(t.TempDir(), "none.json")); err == nil {
 		t.Error("tables of nothing")
 	}
+}
+
+// testCurve is three trainings whose losses are 1, 2, ... more than above by the number of the seed, and perhaps one that diverged.
+func testCurve(above float64, diverged int) *curve {
+	c := &curve{}
+	for seed := range 4 {
+		if seed == diverged {
+			if above > 0 {
+				c.Train, c.Valid = append(c.Train, nil), append(c.Valid, 0)
+			}
+			continue
+		}
+		var means []float64
+		for w := range curveWindows {
+			means = append(means, float64(w+1)+above+float64(seed)-1)
+		}
+		c.Train, c.Valid = append(c.Train, means), append(c.Valid, 6+float64(seed))
+	}
+	for w := range curveWindows {
+		c.Steps = append(c.Steps, w+1)
+	}
+	return c
 }
 
 // What a result says of a failure names no folder of this machine.

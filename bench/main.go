@@ -25,12 +25,13 @@ type flags struct {
 	reps, placements, side                                     int
 	repetition, budget                                         time.Duration
 	again, table                                               bool
+	seeds                                                      int
 }
 
 func readFlags(args []string) (*flags, error) {
 	f := &flags{}
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	set.StringVar(&f.only, "only", "roof,gcc,peers,build", "what to measure: roof (beside the floors), gcc (in the cache, beside C), peers, build")
+	set.StringVar(&f.only, "only", "roof,gcc,peers,build,overhead,curves", "what to measure: roof (beside the floors), gcc (in the cache, beside C), peers, build, overhead (many tensors, two threads), curves (trainings with numbers of few bits)")
 	set.StringVar(&f.rules, "rules", "", "rules of least.tsv, separated by commas, each with all its settings; all by default")
 	set.StringVar(&f.sizes, "size", "", "elements, separated by commas: 16K,64M; by default 64M of roof, 16K of gcc, both of peers")
 	set.StringVar(&f.threads, "threads", "", "threads, separated by commas; 1,2 by default, of gcc 1")
@@ -41,6 +42,7 @@ func readFlags(args []string) (*flags, error) {
 	set.IntVar(&f.reps, "reps", 12, "repetitions, at least 7")
 	set.IntVar(&f.placements, "placements", 3, "how often the arrays are allocated anew")
 	set.IntVar(&f.side, "side", 512, "side of the matrices of matrix rules at most")
+	set.IntVar(&f.seeds, "seeds", 10, "trainings of each kind, for curves; at least 2")
 	set.DurationVar(&f.repetition, "repetition", 30*time.Millisecond, "least length of a repetition")
 	set.DurationVar(&f.budget, "budget", 12*time.Second, "time of a rule's repetitions; a slower rule is measured on fewer elements")
 	set.BoolVar(&f.again, "again", false, "measure rows that the file has, too")
@@ -50,6 +52,9 @@ func readFlags(args []string) (*flags, error) {
 	}
 	if f.reps < 7 || f.placements < 1 || f.side < 64 || f.side%64 != 0 {
 		return nil, fmt.Errorf("-reps %d -placements %d -side %d: at least 7, at least 1, a multiple of 64", f.reps, f.placements, f.side)
+	}
+	if f.seeds < 2 {
+		return nil, fmt.Errorf("-seeds %d: at least 2, to see how far apart they are", f.seeds)
 	}
 	return f, nil
 }
@@ -101,9 +106,9 @@ func run(ctx context.Context, args []string) error {
 
 // measure does one of the things that -only names.
 func (b *bench) measure(ctx context.Context, f *flags, what string) error {
-	sizes, threads := map[string]string{"roof": "64M", "gcc": "16K", "peers": "16K,64M", "build": "1"}[what], "1,2"
+	sizes, threads := map[string]string{"roof": "64M", "gcc": "16K", "peers": "16K,64M", "build": "1", "overhead": "1", "curves": "1"}[what], "1,2"
 	if sizes == "" {
-		return fmt.Errorf("-only %s: there are roof, gcc, peers and build", what)
+		return fmt.Errorf("-only %s: there are roof, gcc, peers, build, overhead and curves", what)
 	}
 	if what == "gcc" || what == "build" {
 		threads = "1"
@@ -129,6 +134,10 @@ func (b *bench) measure(ctx context.Context, f *flags, what string) error {
 		return b.peers(ctx, f, ns, ts)
 	case "build":
 		return b.builds(ctx, f)
+	case "overhead":
+		return b.overhead(ctx, f)
+	case "curves":
+		return b.curves(ctx, f)
 	}
 	return b.allRoofs(ctx, f, ns, ts)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/optc-lang/optc/bench/subject"
+	"github.com/optc-lang/optc/internal/cost"
 	"github.com/optc-lang/optc/internal/host"
 )
 
@@ -22,6 +23,11 @@ const (
 	kindRoof  = "roof"  // a rule beside its floors, in the cache also beside C
 	kindPeer  = "peer"  // a rule beside another library's optimizer
 	kindBuild = "build" // from source to a kernel
+	kindCurve = "curve" // trainings of a task
+
+	kindSplit   = string(cost.Split)
+	kindTensors = string(cost.Tensors)
+	kindHelpers = string(cost.Helpers)
 )
 
 // result is one measured row.
@@ -29,6 +35,7 @@ type result struct {
 	Kind    string `json:"kind"`
 	Rule    string `json:"rule"`
 	Peer    string `json:"peer,omitempty"`
+	Of      string `json:"of,omitempty"`    // the model or task
 	Asked   int    `json:"asked,omitempty"` // elements
 	Shape   []int  `json:"shape,omitempty"` // what was measured
 	Threads int    `json:"threads,omitempty"`
@@ -40,7 +47,7 @@ type result struct {
 	Bytes  float64               `json:"bytes,omitempty"`   // the least, an element
 	Bound  string                `json:"bound,omitempty"`   // the rule's kind in least.tsv
 	Floor  string                `json:"floor,omitempty"`   // the highest
-	Share  [3]float64            `json:"share"`             // of the roof: that floor's time over the rule's
+	Share  [3]float64            `json:"share,omitzero"`    // of the roof: that floor's time over the rule's
 	GB     float64               `json:"gb_s,omitempty"`    // the least bytes over the rule's time
 	RoofGB float64               `json:"roof_gb,omitempty"` // and over the memory floor's
 
@@ -49,13 +56,16 @@ type result struct {
 
 	Seconds [3]float64 `json:"seconds,omitzero"` // of a build
 
+	Values map[string][3]float64 `json:"values,omitempty"` // of what package cost measures, by its names
+	Curve  *curve                `json:"curve,omitempty"`
+
 	Missing map[string]string `json:"missing,omitempty"` // what could not be had, with the reason
 	Notes   []string          `json:"notes,omitempty"`
 }
 
 // same reports whether two results are of the same row.
 func (r *result) same(o *result) bool {
-	return r.Kind == o.Kind && r.Rule == o.Rule && r.Peer == o.Peer && r.Asked == o.Asked && r.Threads == o.Threads
+	return r.Kind == o.Kind && r.Rule == o.Rule && r.Peer == o.Peer && r.Of == o.Of && r.Asked == o.Asked && r.Threads == o.Threads
 }
 
 // conditions are what a run's figures hold for.
@@ -102,6 +112,11 @@ func openStore(path string) (*store, error) {
 // has reports whether a row is there.
 func (s *store) has(r *result) bool {
 	return slices.ContainsFunc(s.Rows, func(o result) bool { return o.same(r) })
+}
+
+// hasKind reports whether a row of a kind is there.
+func (s *store) hasKind(kind string) bool {
+	return slices.ContainsFunc(s.Rows, func(r result) bool { return r.Kind == kind })
 }
 
 // put adds a row of the last session, in place of an older one, and writes the file.
@@ -167,7 +182,7 @@ func appendLines[T any](text []byte, list []T) ([]byte, error) {
 }
 
 func (r *result) key() string {
-	return fmt.Sprintf("%s %012d %d %s %s", r.Kind, r.Asked, r.Threads, r.Rule, r.Peer)
+	return fmt.Sprintf("%s %012d %d %s %s%s", r.Kind, r.Asked, r.Threads, r.Rule, r.Peer, r.Of)
 }
 
 // readConditions asks the machine what it is.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing/fstest"
 
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/compiler/check"
@@ -24,6 +25,20 @@ var ownRules embed.FS
 
 // ownPrefix marks a rule of this folder in least.tsv.
 const ownPrefix = "bench/"
+
+// narrowFile declares narrowRule, AdamW with states in the element type.
+const narrowFile, narrowRule = "narrow.opt", "adamw_f32"
+
+// stateFormats are those in which narrowRule keeps its states in rules adamw_FORMAT of their own; sr rounds by chance.
+var stateFormats = []string{"bf16", "bf16 sr", "f16", "q8", "q8 sr"}
+
+// narrowIn is the name of narrowRule with its states in a format.
+func narrowIn(format string) string { return "adamw_" + strings.ReplaceAll(format, " ", "_") }
+
+// keptIn is the rule file of narrowRule with its states in a format.
+func keptIn(text, format string) string {
+	return strings.NewReplacer(narrowRule, narrowIn(format), "state m =", "state m as "+format+" =", "state v =", "state v as "+format+" =").Replace(text)
+}
 
 // sources are the rules that can be measured.
 type sources struct {
@@ -43,15 +58,35 @@ func readSources() (*sources, error) {
 		return nil, err
 	}
 	for _, f := range files {
-		u, diags := compiler.Load(ownRules, f.Name(), stdlib.FS)
-		if len(diags) > 0 {
-			return nil, fmt.Errorf("%s: %v", f.Name(), diags[0])
+		text, err := ownRules.ReadFile(f.Name())
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range u.Rules() {
-			s.own[name] = u
+		texts := []string{string(text)}
+		if f.Name() == narrowFile {
+			for _, format := range stateFormats {
+				texts = append(texts, keptIn(texts[0], format))
+			}
+		}
+		for _, text := range texts {
+			if err := s.add(f.Name(), text); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return s, nil
+}
+
+// add adds the rules of a file.
+func (s *sources) add(name, text string) error {
+	u, diags := compiler.Load(fstest.MapFS{name: {Data: []byte(text)}}, name, stdlib.FS)
+	if len(diags) > 0 {
+		return fmt.Errorf("%s: %v", name, diags[0])
+	}
+	for _, rule := range u.Rules() {
+		s.own[rule] = u
+	}
+	return nil
 }
 
 // rules are the names of all rules, as least.tsv has them.
@@ -113,11 +148,16 @@ type compiled struct {
 
 // compile compiles a rule with the settings of a row: NAME=VALUE, of an option or a hyperparameter.
 func (s *sources) compile(rule string, set map[string]string) (*compiled, error) {
+	return s.compileFor("", rule, set)
+}
+
+// compileFor is compile for parameters in a format of --params.
+func (s *sources) compileFor(params, rule string, set map[string]string) (*compiled, error) {
 	u, name := s.unit(rule)
 	if u == nil || !slices.Contains(u.Rules(), name) {
 		return nil, fmt.Errorf("there is no rule %s", rule)
 	}
-	chosen := compiler.Settings{Options: map[string]string{}}
+	chosen := compiler.Settings{Options: map[string]string{}, Params: params}
 	hypers := map[string]float64{}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		if slices.ContainsFunc(s.options(rule), func(o *lang.Option) bool { return o.Name.Name == key }) {

@@ -15,6 +15,11 @@ func (r *result) line() string {
 	switch r.Kind {
 	case kindPeer:
 		return fmt.Sprintf("%-28s %-22s %8s %d: ours %.4f, theirs %.4f ns, %.2f [%.2f-%.2f] times", r.Rule, r.Peer, sizeText(elements(r.Shape)), r.Threads, r.NS["rule"][1], r.NS["peer"][1], r.Ratio[1], r.Ratio[0], r.Ratio[2])
+	case kindSplit, kindTensors, kindHelpers:
+		return fmt.Sprintf("%-8s %-8s %-12s %d: %v", r.Kind, r.Rule, r.model(), r.Threads, r.Values)
+	case kindCurve:
+		mean, dev := deviation(r.Curve.at(len(r.Curve.Steps) - 1))
+		return fmt.Sprintf("%-28s %-12s %.4f [%.4f], %d diverged", r.Rule, r.Of, mean, dev, r.Curve.diverged())
 	case kindBuild:
 		return fmt.Sprintf("%-28s %-22s %.4f s [%.4f-%.4f]", r.Rule, r.Peer, r.Seconds[1], r.Seconds[0], r.Seconds[2])
 	}
@@ -26,6 +31,14 @@ func (r *result) line() string {
 		}
 	}
 	return text
+}
+
+// model is the tensors that a row of package cost was measured on.
+func (r *result) model() string {
+	if r.Of != "" {
+		return r.Of
+	}
+	return sizeText(r.Asked)
 }
 
 // sizeText is a number of elements as -size takes it.
@@ -71,6 +84,10 @@ func printTables(w io.Writer, paths string) error {
 	p.narrow()
 	p.peers()
 	p.builds()
+	p.split()
+	p.tensors()
+	p.helpers()
+	p.curves()
 	return nil
 }
 
@@ -245,4 +262,83 @@ func (p *printer) builds() {
 		cells = append(cells, []string{r.Rule, r.Peer, spreadText(ms)})
 	}
 	p.table("From source to kernel", rows, []string{"rule", "what", "ms (quartiles)"}, 2, cells)
+}
+
+// split compares many tensors with one.
+func (p *printer) split() {
+	rows := p.of(kindSplit, func(*result) bool { return true })
+	var cells [][]string
+	for _, r := range rows {
+		ms := func(name string) string { return short(r.Values[name][1] / 1e6) }
+		cells = append(cells, []string{r.Rule, r.Of, fmt.Sprint(r.Threads), ms("ns/step"), ms("one-ns/step"), spreadText(r.Values["many/one"])})
+	}
+	p.table("Many tensors beside one of as many elements", rows, []string{"rule", "tensors", "threads", "ms a step", "ms of the one", "times its time (quartiles)"}, 2, cells)
+}
+
+// tensors is what a step of small tensors costs.
+func (p *printer) tensors() {
+	rows := p.of(kindTensors, func(*result) bool { return true })
+	var cells [][]string
+	for _, r := range rows {
+		us := func(name string) string { return short(r.Values[name][1] / 1e3) }
+		cells = append(cells, []string{r.Rule, r.Of, fmt.Sprint(r.Values["kernels/step"][1]), us("ns/step"), us("kernels-ns/step"), us("two-ns/step"), spreadText(r.Values["overhead-ns/tensor"])})
+	}
+	p.table("Small tensors beside the bare calls of their kernels", rows, []string{"rule", "tensors", "calls a step", "us a step", "us of the calls alone", "us a step by 2 threads", "ns a tensor beside the calls (quartiles)"}, 2, cells)
+}
+
+// helpers compares two threads with one.
+func (p *printer) helpers() {
+	rows := p.of(kindHelpers, func(*result) bool { return true })
+	var cells [][]string
+	for _, r := range rows {
+		us := func(name string) string { return short(r.Values[name][1] / 1e3) }
+		cells = append(cells, []string{r.Rule, r.model(), us("one-ns/step"), us("two-ns/step"), spreadText(r.Values["two/one"])})
+	}
+	p.table("Two threads beside one", rows, []string{"rule", "elements", "us by 1", "us by 2", "times its time (quartiles)"}, 1, cells)
+}
+
+// curveMarks are the windows of a curve that the table shows, as parts of it.
+var curveMarks = []int{2, 4, 8, curveWindows}
+
+// curves is the losses of trainings.
+func (p *printer) curves() {
+	rows := p.of(kindCurve, func(*result) bool { return true })
+	slices.SortStableFunc(rows, func(a, b result) int { return cmp.Compare(formOf(a.Rule), formOf(b.Rule)) })
+	float32s := &curve{}
+	for _, r := range rows {
+		if formOf(r.Rule) == 0 {
+			float32s = r.Curve
+		}
+	}
+	header, cells := []string{"numbers", "trainings"}, [][]string{}
+	for i, r := range rows {
+		line := []string{r.Rule, fmt.Sprint(len(r.Curve.Train))}
+		if n := r.Curve.diverged(); n > 0 {
+			line[1] += fmt.Sprintf(", %d diverged", n)
+		}
+		for _, mark := range curveMarks {
+			if i == 0 {
+				header = append(header, fmt.Sprintf("loss before step %d", r.Curve.Steps[mark-1]))
+			}
+			line = append(line, deviationText("%.3f", r.Curve.at(mark-1)))
+		}
+		line = append(line, deviationText("%+.4f", r.Curve.beside(float32s)), deviationText("%.3f", r.Curve.valid()))
+		cells = append(cells, line)
+	}
+	header = append(header, "last less float32's, by seed", "loss on validation set")
+	p.table("AdamW in numbers of few bits: losses of a task, mean (deviation over seeds)", rows, header, 1, cells)
+}
+
+// formOf is the place of a form of that name.
+func formOf(name string) int {
+	return slices.IndexFunc(forms(), func(f curveForm) bool { return f.String() == name })
+}
+
+// deviationText is a mean with the deviation; nothing if there are no values.
+func deviationText(format string, v []float64) string {
+	if len(v) == 0 {
+		return ""
+	}
+	mean, dev := deviation(v)
+	return fmt.Sprintf(format+" (%.4f)", mean, dev)
 }

@@ -30,14 +30,14 @@ func costProgram(tb testing.TB) string {
 		tb.Fatal(diags)
 	}
 	req := target.Request{Package: "main", Base: "rules", Source: "std", Version: "test", DTypes: []target.DType{target.F32}}
-	var list strings.Builder
+	functions := map[string]string{}
 	for _, name := range measured {
 		r, diags, err := compiler.Compile(u, name, compiler.Settings{})
 		if r == nil {
 			tb.Fatal(name, diags, err)
 		}
 		req.Rules = append(req.Rules, r)
-		fmt.Fprintf(&list, "\t\t%q: %sRule(),\n", name, gosrc.TypeName(r.Name, target.F32))
+		functions[name] = gosrc.TypeName(r.Name, target.F32) + "Rule"
 	}
 	out, err := codegen.Emit(req)
 	if err != nil {
@@ -50,7 +50,7 @@ func costProgram(tb testing.TB) string {
 	const module = "github.com/optc-lang/optc/runtime/measured" // below the module, whose internal packages it imports
 	files := map[string]string{
 		"go.mod":  fmt.Sprintf("module %s\n\ngo 1.26\n\nrequire github.com/optc-lang/optc v0.0.0\n\nreplace github.com/optc-lang/optc => %q\n", module, root),
-		"main.go": fmt.Sprintf("package main\n\nimport (\n\t\"github.com/optc-lang/optc/internal/cost\"\n\toptrt \"github.com/optc-lang/optc/runtime\"\n)\n\nfunc main() {\n\tcost.Main(map[string]*optrt.Rule{\n%s\t})\n}\n", list.String()),
+		"main.go": string(cost.MainFile(functions)),
 	}
 	for _, f := range out {
 		files[f.Name] = string(f.Data)

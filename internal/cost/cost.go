@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	optrt "github.com/optc-lang/optc/runtime"
@@ -33,13 +35,23 @@ type Row struct {
 	Values map[string][3]float64
 }
 
+// MainFile is the text of the program's main.go, for rules by the functions of package main that return them.
+func MainFile(rules map[string]string) []byte {
+	var list strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(rules)) {
+		fmt.Fprintf(&list, "\t\t%q: %s(),\n", name, rules[name])
+	}
+	return fmt.Appendf(nil, "package main\n\nimport (\n\t\"github.com/optc-lang/optc/internal/cost\"\n\toptrt \"github.com/optc-lang/optc/runtime\"\n)\n\nfunc main() {\n\tcost.Main(map[string]*optrt.Rule{\n%s\t})\n}\n", list.String())
+}
+
 // options are the command line.
 type options struct {
-	reps   int
-	each   time.Duration
-	scale  int
-	only   *regexp.Regexp
-	report func(Row)
+	reps       int
+	placements int
+	each       time.Duration
+	scale      int
+	only       *regexp.Regexp
+	report     func(Row)
 }
 
 // Main is the program: one line of JSON a row.
@@ -48,6 +60,7 @@ func Main(rules map[string]*optrt.Rule) {
 	job := flag.String("job", string(Tensors), "what to measure")
 	only := flag.String("only", "", "rows to measure, a regular expression")
 	flag.IntVar(&o.reps, "reps", 11, "repetitions of each, in turn")
+	flag.IntVar(&o.placements, "placements", 1, "how often large arrays are allocated anew, with as many repetitions each: where they fall decides up to a fifth of the time")
 	flag.DurationVar(&o.each, "each", 5*time.Millisecond, "least duration of a repetition")
 	flag.IntVar(&o.scale, "scale", 1, "divisor of the sizes that need much memory")
 	flag.Parse()

@@ -3,6 +3,7 @@ package cost
 import (
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 
 	optrt "github.com/optc-lang/optc/runtime"
@@ -117,7 +118,8 @@ func callsOf(rule *optrt.Rule, shapes [][]int) (*model, []call, error) {
 	return m, calls, nil
 }
 
-// tensors times steps beside the bare calls of their kernels. What a step costs more is divided by the tensors.
+// tensors times steps by one thread, beside the bare calls of their kernels and beside steps by two. What a step costs more
+// than the calls is divided by the tensors.
 func (o options) tensors(rules map[string]*optrt.Rule) error {
 	all := mixtures()
 	for _, name := range slices.Sorted(maps.Keys(rules)) {
@@ -133,7 +135,7 @@ func (o options) tensors(rules map[string]*optrt.Rule) error {
 }
 
 func (o options) beside(name string, rule *optrt.Rule, shapes [][]int) error {
-	step, calls, err := callsOf(rule, shapes)
+	watched, calls, err := callsOf(rule, shapes)
 	if err != nil {
 		return err
 	}
@@ -144,10 +146,14 @@ func (o options) beside(name string, rule *optrt.Rule, shapes [][]int) error {
 			}
 		}
 	}
-	t := o.inTurn(step.do, bare)
+	two, err := newModel(rule, shapes, optrt.Workers(2))
+	if err != nil {
+		return err
+	}
+	t := o.inTurn(watched.do, bare, two.do)
 	over := each(t[0], t[1], func(a, b float64) float64 { return (a - b) / float64(len(shapes)) })
 	o.report(Row{name, map[string][3]float64{
-		"ns/step": quartiles(t[0]), "kernels-ns/step": quartiles(t[1]), "overhead-ns/tensor": quartiles(over),
+		"ns/step": quartiles(t[0]), "kernels-ns/step": quartiles(t[1]), "two-ns/step": quartiles(t[2]), "overhead-ns/tensor": quartiles(over),
 		"kernels/step": {float64(len(calls)), float64(len(calls)), float64(len(calls))},
 	}})
 	return nil
@@ -162,21 +168,37 @@ func (o options) split(rules map[string]*optrt.Rule) error {
 			if !o.only.MatchString(row) {
 				continue
 			}
-			many, err := newModel(rules[name], slices.Repeat([][]int{{n / 400}}, 400), optrt.Workers(workers))
-			if err != nil {
-				return err
+			var many, one []float64
+			for placement := range o.placements {
+				a, b, err := o.splitPlaced(rules[name], n, workers, placement%2 == 1)
+				if err != nil {
+					return err
+				}
+				many, one = append(many, a...), append(one, b...)
+				debug.FreeOSMemory()
 			}
-			one, err := newModel(rules[name], [][]int{{n}}, optrt.Workers(workers))
-			if err != nil {
-				return err
-			}
-			t := o.inTurn(many.do, one.do)
 			o.report(Row{row, map[string][3]float64{
-				"ns/step": quartiles(t[0]), "one-ns/step": quartiles(t[1]), "many/one": quartiles(each(t[0], t[1], ratio)),
+				"ns/step": quartiles(many), "one-ns/step": quartiles(one), "many/one": quartiles(each(many, one, ratio)),
 			}})
 		}
 	}
 	return nil
+}
+
+// splitPlaced times both models on arrays of their own; which of the two is allocated first decides where they fall.
+func (o options) splitPlaced(rule *optrt.Rule, n, workers int, oneFirst bool) (many, one []float64, err error) {
+	shapes := [][][]int{slices.Repeat([][]int{{n / 400}}, 400), {{n}}}
+	models := make([]*model, len(shapes))
+	for i := range models {
+		if oneFirst {
+			i = 1 - i
+		}
+		if models[i], err = newModel(rule, shapes[i], optrt.Workers(workers)); err != nil {
+			return nil, nil, err
+		}
+	}
+	t := o.inTurn(models[0].do, models[1].do)
+	return t[0], t[1], nil
 }
 
 // helpers times steps by one thread and by two of models about the size from which on the second pays.

@@ -73,15 +73,35 @@ func ResultOf(r tasks.Result) *Result {
 	return out
 }
 
+// trained is what trains a run.
+type trained interface {
+	tasks.Stepper
+	Engine() optrt.Engine
+}
+
 // optimizerOf is the rule as an optimizer of a run's values.
-func (p *program[T]) optimizerOf(run *tasks.Run) (*optrt.Optimizer[float32], error) {
+func (p *program[T]) optimizerOf(run *tasks.Run) (trained, error) {
 	q, ok := any(p).(*program[float32])
 	if !ok {
 		return nil, fmt.Errorf("the tasks are of f32")
+	}
+	if q.rule.Params != "" {
+		return q.halfOptimizerOf(run)
 	}
 	var params []optrt.Param[float32]
 	for i, param := range run.Task().Params {
 		params = append(params, optrt.Param[float32]{Name: param.Name, Shape: param.Shape, Data: run.Values()[i]})
 	}
 	return q.optimizer(params)
+}
+
+func (p *program[T]) halfOptimizerOf(run *tasks.Run) (trained, error) {
+	opts, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	if p.rule.Params == "bf16" {
+		return newHalfRun[optrt.BF16](p.rule, run, p.hypers(), opts)
+	}
+	return newHalfRun[optrt.F16](p.rule, run, p.hypers(), opts)
 }

@@ -40,7 +40,7 @@ var may = map[string][]string{
 	"codegen/python":          {"compiler", "compiler/ir", "compiler/op", "compiler/pass", "codegen/target"},
 	"codegen":                 {"codegen/", "compiler"},
 	"":                        {},
-	"bench":                   {"lang", "compiler/", "codegen/", "internal/host", "runtime", "runtime/elem", "stdlib", "bench/subject"},
+	"bench":                   {"lang", "compiler/", "codegen/", "internal/host", "internal/cost", "runtime", "runtime/elem", "stdlib", "bench/subject"},
 	"bench/subject":           {"runtime", "internal/gemm"}, // a part of the programs that bench generates
 	"cmd/optc":                {"lang", "compiler/", "codegen/", "runtime", "runtime/elem", "tasks", "stdlib", "internal/", ""},
 }
