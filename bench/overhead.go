@@ -25,14 +25,15 @@ func (b *bench) overhead(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
-	short := []string{fmt.Sprintf("-reps=%d", 4*b.plan.reps), fmt.Sprint("-each=", b.plan.repetition/10)}
+	large := []string{fmt.Sprintf("-reps=%d", b.plan.reps), fmt.Sprintf("-placements=%d", b.plan.placements), fmt.Sprint("-each=", b.plan.repetition)}
+	small := []string{fmt.Sprintf("-reps=%d", 32*b.plan.reps), fmt.Sprint("-each=", b.plan.repetition/500)} // shorter than a system's time slice
 	for _, job := range []struct {
 		job  cost.Job
 		args []string
 	}{
-		{cost.Split, []string{fmt.Sprintf("-reps=%d", (b.plan.reps+b.plan.placements-1)/b.plan.placements), fmt.Sprintf("-placements=%d", b.plan.placements), fmt.Sprint("-each=", b.plan.repetition)}},
-		{cost.Tensors, append(short, "-only=/1000x16$")},
-		{cost.Helpers, short},
+		{cost.Split, large},
+		{cost.Tensors, append(small, "-only=/1000x16$")},
+		{cost.Helpers, small},
 	} {
 		if b.out.hasKind(string(job.job)) && !f.again {
 			continue

@@ -310,23 +310,23 @@ func (p *printer) curves() {
 			float32s = r.Curve
 		}
 	}
-	header, cells := []string{"numbers", "trainings"}, [][]string{}
+	header, cells := []string{"AdamW in", "task", "trainings"}, [][]string{}
 	for i, r := range rows {
-		line := []string{r.Rule, fmt.Sprint(len(r.Curve.Train))}
+		line := []string{r.Rule, r.Of, fmt.Sprint(len(r.Curve.Train))}
 		if n := r.Curve.diverged(); n > 0 {
-			line[1] += fmt.Sprintf(", %d diverged", n)
+			line[2] += fmt.Sprintf(", %d diverged", n)
 		}
 		for _, mark := range curveMarks {
 			if i == 0 {
-				header = append(header, fmt.Sprintf("loss before step %d", r.Curve.Steps[mark-1]))
+				header = append(header, fmt.Sprintf("loss before step %d: mean (deviation)", r.Curve.Steps[mark-1]))
 			}
 			line = append(line, deviationText("%.3f", r.Curve.at(mark-1)))
 		}
 		line = append(line, deviationText("%+.4f", r.Curve.beside(float32s)), deviationText("%.3f", r.Curve.valid()))
 		cells = append(cells, line)
 	}
-	header = append(header, "last less float32's, by seed", "loss on validation set")
-	p.table("AdamW in numbers of few bits: losses of a task, mean (deviation over seeds)", rows, header, 1, cells)
+	header = append(header, "last less float32's by the same seed", "validation loss")
+	p.table("Trainings in numbers of few bits", rows, header, 2, cells)
 }
 
 // formOf is the place of a form of that name.
