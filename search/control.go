@@ -9,8 +9,9 @@ import (
 	"github.com/optc-lang/optc/search/internal/genome"
 )
 
-// Against is the spec of a control of the search in an archive: s.Control says which, its training runs are so many times the
-// search's, and all else is as the search has it. Tuning begins with AdamW.
+// Against is the spec of a control of the search in an archive: s.Control says which, it takes so many times the search's time
+// of processors, and all else is as the search has it. Tuning begins with AdamW. Training runs would be no measure: those of rules
+// that do not get far are the cheap ones. They are taken only where a worker program does them.
 func (s Spec) Against(path string, times int) (Spec, error) {
 	a, err := archive.Read(path)
 	if err != nil {
@@ -25,13 +26,21 @@ func (s Spec) Against(path string, times int) (Spec, error) {
 	if s.Control == string(evolve.Tuning) {
 		s.Start = []string{"adamw"}
 	}
-	runs := 0
-	results, failed := a.Results()
-	for _, r := range results {
-		runs += r.Runs
+	if len(s.Worker) > 0 { // whose time is not known
+		runs := 0
+		results, failed := a.Results()
+		for _, r := range results {
+			runs += r.Runs
+		}
+		s.Budget = fmt.Sprintf("%druns", runs*times)
+		return s, *failed
 	}
-	s.Budget = fmt.Sprintf("%druns", runs*times)
-	return s, *failed
+	cpu, err := a.CPU(a.Births())
+	if err == nil && cpu == 0 {
+		err = fmt.Errorf("%s: nothing has been searched yet", path)
+	}
+	s.Budget = fmt.Sprintf("%gscpu", cpu*float64(times))
+	return s, err
 }
 
 // like is a spec that says all that a configuration does, but for the control.

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -145,7 +146,9 @@ type runner struct {
 	base      map[string]fitness.Baseline
 	archive   *archive.Archive
 	evolved   *evolve.Search
-	resumed   int
+	resumed   int                         // births that the archive has
+	kept      func() (evolve.Birth, bool) // the next of them
+	leave     func()                      // ends reading them
 	started   time.Time
 	cpuBefore time.Duration // of this process before
 	cpuSpent  time.Duration // of runs before
@@ -202,8 +205,11 @@ func (r *runner) sameTasks(a *archive.Archive) error {
 
 func (r *runner) resume(a *archive.Archive) error {
 	spent, err := a.CPU(a.Births())
+	if err == nil {
+		err = noOrphans(a)
+	}
 	if err != nil {
-		return err
+		return errors.Join(err, a.Close())
 	}
 	r.cpuSpent, r.resumed, r.archive = time.Duration(spent*float64(time.Second)), a.Births(), a
 	events, err := a.Events()
@@ -278,6 +284,9 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	}
 	r.committed = time.Now()
 	results, failed := r.archive.Results()
+	births, broken := r.archive.Each(0)
+	r.kept, r.leave = iter.Pull(births)
+	defer r.leave()
 	run := func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }
 	err = r.evolved.Run(ctx, r.workers, run, evolve.Resumed{Births: r.resumed, Results: results, Seen: r.seen, Repeat: r.sample()}, r.settled)
 	if errors.Is(err, evolve.ErrDiffers) {
@@ -286,8 +295,8 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	if errors.Is(err, errSpent) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = nil
 	}
-	if *failed != nil {
-		return *failed
+	if unread := errors.Join(*failed, *broken); unread != nil {
+		return unread
 	}
 	if err == nil {
 		r.tell(true)
@@ -310,6 +319,9 @@ func (r *runner) sample() func(birth int) bool {
 
 // seen is told of births that come from the archive.
 func (r *runner) seen(b evolve.Birth) error {
+	if err := sameBirth(b, r.kept); err != nil {
+		return fmt.Errorf("%s: %w", r.spec.Archive, err)
+	}
 	r.tell(r.resumed < shortArchive && b.Index%(r.resumed/resumeSteps+1) == 0)
 	if r.spec.Evaluated != nil && len(b.Result.Scores) > 0 {
 		cpu, err := r.archive.CPU(b.Index)
@@ -319,6 +331,7 @@ func (r *runner) seen(b evolve.Birth) error {
 		r.spec.Evaluated(b.Index, time.Duration(cpu*float64(time.Second)), ruleOf(r.evolved.Form(b.Form), r.config.Rungs))
 	}
 	if b.Index == r.resumed-1 {
+		r.leave()
 		r.started = time.Now() // going through the archive is no part of the budget
 		if r.ended(b.Index) {
 			return errSpent

@@ -290,12 +290,23 @@ func TestStops(t *testing.T) {
 func TestResumeRepeats(t *testing.T) {
 	s := small(t, 200)
 	run(t, s)
-	if err := damage(s.Archive, "UPDATE evaluations SET runs = runs + 1"); err != nil {
-		t.Fatal(err)
-	}
 	s.Budget = "300evals"
-	if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "computes otherwise") {
-		t.Errorf("resumed with other results: %v", err)
+	for change, want := range map[string]string{
+		"UPDATE evaluations SET runs = runs + 1":                                                                       "computes otherwise",
+		"UPDATE births SET genome = 'g =0' WHERE id = 150":                                                             "of another program",
+		"INSERT INTO evaluations SELECT 999999, rule, seed, scores, turns, lrs, runs FROM evaluations WHERE birth = 0": "births that there are not",
+	} {
+		if err := copyFile(s.Archive, s.Archive+".bad"); err != nil {
+			t.Fatal(err)
+		}
+		bad := s
+		bad.Archive += ".bad"
+		if err := damage(bad.Archive, change); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(context.Background(), bad); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: resumed with %v", change, err)
+		}
 	}
 }
 

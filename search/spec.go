@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -82,6 +83,9 @@ func ReadSpec(path string) (Spec, error) {
 	meta, err := toml.Decode(string(text), &s)
 	if err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
+	}
+	if s.Seed > math.MaxInt64 { // a negative number wraps
+		return s, fmt.Errorf("%s: seed: numbers from 0 to %d are possible", path, math.MaxInt64)
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return s, fmt.Errorf("%s: nothing is called %q in a spec", path, unknown[0])

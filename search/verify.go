@@ -93,12 +93,8 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 
 // whole refuses evaluations of no birth, and baselines of built-in tasks that are not this program's.
 func whole(a *archive.Archive, base map[string]fitness.Baseline) error {
-	orphans, err := a.Orphans()
-	if err != nil {
+	if err := noOrphans(a); err != nil {
 		return err
-	}
-	if orphans > 0 {
-		return fmt.Errorf("%s has %d evaluations of births that there are not", a.Path(), orphans)
 	}
 	known, err := fitness.Baselines()
 	if err != nil {
@@ -110,6 +106,15 @@ func whole(a *archive.Archive, base map[string]fitness.Baseline) error {
 		}
 	}
 	return nil
+}
+
+// noOrphans refuses evaluations of no birth.
+func noOrphans(a *archive.Archive) error {
+	orphans, err := a.Orphans()
+	if err == nil && orphans > 0 {
+		err = fmt.Errorf("%s is damaged: it has %d evaluations of births that there are not", a.Path(), orphans)
+	}
+	return err
 }
 
 var errDone = errors.New("done")

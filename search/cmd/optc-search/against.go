@@ -10,7 +10,7 @@ import (
 	"github.com/optc-lang/optc/search/task"
 )
 
-// against runs a control with the spec of a search and a multiple of its training runs, and says who has the better rule.
+// against runs a control with the spec of a search and a multiple of its time of processors, and says who has the better rule.
 func (cmd *runCmd) against(c *console, s search.Spec) error {
 	if s.Control == "" || cmd.Times < 1 {
 		return usagef("--against needs --control random or tune, and --times of at least 1")

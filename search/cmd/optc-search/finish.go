@@ -261,7 +261,7 @@ type testCmd struct {
 
 // Help is the verb's example.
 func (testCmd) Help() string {
-	return `Trains with a rule, AdamW, Lion and Signum, all tuned alike in learning rate and decay, on 24 tasks that no search reads, and says on how many of them the rule's loss is lower, and how likely that is by chance. Splits and seeds follow from the digest of the archive and the rule, so nobody can have tuned on them; each test is written into the archive, and how many there were is part of the result: test once, at the end.
+	return `Trains with a rule, AdamW with β2 = 0.999 and 0.95, Lion and Signum, all tuned alike in learning rate and decay, on 24 tasks that no search reads, and says on how many of them the rule's loss is lower, and how likely that is by chance. Splits and seeds follow from the digest of the archive and the rule, so nobody can have tuned on them; each test is written into the archive, and how many there were is part of the result: test once, at the end.
 
 Example:
   optc search test search.db 4711 --simplified`

@@ -25,8 +25,8 @@ type runCmd struct {
 	Symmetry string   `enum:",equivariant,none" default:"" help:"What rules are held to: equivariant, the default, are those whose update takes the gradient's sign and a power of its scale; with none, constants may be compared with gradients."`
 	Workers  int      `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
 	Control  string   `enum:",random,tune" default:"" help:"What to hold a search against: random selects nothing, tune only changes AdamW's constants."`
-	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and --times its training runs, and then it is said who won."`
-	Times    int      `default:"4" help:"With --against: how many times the training runs of the search."`
+	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and takes --times its time of processors, and then it is said who won."`
+	Times    int      `default:"4" help:"With --against: how many times the processors' time of the search."`
 	Plain    bool     `help:"A log instead of the live view."`
 	Quiet    bool     `help:"Print the result alone."`
 }

@@ -14,7 +14,7 @@ func (s *Search) Settle(r Result) (Birth, error) {
 	}
 	b := s.at(s.settled)
 	if r.Rule != b.Result.Rule || r.Seed != b.Result.Seed {
-		return Birth{}, fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
+		return Birth{}, fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d: the archive is damaged or of another program", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
 	}
 	if n := len(r.Scores); n != len(r.LRs) || n > 0 && !s.whole(n) {
 		return Birth{}, fmt.Errorf("birth %d: the result has %d scores, which is no number of rungs", b.Index, n)

@@ -6,7 +6,7 @@
 // the losses to be compared are not of. The result depends on the input alone, whatever the number of workers; a test that is
 // broken off begins again with the same cache. The package does not count how often it is asked: archives do.
 //
-// A test of the 24 tasks with four rules is about 1,700 training runs: 43 seconds of one processor of the machine that this was
+// A test of the 24 tasks with five rules is about 2,100 training runs: 54 seconds of one processor of the machine that this was
 // written on, on which AdamW takes 0.56 seconds for one run on each of the ten tasks to search on.
 package sealed
 
@@ -46,7 +46,8 @@ type Config struct {
 // Fewer is how many times fewer steps the candidate gets besides, by default.
 const Fewer = 1.15
 
-// Default is the test of a candidate against AdamW, Lion and Signum on all tasks that are held out.
+// Default is the test of a candidate against AdamW, AdamW with a shorter second average, Lion and Signum on all tasks that are held
+// out. On tasks this short the shorter average alone is better than AdamW's usual one, and a find must be better than that.
 func Default(candidate Rule, archive [sha256.Size]byte) (Config, error) {
 	c := Config{Candidate: candidate, Archive: archive, Tasks: tasks.Of(tasks.HeldOut), Decays: []float64{0, 0.01, 0.1}, Seeds: 3, Shorter: Fewer}
 	for _, name := range []string{"adamw", "lion"} {
@@ -56,13 +57,18 @@ func Default(candidate Rule, archive [sha256.Size]byte) (Config, error) {
 		}
 		c.Baselines = append(c.Baselines, Rule{name, g})
 	}
-	g, err := genome.Parse(signum)
-	c.Baselines = append(c.Baselines, Rule{"signum", g})
-	return c, err
+	for _, r := range []struct{ name, rule string }{
+		{"adamw-95", "div(avg(g; 0.1), add(sqrt(avg(square(g); 0.05)), 1e-8))"},
+		{"signum", "sign(ema(g; 0.1))"}, // Bernstein et al. 2018
+	} {
+		g, err := genome.Parse(r.rule)
+		if err != nil {
+			return c, err
+		}
+		c.Baselines = append(c.Baselines, Rule{r.name, g})
+	}
+	return c, nil
 }
-
-// signum is the sign of a momentum (Bernstein et al. 2018).
-const signum = "sign(ema(g; 0.1))"
 
 // Result is what came of a test.
 type Result struct {

@@ -104,11 +104,11 @@ func TestRun(t *testing.T) {
 		return 0
 	}}
 	r := run(t, w, c)
-	if len(r.Rows) != 24 || len(r.Versus) != 3 || int64(r.Runs)+24 != w.runs.Load() || r.Rule != find || r.Archive[:8] != "01020300" {
+	if len(r.Rows) != 24 || len(r.Versus) != 4 || int64(r.Runs)+24 != w.runs.Load() || r.Rule != find || r.Archive[:8] != "01020300" {
 		t.Fatalf("%d rows, %+v after %d runs", len(r.Rows), r, w.runs.Load())
 	}
 	adamw, second := r.Versus[0], r.Versus[1]
-	if adamw.Baseline != "adamw" || adamw.Wins != 18 || adamw.Losses != 0 || adamw.Ties != 6 || !near(adamw.Sign, 1.0/(1<<18)) || !near(adamw.SignHolm, 3*adamw.Sign) {
+	if adamw.Baseline != "adamw" || adamw.Wins != 18 || adamw.Losses != 0 || adamw.Ties != 6 || !near(adamw.Sign, 1.0/(1<<18)) || !near(adamw.SignHolm, 4*adamw.Sign) {
 		t.Errorf("%+v", adamw)
 	}
 	if math.Abs(adamw.Ratio-math.Exp(-0.2)) > 1e-9 || !near(adamw.Rank, 1.0/(1<<18)) || adamw.Shorter != 18 {

@@ -44,7 +44,7 @@ func (*controlled) columns() []string {
 		"digest", "digest of random", "digest of tune", "pick", "pick of random", "pick of tune"}
 }
 
-// controlled searches, does the controls with that many times its training runs, and compares what they pick.
+// controlled searches, does the controls for that many times its time, and compares what they pick.
 func (e *experiment) controlled(ctx context.Context, seed uint64, workdir string) (controlled, error) {
 	r := controlled{Name: e.name, Seed: seed, Numerics: work.Numerics}
 	file := func(control string) string {

@@ -39,7 +39,7 @@ type experiment struct {
 	Title string      `toml:"title"`
 	Must  string      `toml:"must"`
 	Find  string      `toml:"find"`  // name or family of a known rule, to be met; the seed ends then
-	Times int         `toml:"times"` // instead: controls with so many times the search's training runs
+	Times int         `toml:"times"` // instead: controls with so many times the search's time of processors
 	Spec  search.Spec `toml:"spec"`  // the budget in time of processors
 }
 
