@@ -31,7 +31,7 @@ func TestQuartiles(t *testing.T) {
 	if q := ratios(series{2, 9, 4}, series{1, 3, 4}); q != [3]float64{1.5, 2, 2.5} {
 		t.Error(q)
 	}
-	for v, want := range map[float64]float64{0.123456: 0.1235, 98765: 98770, 0: 0, -1.00004: -1} {
+	for v, want := range map[float64]float64{0.123456: 0.1235, 98765: 98770, 1.11899999e8: 1.119e8, 0: 0, -1.00004: -1} {
 		if got := rounded(v); got != want {
 			t.Errorf("%g is rounded to %g, want %g", v, got, want)
 		}

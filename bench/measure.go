@@ -328,7 +328,11 @@ func rounded(v float64) float64 {
 	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
 		return 0
 	}
-	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(v))))
+	digits := 3 - math.Floor(math.Log10(math.Abs(v)))
+	scale := math.Pow(10, math.Abs(digits))
+	if digits < 0 { // a power below one is not exact
+		return math.Round(v/scale) * scale
+	}
 	return math.Round(v*scale) / scale
 }
 

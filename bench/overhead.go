@@ -25,7 +25,7 @@ func (b *bench) overhead(ctx context.Context, f *flags) error {
 	if err != nil {
 		return err
 	}
-	large := []string{fmt.Sprintf("-reps=%d", b.plan.reps), fmt.Sprintf("-placements=%d", b.plan.placements), fmt.Sprint("-each=", b.plan.repetition)}
+	large := []string{fmt.Sprintf("-reps=%d", b.plan.reps), fmt.Sprintf("-placements=%d", 2*b.plan.placements), fmt.Sprint("-each=", b.plan.repetition)}
 	small := []string{fmt.Sprintf("-reps=%d", 32*b.plan.reps), fmt.Sprint("-each=", b.plan.repetition/500)} // shorter than a system's time slice
 	for _, job := range []struct {
 		job  cost.Job

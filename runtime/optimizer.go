@@ -435,7 +435,8 @@ func lengths[T Float](arrays [][]T) []int {
 
 // soloNumel is the size of a model from which on helpers are worth their wake-up. BenchmarkHelpers, two threads over one: of
 // sgd 1.36 with 256K elements, .91 with 512K, .79 with 1M; of adam 1.23 with 512K, 1.03 with 1M, .96 with 4M, on two cores
-// that others used too.
+// that others used too. Where others leave no core idle (bench/RESULTS.md, Two threads beside one) a helper gains nothing
+// at any size and costs about 45 µs: 1.45 to 2.0 with 256K, 1.2 to 1.5 with 512K, 1.08 to 1.15 with 1M, 1.0 to 1.07 from 2M on.
 const soloNumel = 1 << 20
 
 func workersFor(asked int, numel float64) int {
