@@ -95,7 +95,7 @@ func (s *Search) changer(m *genome.Mutator, r *rand.Rand) func(genome.Genome, *r
 	}
 }
 
-// isDull reports whether a form cannot train anything, or lacks the symmetry.
+// isDull reports whether a form cannot train anything, or lacks the symmetry: on paper, or in numbers of finite range.
 func (s *Search) isDull(form genome.Genome) (bool, error) {
 	if !s.symmetric(form) {
 		return true, nil
@@ -114,8 +114,9 @@ func (s *Search) isDull(form genome.Genome) (bool, error) {
 	if len(s.dull) == maxDull {
 		clear(s.dull)
 	}
-	s.dull[key] = f.Dull != ""
-	return f.Dull != "", nil
+	dull := f.Dull != "" || s.config.Symmetry == Equivariant && !f.Scales
+	s.dull[key] = dull
+	return dull, nil
 }
 
 // fingerprint takes a form's fingerprint, not twice in a row.

@@ -339,7 +339,7 @@ func (c *change) constant(op Op, old float64) float64 {
 // The constants that are drawn, ascending.
 var (
 	fractions  = []float64{0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7}
-	magnitudes = []float64{1e-8, 1e-6, 1e-4, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100}
+	magnitudes = []float64{0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100}
 )
 
 // trim drops the oldest nodes that nothing reads beyond keptDead.

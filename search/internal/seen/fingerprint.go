@@ -21,11 +21,21 @@ const (
 	coordinates = 32
 )
 
-// scales are how large the gradients of the three tensors are.
+// scales are how large the gradients of the tensors are that fingerprints are of.
 var scales = [...]float64{1e-6, 1, 1e6}
 
-// values are those of the tensors, side by side.
-const values = len(scales) * coordinates
+// One more tensor has the gradients of the second, times shrunk: a power of two, which roots take exactly.
+const (
+	second  = 1
+	another = len(scales)
+	shrunk  = 0x1p-12
+)
+
+// values are those of the tensors, side by side; told are those that fingerprints are of.
+const (
+	values = told + coordinates
+	told   = len(scales) * coordinates
+)
 
 // probe is the gradients and parameters that fingerprints are taken with, by step.
 var probe = newProbe()
@@ -49,6 +59,12 @@ func newProbe() *probeData {
 			}
 		}
 	}
+	for s := range p {
+		for i := range coordinates {
+			p[s].grads[another*coordinates+i] = p[s].grads[second*coordinates+i] * shrunk
+			p[s].x[another*coordinates+i] = p[s].x[second*coordinates+i]
+		}
+	}
 	return p
 }
 
@@ -56,6 +72,7 @@ func newProbe() *probeData {
 type Fingerprint struct {
 	Digest genome.Key // of the updates, whatever their scale
 	Dull   string     // why the rule cannot train anything, or ""
+	Scales bool       // smaller gradients give the same updates, but for a factor
 }
 
 // mantissa is how many bits of an update count.
@@ -64,7 +81,7 @@ const mantissa = 12
 // Taker takes fingerprints. It belongs to one goroutine at a time.
 type Taker struct {
 	run *vm.Interpreter
-	buf [steps * values * 4]byte
+	buf [steps * told * 4]byte
 }
 
 // Take runs a rule for some steps on gradients of three scales.
@@ -73,21 +90,22 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 		return Fingerprint{Dull: "the update does not depend on the gradient"}, nil
 	}
 	if t.run == nil {
-		t.run = vm.NewInterpreter(len(scales), coordinates)
+		t.run = vm.NewInterpreter(len(scales)+1, coordinates)
 	}
 	if err := t.run.Load(g); err != nil {
 		return Fingerprint{}, err
 	}
 	var unit [len(scales)]float64
+	differ, large, small := 0, 0.0, 0.0 // how large updates are, of either scale
 	moves, clocks := false, states(g)
 	for s := range probe {
 		update := t.run.Update(probe[s].x[:], probe[s].grads[:])
 		clocks = slices.DeleteFunc(clocks, func(i int) bool { return !t.run.Uniform(i) })
-		if !finite(update[coordinates : 2*coordinates]) {
+		if !finite(part(update, second)) {
 			return Fingerprint{Dull: "the update is not finite"}, nil
 		}
 		for k := range scales {
-			out, to := update[k*coordinates:][:coordinates], t.buf[(s*values+k*coordinates)*4:]
+			out, to := part(update, k), t.buf[(s*told+k*coordinates)*4:]
 			if unit[k] == 0 {
 				unit[k] = rms(out)
 			}
@@ -96,8 +114,13 @@ func (t *Taker) Take(g genome.Genome) (Fingerprint, error) {
 				binary.LittleEndian.PutUint32(to[4*i:], round(float64(v)/unit[k]))
 			}
 		}
+		of, shrunk := part(update, second), part(update, another)
+		if large == 0 {
+			large, small = median(of), median(shrunk)
+		}
+		differ += differing(of, shrunk, large, small)
 	}
-	f := Fingerprint{Digest: sha256.Sum256(t.buf[:])}
+	f := Fingerprint{Digest: sha256.Sum256(t.buf[:]), Scales: differ <= maxDiffer}
 	switch {
 	case !moves:
 		f.Dull = "the update is zero"
@@ -118,6 +141,25 @@ func states(g genome.Genome) []int {
 	return out
 }
 
+// maxDiffer is how many of the updates of all steps may differ where gradients are smaller: a guard against zero acts where an
+// element's gradient is much smaller than others. If more do, the guard is what the rule is made of.
+const maxDiffer = steps * coordinates * 3 / 100
+
+// differing counts the updates that are not the same, but for their units.
+func differing(a, b []float32, unitA, unitB float64) int {
+	n := 0
+	for i, v := range a {
+		x, y := float64(v)*unitB, float64(b[i])*unitA
+		if !(math.Abs(x-y) <= 0.1*math.Abs(x)) {
+			n++
+		}
+	}
+	return n
+}
+
+// part is the part of a tensor.
+func part(of []float32, tensor int) []float32 { return of[tensor*coordinates:][:coordinates] }
+
 func finite(u []float32) bool {
 	for _, v := range u {
 		if !elem.IsFinite(v) {
@@ -135,6 +177,16 @@ func round(v float64) uint32 {
 		return math.Float32bits(float32(math.Abs(float64(f)))) >> 31 << 30 // of NaN too, whatever its sign
 	}
 	return (math.Float32bits(f) + 1<<(drop-1)) >> drop
+}
+
+// median is that of absolute values: the guard of a quotient is in few of them.
+func median(u []float32) float64 {
+	var size [coordinates]float32
+	for i, v := range u {
+		size[i] = float32(math.Abs(float64(v)))
+	}
+	slices.Sort(size[:])
+	return float64(size[coordinates/2])
 }
 
 func rms(u []float32) float64 {

@@ -113,3 +113,18 @@ func BenchmarkCandidate(b *testing.B) {
 	b.ReportMetric(float64(len(forms))/float64(n), "forms/op")
 	b.ReportMetric(float64(len(prints))/float64(n), "new/op")
 }
+
+// TestScales: guards against zero are no part of what a rule does, unless it is made of them.
+func TestScales(t *testing.T) {
+	for text, want := range map[string]bool{
+		"g": true, "sign(g)": true, "prev(g)": true, "sqrt(sqrt(g))": true,
+		"div(avg(g; 0.1), add(sqrt(avg(square(g); 0.001)), 1e-8))": true, "div(ema(g; 0.1), add(sqrt(ema(square(g); 0.001)), 1e-8))": true,
+		"mul(rmsnorm(g), sqrt(rms(g)))": true, "div(g, ema(square(g); 0.1))": true,
+		"min(1, g)": false, "tanh(g)": false, "add(g, x)": false, "div(g, add(0.01, abs(g)))": false,
+		"div(sign(g), square(square(div(0.001, g))))": false, "div(g, square(square(ema(g; 0.1))))": false,
+	} {
+		if got := take(t, text).Scales; got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"github.com/optc-lang/optc/search"
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/evolve"
-	"github.com/optc-lang/optc/search/internal/known"
 )
 
 // chained is how many chains of mutations that nobody selects come to a rule. It says how near to the start the rule lies in the
@@ -60,8 +59,7 @@ func (e *experiment) chain(ctx context.Context, done []result, workdir string, c
 		is := false
 		passed := false
 		for g := range evolve.Chain(config, c.Length, rand.New(rand.NewPCG(1, uint64(i)))) {
-			m, named := known.Name(g)
-			is = named && m.Name == e.Find || string(known.FamilyOf(g)) == e.Find
+			is = isOne(e.Find, g)
 			passed = passed || is
 		}
 		if passed {

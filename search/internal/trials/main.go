@@ -38,7 +38,7 @@ type experiment struct {
 	name  string
 	Title string      `toml:"title"`
 	Must  string      `toml:"must"`
-	Find  string      `toml:"find"`  // name or family of a known rule, to be met; the seed ends then
+	Find  string      `toml:"find"`  // name or family of a known rule, or several with " or " between, to be met; the seed ends then
 	Times int         `toml:"times"` // instead: controls with so many times the search's time of processors
 	Spec  search.Spec `toml:"spec"`  // the budget in time of processors
 }
@@ -277,10 +277,19 @@ func matches(rule, find string) bool {
 	if err != nil || find == "" {
 		return false
 	}
-	if m, ok := known.Name(g); ok && m.Name == find {
-		return true
+	return isOne(find, g)
+}
+
+// isOne reports whether a rule is one of those that are to be found.
+func isOne(find string, g genome.Genome) bool {
+	m, named := known.Name(g)
+	family := known.FamilyOf(g)
+	for _, name := range strings.Split(find, " or ") {
+		if named && m.Name == name || string(family) == name {
+			return true
+		}
 	}
-	return string(known.FamilyOf(g)) == find
+	return false
 }
 
 // ended reports whether nothing more can come of a seed.

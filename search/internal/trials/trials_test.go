@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/optc-lang/optc/search"
+	"github.com/optc-lang/optc/search/internal/genome"
 )
 
 // TestRows holds that rows are read as they are written, in order, and that a seed has one.
@@ -25,6 +26,23 @@ func TestRows(t *testing.T) {
 	}
 	if _, err := readRows[controlled](path); err == nil {
 		t.Error("rows of other columns were read")
+	}
+}
+
+// TestIsOne: a rule is found by its name or its family, and there may be several.
+func TestIsOne(t *testing.T) {
+	for _, c := range []struct {
+		find, rule string
+		want       bool
+	}{
+		{"signed momentum", "sign(ema(g; 0.1))", true}, {"sign of momentum", "sign(ema(g; 0.1))", true}, {"Adam family", "sign(ema(g; 0.1))", false},
+		{"Adam family or adaptive momentum", "ema(div(g, sqrt(ema(square(g); 0.01))); 0.1)", true}, {"Adam family", "ema(div(g, sqrt(ema(square(g); 0.01))); 0.1)", false},
+		{"Adam family or adaptive momentum", "div(ema(g; 0.1), sqrt(ema(square(g); 0.01)))", true}, {"", "g", false},
+	} {
+		g, err := genome.Parse(c.rule)
+		if err != nil || isOne(c.find, g) != c.want {
+			t.Errorf("%s is %q: not %v, %v", c.rule, c.find, c.want, err)
+		}
 	}
 }
 
