@@ -68,7 +68,7 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 			Message: "there is no adjoint for parameters in " + params.Format + ": its own parameters are derivatives, which have another range"}), nil
 	}
 	if set.Adjoint {
-		adjoint, err := derive.Adjoint(pass.DropStates(checked))
+		adjoint, err := derive.Adjoint(pass.DropStates(pass.DropTold(checked)))
 		if err != nil {
 			return nil, append(diags, lang.Diagnostic{File: u.File(name), Span: r.Decl.Name.Span, Message: "there is no adjoint: " + err.Error()}), nil
 		}
@@ -77,7 +77,7 @@ func Compile(u *check.Unit, name string, set Settings) (*Rule, lang.Diagnostics,
 	checked = pass.KeepParams(checked, params)
 	r.Checked = checked
 	r.Dumps = append(r.Dumps, Dump{"check", checked.String()})
-	prog, err := pass.Run(checked, pass.Passes(fast), func(ps pass.Pass, p *ir.Program) error {
+	prog, err := pass.Run(pass.DropTold(checked), pass.Passes(fast), func(ps pass.Pass, p *ir.Program) error {
 		if ps.Name == "real" {
 			r.Checked = p
 		}

@@ -78,11 +78,11 @@ func (s *Set) Is(call string) string {
 	return "the u with the least step*P(u) + norm(u - v)^2/2, P the " + s.Doc
 }
 
-// HypergradIs says what hypergrad of a name is, whose derivative of x a state keeps.
+// HypergradIs says what hypergrad of a name is, whose derivative of x a state keeps, or another one tells.
 func HypergradIs(name, state string) string {
 	text := "the sum, over all that NAME governs, of g*dx/dNAME, where dx/dNAME is the derivative in NAME of the x that the step before " +
 		"has computed, with the states and probes of that step held constant; it is kept in the state "
-	return strings.ReplaceAll(text, "NAME", name) + state + ", and is 0 before the first step"
+	return strings.ReplaceAll(text, "NAME", name) + state + ", unless another state tells it, and is 0 before the first step"
 }
 
 // Usage is how a rule writes the set.
