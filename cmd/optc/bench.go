@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -47,8 +48,8 @@ Example:
 // size is a number of elements on the command line.
 type size int
 
-// maxSize bounds what a bench allocates: no machine has more.
-const maxSize = 1 << 40
+// maxSize bounds what a bench allocates: no machine has more, nor can an int count more bytes.
+const maxSize = min(1<<40, math.MaxInt/16)
 
 // UnmarshalText reads 1000, 16K, 64M or 2G.
 func (s *size) UnmarshalText(text []byte) error {
