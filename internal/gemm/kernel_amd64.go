@@ -69,6 +69,24 @@ func transpose[T Float](dst, src []T, stride, rows, cols int) {
 	}
 }
 
+// rotate is rotatePortable, and pair is pairPortable. AVX2 is all they need: the four sums of a row are one vector of it, and
+// what a rotation takes is the time of the multiplications.
+func rotate(z, cs []float64, n int) {
+	if active == optrt.Go {
+		rotatePortable(z, cs, n)
+		return
+	}
+	rotateAVX2(&z[n*RotateCols], &cs[0], n)
+}
+
+func pair(s *symmetric, n int) {
+	if active == optrt.Go || s.rows < 2 {
+		pairPortable(s, n)
+		return
+	}
+	pairAVX2(&s.a[0][0], &s.a[1][0], &s.w[0], &s.x[0], &s.v[0], &s.p[0], n, &s.f, &s.sum)
+}
+
 // The tile kernels are tilePortable for 1 <= rows <= 4, cols >= 1 and
 // k >= 1: element (i, p) of A is a[i*arow+p*acol].
 //
@@ -89,3 +107,13 @@ func tileAVX2x64(c *float64, ldc int, a *float64, arow, acol int, b *float64, ld
 //
 //go:noescape
 func transposeAVX2(dst, src *float32, stride, rows int)
+
+// rotateAVX2 is rotatePortable for n >= 1; last is its last row.
+//
+//go:noescape
+func rotateAVX2(last, cs *float64, n int)
+
+// pairAVX2 is pairPortable for two rows, a0 and a1, and a positive multiple n of 4.
+//
+//go:noescape
+func pairAVX2(a0, a1, w, x, v, p *float64, n int, f *[2][3]float64, sum *[2][4]float64)

@@ -9,3 +9,7 @@ func tile[T Float](c []T, ldc int, a View[T], b []T, ldb, rows, cols, k int, acc
 func transpose[T Float](dst, src []T, stride, rows, cols int) {
 	transposePortable(dst, src, stride, rows, cols)
 }
+
+func rotate(z, cs []float64, n int) { rotatePortable(z, cs, n) }
+
+func pair(s *symmetric, n int) { pairPortable(s, n) }

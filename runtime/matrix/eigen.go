@@ -2,7 +2,9 @@ package matrix
 
 import (
 	"math"
+	"slices"
 
+	"github.com/optc-lang/optc/internal/gemm"
 	"github.com/optc-lang/optc/runtime/elem"
 )
 
@@ -23,89 +25,100 @@ func EigVecs[T elem.Float](c *Call[T]) {
 	own := w.own.get(n * n)
 	copy(own, in.Data)
 	mirror(own, n)
-	a, z := w.wide.get(n*n), w.wide.get(n*n)
-	d, e := w.wide.get(n), w.wide.get(n)
+	a, values := w.wide.get(n*n), w.wide.get(n)
 	if _, ok := load(a, own); !ok {
 		c.fail()
 		return
 	}
-	tridiagonal(&w.wide, a, z, d, e, n)
-	if !diagonal(d, e, z, n) {
+	z, ok := w.wide.eigen(a, values, n, false)
+	if !ok {
 		c.fail()
 		return
 	}
-	sortRows(d, z, n)
+	z.sort(values)
 	for i := range n {
-		orient(z[i*n:][:n])
+		z.orient(i)
 	}
-	transpose(a, z, n, n)
+	z.transpose(a)
 	c.store(a, 0)
 }
 
-// tridiagonal finds the orthogonal Q and the tridiagonal matrix QᵀAQ with diagonal
-// d and subdiagonal e[:n-1], from the lower triangle of a, which it overwrites, and
-// sets z to Qᵀ.
-func tridiagonal(w *wideWork, a, z, d, e []float64, n int) {
+// eigen finds the eigenvalues of the symmetric matrix a (n×n), of which it reads the lower triangle and overwrites all, and
+// its eigenvectors, the rows of z. It reports false if it does not converge. The small eigenvalues of a matrix whose rows fall
+// are kept if it is told so: the reduction is to begin with the large rows and QL with the small ones.
+func (w *wideWork) eigen(a, values []float64, n int, falling bool) (z strips, ok bool) {
+	z = strips{w.get(stripsLen(n)), n}
+	q, e := w.get(n*n), w.get(n)
+	tridiagonal(w, a, q, values, e, n)
+	z.load(q)
+	if falling {
+		slices.Reverse(values)
+		slices.Reverse(e[:max(0, n-1)])
+		z.reverse()
+	}
+	w.turns.begin(z, q, w.mul.split)
+	ok = w.turns.diagonal(values, e, n)
+	w.turns.end()
+	return z, ok
+}
+
+// tridiagonal finds the orthogonal Q and the tridiagonal matrix QᵀAQ with diagonal d and subdiagonal e[:n-1], from the lower
+// triangle of a, which it overwrites. It sets q to Q without its first row and column, which are those of the identity.
+//
+// A reflection H = I - tau·v·vᵀ makes H·B·H = B - v·xᵀ - x·vᵀ of what is to the right of and below its column, with
+// p = tau·B·v and x = p - (tau/2)(pᵀv)v. That is subtracted on the way through B that makes the next product, when its
+// column has had it already.
+func tridiagonal(w *wideWork, a, q, d, e []float64, n int) {
 	if n == 0 {
 		return
 	}
 	// The reflections act on the rows and columns from 1 on: column k of a, from
 	// row k+1 on, has reflection k, as reflectors want it.
 	h := newReflectors(w, view{a, n}.at(1, 0), n-1, n-1)
-	p := w.get(n)
-	for k := range n - 1 {
-		below := view{a, n}.at(k+1, k)
-		h.tau[k] = reflection(below, n-1-k)
-		d[k], e[k] = a[k*n+k], below.data[0]
-		if h.tau[k] != 0 {
-			reflectBoth(below, h.tau[k], p, e[k+1:], n-1-k)
+	v, x := w.get(n), w.get(n) // of the reflection before, from row k on
+	next, p := w.get(n), w.get(n)
+	clear(v)
+	clear(x)
+	late := false // v and x are to be subtracted
+	for k := range n {
+		m := n - 1 - k
+		column := next[:m+1]
+		for i := range column {
+			column[i] = a[(k+i)*n+k] - (float64(v[i]*x[0]) + float64(x[i]*v[0]))
 		}
+		d[k], e[k] = column[0], 0
+		if m == 0 {
+			break
+		}
+		column = column[1:]
+		h.tau[k] = reflection(view{column, 1}, m)
+		e[k] = column[0]
+		for i, y := range column {
+			a[(k+1+i)*n+k] = y
+		}
+		column[0] = 1
+		if late || h.tau[k] != 0 {
+			gemm.UpdateTimes(a[(k+1)*n+k+1:], n, v[1:][:m], x[1:][:m], column, p[:m])
+		}
+		if late = h.tau[k] != 0; !late {
+			clear(v)
+			clear(x)
+			continue
+		}
+		for i := range p[:m] {
+			p[i] = float64(p[i] * h.tau[k])
+		}
+		half := float64(h.tau[k] / 2 * dot(p[:m], column))
+		axpy(p[:m], -half, column)
+		copy(v, column)
+		x, p = p, x
 	}
-	d[n-1], e[n-1] = a[n*n-1], 0
-
-	q := w.get(n * n)
 	h.form(q[:(n-1)*(n-1)])
-	clear(z)
-	z[0] = 1
-	for i := range n - 1 {
-		for j := range n - 1 {
-			z[(j+1)*n+i+1] = q[i*(n-1)+j]
-		}
-	}
 }
 
-// reflectBoth computes B = H·B·H for the symmetric B (m×m) to the right of the
-// column v that a begins with, in its lower triangle: with p = tau·B·v and
-// x = p - (tau/2)(pᵀv)v it is B - v·xᵀ - x·vᵀ. p and v are temporaries.
-func reflectBoth(a view, tau float64, p, v []float64, m int) {
-	p, v = p[:m], v[:m]
-	for i := range v {
-		v[i] = a.data[i*a.ld]
-	}
-	v[0] = 1
-	clear(p)
-	for i := range m {
-		row := a.data[i*a.ld+1:][:i+1]
-		p[i] += dot(row, v[:i+1])
-		axpy(p[:i], v[i], row[:i])
-	}
-	for i := range p {
-		p[i] = float64(p[i] * tau)
-	}
-	half := float64(tau / 2 * dot(p, v))
-	axpy(p, -half, v)
-	for i := range m {
-		row, vi, pi := a.data[i*a.ld+1:][:i+1], v[i], p[i]
-		pj, vj := p[:len(row)], v[:len(row)]
-		for j := range row {
-			row[j] -= float64(vi*pj[j]) + float64(pi*vj[j])
-		}
-	}
-}
-
-// diagonal finds the eigenvalues of the tridiagonal matrix of d and e in d and
-// applies the rotations to the rows of z. It reports false if it does not converge.
-func diagonal(d, e, z []float64, n int) bool {
+// diagonal finds the eigenvalues of the tridiagonal matrix of d and e in d and turns the rows of z along. It reports false if
+// it does not converge.
+func (t *turns) diagonal(d, e []float64, n int) bool {
 	const sweeps = 60
 	for l := range n {
 		for sweep := 0; ; sweep++ {
@@ -119,7 +132,7 @@ func diagonal(d, e, z []float64, n int) bool {
 			if sweep == sweeps {
 				return false
 			}
-			implicitQL(d, e, z, l, m, n)
+			implicitQL(d, e, l, m, t)
 		}
 	}
 	return true
@@ -139,7 +152,8 @@ func negligible(e, d0, d1 float64, sweep int) bool {
 }
 
 // implicitQL does one QL sweep with the shift of Wilkinson on rows l to m.
-func implicitQL(d, e, z []float64, l, m, n int) {
+func implicitQL(d, e []float64, l, m int, t *turns) {
+	turn := t.sweep(l, m)
 	g := (d[l+1] - d[l]) / (2 * e[l])
 	r := elem.Hypot(g, 1)
 	g = d[m] - d[l] + e[l]/(g+math.Copysign(r, g))
@@ -151,6 +165,7 @@ func implicitQL(d, e, z []float64, l, m, n int) {
 		if r == 0 { // the matrix has split
 			d[i+1] -= p
 			e[m] = 0
+			t.cut(i + 1)
 			return
 		}
 		s, c = f/r, g/r
@@ -159,49 +174,10 @@ func implicitQL(d, e, z []float64, l, m, n int) {
 		p = float64(s * r)
 		d[i+1] = g + p
 		g = float64(c*r) - b
-		rotate(z[i*n:][:n], z[(i+1)*n:][:n], c, s)
+		turn[0], turn[1] = c, s
+		turn = turn[2:]
 	}
 	d[l] -= p
 	e[l] = g
 	e[m] = 0
-}
-
-// rotate sets x, y to c*x - s*y, s*x + c*y.
-func rotate(x, y []float64, c, s float64) {
-	y = y[:len(x)]
-	for i, a := range x {
-		b := y[i]
-		x[i] = float64(c*a) - float64(s*b)
-		y[i] = float64(s*a) + float64(c*b)
-	}
-}
-
-// sortRows orders d ascending, equal ones as they are, and the rows of z with it.
-func sortRows(d, z []float64, n int) {
-	for i := range n {
-		least := i
-		for j := i + 1; j < n; j++ {
-			if d[j] < d[least] {
-				least = j
-			}
-		}
-		d[i], d[least] = d[least], d[i]
-		swap(z[i*n:][:n], z[least*n:][:n])
-	}
-}
-
-// orient makes the first of the entries of v that are the largest, up to 2^-40,
-// positive.
-func orient(v []float64) {
-	limit := float64(largest(v) * (1 - 0x1p-40))
-	for _, x := range v {
-		if math.Abs(x) >= limit {
-			if x < 0 {
-				for i := range v {
-					v[i] = -v[i]
-				}
-			}
-			return
-		}
-	}
 }

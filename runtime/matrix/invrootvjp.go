@@ -26,23 +26,25 @@ func InvRootVJP[T elem.Float](c *Call[T]) {
 	own := w.own.get(n * n)
 	copy(own, in.Data)
 	mirror(own, n)
-	y, z, d, t := w.wide.get(n*n), w.wide.get(n*n), w.wide.get(n*n), w.wide.get(n*n)
-	values, below := w.wide.get(n), w.wide.get(n)
-	e, ok := load(y, own)
+	v, d, y := w.wide.get(n*n), w.wide.get(n*n), w.wide.get(n*n)
+	values := w.wide.get(n)
+	e, ok := load(v, own)
 	ed, finite := load(d, by.Data)
 	if !ok || !finite || float64(p) != c.Params[0] || p < 1 || p > 16 {
 		c.fail()
 		return
 	}
-	tridiagonal(&w.wide, y, z, values, below, n)
-	if !diagonal(values, below, z, n) {
+	z, ok := w.wide.eigen(v, values, n, false)
+	if !ok {
 		c.fail()
 		return
 	}
+	z.transpose(v)
+	t := z.data[:n*n]
 	least := float64(float64(n) * 0x1p-50 * largest(values))
 	evenOut(d, n)
-	gemm.NN(t, z, d, n, n, n, false)
-	gemm.NT(y, t, z, n, n, n, false)
+	gemm.TN(t, v, d, n, n, n, false)
+	gemm.NN(y, t, v, n, n, n, false)
 	for i := range n {
 		if !(values[i] > least) {
 			c.fail()
@@ -52,8 +54,8 @@ func InvRootVJP[T elem.Float](c *Call[T]) {
 			y[i*n+j] = float64(y[i*n+j] * rootSlope(values[i], values[j], p))
 		}
 	}
-	gemm.TN(t, z, y, n, n, n, false)
-	gemm.NN(y, t, z, n, n, n, false)
+	gemm.NN(t, v, y, n, n, n, false)
+	gemm.NT(y, t, v, n, n, n, false)
 	evenOut(y, n)
 	c.store(y, e*(p+1)+ed)
 }

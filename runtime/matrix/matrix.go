@@ -56,7 +56,8 @@ type Work[T elem.Float] struct {
 // wideWork is what factorizations compute with.
 type wideWork struct {
 	pool[float64]
-	mul product[float64]
+	mul   product[float64]
+	turns turns
 }
 
 // Call is one application of an operator. Out has its shape set and overlaps no

@@ -330,6 +330,32 @@ func invRoot[T elem.Float](t *testing.T) {
 	w.log(t)
 }
 
+// TestGradedRoot: of D·B·D the largest entry of the inverse is as exact as that of B, whatever the magnitudes in D and
+// their order.
+func TestGradedRoot(t *testing.T) {
+	r, w := rand.New(rand.NewPCG(17, 1)), worst{}
+	for _, n := range append([]int{100}, sizes...) {
+		b := array[float64](spectral(r, geometric(n, 10)))
+		a, least, scale := Array[float64]{make([]float64, n*n), n, n}, 0, make([]float64, n)
+		for i := range scale {
+			if scale[i] = math.Ldexp(1, -r.IntN(20)); scale[i] < scale[least] {
+				least = i
+			}
+		}
+		for i := range n {
+			for j := range n {
+				a.Data[i*n+j] = b.Data[i*n+j] * scale[i] * scale[j]
+			}
+		}
+		of := func(a Array[float64]) float64 {
+			return apply(t, InvRoot[float64], n, n, []float64{1, 0}, a).Data[least*(n+1)]
+		}
+		got, want := of(a)*scale[least]*scale[least], of(b)
+		w.within(t, "the largest entry", fmt.Sprint(n), math.Abs(got/want-1), 8*float64(n)*u*10)
+	}
+	w.log(t)
+}
+
 func compareRoot[T elem.Float](t *testing.T, w worst, name string, a Array[T], p int, ridge float64) {
 	t.Helper()
 	n := a.Rows

@@ -122,6 +122,16 @@ func separate(x, y []float64, p, q *float64) (c, s float64, rotated bool) {
 	return c, s, true
 }
 
+// rotate sets x, y to c*x - s*y, s*x + c*y.
+func rotate(x, y []float64, c, s float64) {
+	y = y[:len(x)]
+	for i, a := range x {
+		b := y[i]
+		x[i] = float64(c*a) - float64(s*b)
+		y[i] = float64(s*a) + float64(c*b)
+	}
+}
+
 // weights replaces each row of r by its direction and its squared norm in size by
 // max(s - tau, 0)/s, s being the norm: by zero what that shrinks to zero.
 func weights(r, size []float64, n int, tau float64) {
