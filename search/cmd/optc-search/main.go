@@ -97,6 +97,9 @@ func execute(args []string, c *console) (code int) {
 		return 0
 	case errors.As(err, &usage):
 		code = 2
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.err, "\noptc search: broken off. What was trained is kept: the same command goes on.")
+		return 1
 	default:
 		code = 1
 	}
