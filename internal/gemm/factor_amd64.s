@@ -107,3 +107,54 @@ loop:
 	VMOVUPD Y1, 32(DX)
 	VZEROUPPER
 	RET
+
+// LINK multiplies two vectors of a carried row by a factor.
+#define LINK(at, lo, hi) \
+	VBROADCASTSD at(SI), Y10; \
+	VMULPD       Y10, lo, lo; \
+	VMULPD       Y10, hi, hi
+
+// func chainAVX2(last *float64, x *[ChainSums][ChainCols]float64, f *float64, n int)
+TEXT ·chainAVX2(SB), NOSPLIT, $0-32
+	MOVQ    last+0(FP), DI
+	MOVQ    x+8(FP), DX
+	MOVQ    f+16(FP), SI
+	MOVQ    n+24(FP), CX
+	VMOVUPD 0(DX), Y0
+	VMOVUPD 32(DX), Y1
+	VMOVUPD 64(DX), Y2
+	VMOVUPD 96(DX), Y3
+	VMOVUPD 128(DX), Y4
+	VMOVUPD 160(DX), Y5
+	VMOVUPD 192(DX), Y6
+	VMOVUPD 224(DX), Y7
+
+loop:
+	LINK(0, Y0, Y1)
+	LINK(8, Y2, Y3)
+	LINK(16, Y4, Y5)
+	LINK(24, Y6, Y7)
+	VADDPD  Y2, Y0, Y10
+	VADDPD  Y6, Y4, Y11
+	VADDPD  Y3, Y1, Y12
+	VADDPD  Y7, Y5, Y13
+	VADDPD  Y11, Y10, Y10
+	VADDPD  Y13, Y12, Y12
+	VADDPD  0(DI), Y10, Y10
+	VADDPD  32(DI), Y12, Y12
+	VMOVUPD Y10, 0(DI)
+	VMOVUPD Y12, 32(DI)
+	ADDQ    $32, SI
+	SUBQ    $64, DI
+	DECQ    CX
+	JNZ     loop
+	VMOVUPD Y0, 0(DX)
+	VMOVUPD Y1, 32(DX)
+	VMOVUPD Y2, 64(DX)
+	VMOVUPD Y3, 96(DX)
+	VMOVUPD Y4, 128(DX)
+	VMOVUPD Y5, 160(DX)
+	VMOVUPD Y6, 192(DX)
+	VMOVUPD Y7, 224(DX)
+	VZEROUPPER
+	RET

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	fence "github.com/optc-lang/optc/internal/guard"
 )
@@ -123,6 +124,54 @@ func TestUpdateTimes(t *testing.T) {
 	})
 }
 
+// defineChain is the definition of Chain, element by element.
+func defineChain(s []float64, x *[ChainSums][ChainCols]float64, f []float64) {
+	n := len(f) / ChainSums
+	for j := range ChainCols {
+		for i := range n {
+			for k := range x {
+				x[k][j] = round(x[k][j] * f[i*ChainSums+k])
+			}
+			at := (n-1-i)*ChainCols + j
+			s[at] = round(s[at] + round(round(x[0][j]+x[1][j])+round(x[2][j]+x[3][j])))
+		}
+	}
+}
+
+func TestChain(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(23, 1))
+		for _, value := range []func() float64{ordinary[float64](r), special[float64](r)} {
+			for n := range 70 {
+				s, intactS := guarded(n*ChainCols, r.IntN(9), value)
+				f, intactF := guarded(n*ChainSums, r.IntN(9), value)
+				var x [ChainSums][ChainCols]float64
+				for k := range x {
+					for j := range x[k] {
+						x[k][j] = value()
+					}
+				}
+				want, wantX, f0 := slices.Clone(s), x, slices.Clone(f)
+				defineChain(want, &wantX, f)
+				Chain(s, &x, f)
+				if !slices.EqualFunc(s, want, sameValue) || !slices.EqualFunc(f, f0, sameValue) {
+					t.Fatalf("%d rows: %v, want %v", n, s, want)
+				}
+				for k := range x {
+					if !slices.EqualFunc(x[k][:], wantX[k][:], sameValue) {
+						t.Fatalf("%d rows: what is carried is %v, want %v", n, x[k], wantX[k])
+					}
+				}
+				for _, intact := range []func() error{intactS, intactF} {
+					if err := intact(); err != nil {
+						t.Fatalf("%d rows: %v", n, err)
+					}
+				}
+			}
+		}
+	})
+}
+
 // TestFactorTouchesNothingElse works on operands that begin or end where a page does that cannot be touched, each in its turn.
 func TestFactorTouchesNothingElse(t *testing.T) {
 	each(t, func(t *testing.T) {
@@ -131,6 +180,10 @@ func TestFactorTouchesNothingElse(t *testing.T) {
 			for _, end := range []bool{false, true} {
 				u := lay[float64](p, end, [3]int{(n + 1) * RotateCols, 2 * n, n * n})
 				f := fence.Run(func() { Rotate(u[0], u[1]) })
+				u = lay[float64](p, end, [3]int{n * ChainCols, n * ChainSums, ChainSums * ChainCols})
+				if f == nil {
+					f = fence.Run(func() { Chain(u[0], (*[ChainSums][ChainCols]float64)(unsafe.Pointer(&u[2][0])), u[1]) })
+				}
 				for turn := range 3 {
 					fenced := [3][]float64{make([]float64, n), make([]float64, n), make([]float64, n)}
 					fenced[turn] = lay[float64](p, end, [3]int{n, n, n * n})[0]
@@ -153,6 +206,9 @@ func TestFactorRefusals(t *testing.T) {
 		func() { Rotate(s(3*RotateCols), s(4)) },
 		func() { UpdateTimes(s(9), 3, s(3), s(3), s(3), s(3)) },
 		func() { UpdateTimes(s(11), 4, s(3), s(3), s(3), s(3)) },
+		func() { Chain(s(2*ChainCols), new([ChainSums][ChainCols]float64), s(2*ChainSums)) },
+		func() { Chain(s(2*ChainCols), new([ChainSums][ChainCols]float64), s(2*ChainSums-1)) },
+		func() { Chain(s(2*ChainCols-1), new([ChainSums][ChainCols]float64), s(2*ChainSums)) },
 		func() { Rotate(s(3*RotateCols), s(3)) },
 		func() { Rotate(s(3*RotateCols), s(2)) },
 		func() { Rotate(s(3*RotateCols-1), s(4)) },
@@ -166,7 +222,7 @@ func TestFactorRefusals(t *testing.T) {
 		func() {
 			defer func() {
 				message, refused := recover().(string)
-				if refused != (i > 2) || refused && !strings.HasPrefix(message, "gemm: ") {
+				if refused != (i > 3) || refused && !strings.HasPrefix(message, "gemm: ") {
 					t.Errorf("case %d: %q", i, message)
 				}
 			}()

@@ -1,4 +1,6 @@
-// Package gemm multiplies dense row-major matrices with strict arithmetic.
+// Package gemm multiplies dense row-major matrices with strict arithmetic, and
+// has the inner loops of factorizations that go through vectors (Rotate,
+// UpdateTimes, Chain).
 //
 // In come slices of float32 or float64 and three extents, out goes C. Every
 // element of C is the sum, in ascending order of the inner index p,

@@ -87,6 +87,14 @@ func pair(s *symmetric, n int) {
 	pairAVX2(&s.a[0][0], &s.a[1][0], &s.w[0], &s.x[0], &s.v[0], &s.p[0], n, &s.f, &s.sum)
 }
 
+func chain(s []float64, x *[ChainSums][ChainCols]float64, f []float64, n int) {
+	if active == optrt.Go {
+		chainPortable(s, x, f, n)
+		return
+	}
+	chainAVX2(&s[(n-1)*ChainCols], x, &f[0], n)
+}
+
 // The tile kernels are tilePortable for 1 <= rows <= 4, cols >= 1 and
 // k >= 1: element (i, p) of A is a[i*arow+p*acol].
 //
@@ -117,3 +125,8 @@ func rotateAVX2(last, cs *float64, n int)
 //
 //go:noescape
 func pairAVX2(a0, a1, w, x, v, p *float64, n int, f *[2][3]float64, sum *[2][4]float64)
+
+// chainAVX2 is chainPortable for n >= 1; last is the last row of s.
+//
+//go:noescape
+func chainAVX2(last *float64, x *[ChainSums][ChainCols]float64, f *float64, n int)

@@ -13,3 +13,7 @@ func transpose[T Float](dst, src []T, stride, rows, cols int) {
 func rotate(z, cs []float64, n int) { rotatePortable(z, cs, n) }
 
 func pair(s *symmetric, n int) { pairPortable(s, n) }
+
+func chain(s []float64, x *[ChainSums][ChainCols]float64, f []float64, n int) {
+	chainPortable(s, x, f, n)
+}

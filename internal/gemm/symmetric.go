@@ -13,8 +13,9 @@ func UpdateTimes(a []float64, lda int, w, x, v, p []float64) {
 		panic("gemm: operands of another length for a symmetric matrix")
 	}
 	clear(p)
+	s := symmetric{w: w, x: x, v: v, p: p}
 	for i := 0; i < m; i += 2 {
-		s := symmetric{w: w, x: x, v: v, p: p, rows: min(2, m-i)}
+		s.rows = min(2, m-i)
 		n := i &^ 3
 		for r := range s.rows {
 			s.a[r] = a[(i+r)*lda:][:i+r+1]
@@ -59,22 +60,23 @@ func pairPortable(s *symmetric, n int) {
 
 // finish does the elements from n to i, the diagonal, of row i: at most four.
 func (s *symmetric) finish(r, i, n int) {
-	a, f, sum := s.a[r], s.f[r], s.sum[r]
-	for j := n; j <= i; j++ {
-		a[j] -= float64(f[0]*s.x[j]) + float64(f[1]*s.w[j])
-	}
-	for j := n; j < i; j++ {
-		s.p[j] += float64(f[2] * a[j])
-	}
-	if n+3 == i {
-		for k := range sum {
-			sum[k] += float64(a[n+k] * s.v[n+k])
+	f, sum := &s.f[r], &s.sum[r]
+	a, w, x, v, p := s.a[r][n:i+1], s.w[n:i+1], s.x[n:i+1], s.v[n:i+1], s.p[n:i+1]
+	last := len(a) - 1
+	for j, y := range a {
+		y -= float64(f[0]*x[j]) + float64(f[1]*w[j])
+		a[j] = y
+		if j < last {
+			p[j] += float64(f[2] * y)
 		}
-		n += 4
+	}
+	if last == 3 {
+		p[3] += (sum[0] + float64(a[0]*v[0]) + (sum[1] + float64(a[1]*v[1]))) + (sum[2] + float64(a[2]*v[2]) + (sum[3] + float64(a[3]*v[3])))
+		return
 	}
 	total := (sum[0] + sum[1]) + (sum[2] + sum[3])
-	for j := n; j <= i; j++ {
-		total += float64(a[j] * s.v[j])
+	for j, y := range a {
+		total += float64(y * v[j])
 	}
-	s.p[i] += total
+	p[last] += total
 }

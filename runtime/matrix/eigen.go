@@ -2,7 +2,6 @@ package matrix
 
 import (
 	"math"
-	"slices"
 
 	"github.com/optc-lang/optc/internal/gemm"
 	"github.com/optc-lang/optc/runtime/elem"
@@ -30,7 +29,7 @@ func EigVecs[T elem.Float](c *Call[T]) {
 		c.fail()
 		return
 	}
-	z, ok := w.wide.eigen(a, values, n, false)
+	z, ok := w.wide.eigen(a, values, n)
 	if !ok {
 		c.fail()
 		return
@@ -44,18 +43,13 @@ func EigVecs[T elem.Float](c *Call[T]) {
 }
 
 // eigen finds the eigenvalues of the symmetric matrix a (n×n), of which it reads the lower triangle and overwrites all, and
-// its eigenvectors, the rows of z. It reports false if it does not converge. The small eigenvalues of a matrix whose rows fall
-// are kept if it is told so: the reduction is to begin with the large rows and QL with the small ones.
-func (w *wideWork) eigen(a, values []float64, n int, falling bool) (z strips, ok bool) {
+// its eigenvectors, the rows of z. It reports false if it does not converge.
+func (w *wideWork) eigen(a, values []float64, n int) (z strips, ok bool) {
 	z = strips{w.get(stripsLen(n)), n}
 	q, e := w.get(n*n), w.get(n)
-	tridiagonal(w, a, q, values, e, n)
+	h := tridiagonal(w, a, values, e, n)
+	h.form(q[:h.m*h.m])
 	z.load(q)
-	if falling {
-		slices.Reverse(values)
-		slices.Reverse(e[:max(0, n-1)])
-		z.reverse()
-	}
 	w.turns.begin(z, q, w.mul.split)
 	ok = w.turns.diagonal(values, e, n)
 	w.turns.end()
@@ -63,14 +57,14 @@ func (w *wideWork) eigen(a, values []float64, n int, falling bool) (z strips, ok
 }
 
 // tridiagonal finds the orthogonal Q and the tridiagonal matrix QᵀAQ with diagonal d and subdiagonal e[:n-1], from the lower
-// triangle of a, which it overwrites. It sets q to Q without its first row and column, which are those of the identity.
+// triangle of a, which it overwrites. The reflections are Q without its first row and column, which are those of the identity.
 //
 // A reflection H = I - tau·v·vᵀ makes H·B·H = B - v·xᵀ - x·vᵀ of what is to the right of and below its column, with
 // p = tau·B·v and x = p - (tau/2)(pᵀv)v. That is subtracted on the way through B that makes the next product, when its
 // column has had it already.
-func tridiagonal(w *wideWork, a, q, d, e []float64, n int) {
+func tridiagonal(w *wideWork, a, d, e []float64, n int) reflectors {
 	if n == 0 {
-		return
+		return newReflectors(w, view{}, 0, 0)
 	}
 	// The reflections act on the rows and columns from 1 on: column k of a, from
 	// row k+1 on, has reflection k, as reflectors want it.
@@ -113,7 +107,7 @@ func tridiagonal(w *wideWork, a, q, d, e []float64, n int) {
 		copy(v, column)
 		x, p = p, x
 	}
-	h.form(q[:(n-1)*(n-1)])
+	return h
 }
 
 // diagonal finds the eigenvalues of the tridiagonal matrix of d and e in d and turns the rows of z along. It reports false if

@@ -1,8 +1,6 @@
 package matrix
 
-import (
-	"github.com/optc-lang/optc/runtime/elem"
-)
+import "github.com/optc-lang/optc/runtime/elem"
 
 // InvRoot sets Out = (A + ridge·I)^(-1/p) for In = A (n×n) symmetric and
 // Params = p, ridge; p is a whole number from 1 to 16. It reads the lower triangle
@@ -13,10 +11,12 @@ import (
 // eigenvalue of A unless told otherwise; a rule that wants this passes that
 // product.)
 //
-// With A + ridge·I = V·diag(λ)·Vᵀ it is W·Wᵀ for W = V·diag(λ^(-1/2p)), of which half is computed. The error relative to the
-// largest entry of the result is at most 8·n·u·κ, κ the condition number of A + ridge·I. NaN if A + ridge·I is not positive
-// definite, or if κ exceeds 2^52/max(n, 4): then an eigenvalue may be rounding alone. Rows and columns are taken by falling
-// diagonal, which keeps the small eigenvalues of a matrix D·B·D of numbers D of many magnitudes and a B of a small κ.
+// A + ridge·I = Q·T·Qᵀ by Householder reflections, T tridiagonal, and T^(-1/p) is a sum of resolvents (see resolvents). The
+// error relative to the largest entry of the result is at most 8·(n+2)·u·κ, κ the condition number of A + ridge·I. NaN if
+// A + ridge·I is not positive definite, or if κ exceeds about 2^50/n: then the least eigenvalue may be rounding alone.
+//
+// Rows and columns are taken by falling diagonal. So of a matrix D·B·D, with numbers D of many magnitudes and a B of a small
+// κ, the large entries of the root are as exact as those of B's.
 func InvRoot[T elem.Float](c *Call[T]) {
 	in := c.in(0)
 	n := in.Rows
@@ -30,30 +30,21 @@ func InvRoot[T elem.Float](c *Call[T]) {
 		}
 	}
 	mirror(own, n)
-	a, values := w.wide.get(n*n), w.wide.get(n)
+	a := w.wide.get(n * n)
 	e, ok := load(a, own)
 	if !ok || float64(p) != c.Params[0] || p < 1 || p > 16 || !elem.IsFinite(ridge) {
 		c.fail()
 		return
 	}
 	e = damp(a, n, e, p, ridge)
-	z, ok := w.wide.eigen(a, values, n, true)
-	if !ok || !roots(values, p) {
+	root, ok := w.wide.inverseRoot(a, n, p)
+	if !ok {
 		c.fail()
 		return
 	}
-	z.transpose(a)
-	for i := range n {
-		row := a[i*n:][:n]
-		for j, root := range values {
-			row[j] = float64(row[j] * root)
-		}
-	}
-	h := z.data[:n*n]
-	w.wide.mul.square(h, view{a, n}.plain(), view{a, n}.transposed(), n, n, mirrored)
 	for i, to := range order {
 		for j, k := range order {
-			a[to*n+k] = h[i*n+j]
+			a[to*n+k] = root[max(i, j)*n+min(i, j)]
 		}
 	}
 	c.store(a, -e/p)
@@ -88,14 +79,27 @@ func damp(a []float64, n, e, p int, ridge float64) int {
 	return e - rest
 }
 
-// roots replaces each x of values by x^(-1/2p). It reports false if one is not positive or too small beside the largest.
-func roots(values []float64, p int) bool {
-	least := float64(float64(max(len(values), 4)) * 0x1p-52 * largest(values))
-	for i, x := range values {
-		if !(x > least) {
-			return false
-		}
-		values[i] = elem.Pow(x, -0.5/float64(p))
+// inverseRoot returns a^(-1/p), of which the lower triangle counts; a (n×n) is overwritten. It reports false if a is not
+// positive definite.
+func (w *wideWork) inverseRoot(a []float64, n, p int) (root []float64, ok bool) {
+	if n == 0 {
+		return nil, true
 	}
-	return true
+	d, e := w.get(n), w.get(n)
+	h := tridiagonal(w, a, d, e, n)
+	r := &w.resolvents
+	r.begin(w, d, e)
+	top := r.top()
+	least := float64(float64(max(n, 4)) * 0x1p-52 * top)
+	if !r.positive(least) {
+		return nil, false
+	}
+	for r.positive(float64(2 * least)) {
+		least = float64(2 * least)
+	}
+	diagonal := r.integral(p, least, top)
+	root = w.get(n * n)
+	r.whole(root, diagonal)
+	h.conjugate(w, root, n)
+	return root, true
 }

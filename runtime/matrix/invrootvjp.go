@@ -34,7 +34,7 @@ func InvRootVJP[T elem.Float](c *Call[T]) {
 		c.fail()
 		return
 	}
-	z, ok := w.wide.eigen(v, values, n, false)
+	z, ok := w.wide.eigen(v, values, n)
 	if !ok {
 		c.fail()
 		return

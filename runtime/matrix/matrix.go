@@ -56,8 +56,9 @@ type Work[T elem.Float] struct {
 // wideWork is what factorizations compute with.
 type wideWork struct {
 	pool[float64]
-	mul   product[float64]
-	turns turns
+	mul        product[float64]
+	turns      turns
+	resolvents resolvents
 }
 
 // Call is one application of an operator. Out has its shape set and overlaps no

@@ -3,6 +3,7 @@ package matrix
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -356,6 +357,24 @@ func TestGradedRoot(t *testing.T) {
 	w.log(t)
 }
 
+// TestRootOfNumber holds the roots of 1×1 matrices to exact arithmetic: nearly all of the error is that of the integral.
+func TestRootOfNumber(t *testing.T) {
+	r, w := rand.New(rand.NewPCG(18, 1)), worst{}
+	for range 300 {
+		for p := 1; p <= 16; p++ {
+			x := math.Ldexp(1+r.Float64(), r.IntN(2000)-1000)
+			y := apply(t, InvRoot[float64], 1, 1, []float64{float64(p), 0}, Array[float64]{[]float64{x}, 1, 1}).Data[0]
+			one := new(big.Float).SetPrec(1200).SetFloat64(x)
+			for range p {
+				one.Mul(one, big.NewFloat(y))
+			}
+			off, _ := one.Sub(one, big.NewFloat(1)).Float64()
+			w.within(t, fmt.Sprint("root ", p), fmt.Sprint(x), math.Abs(off)/float64(p), 8*3*u)
+		}
+	}
+	w.log(t)
+}
+
 func compareRoot[T elem.Float](t *testing.T, w worst, name string, a Array[T], p int, ridge float64) {
 	t.Helper()
 	n := a.Rows
@@ -367,7 +386,7 @@ func compareRoot[T elem.Float](t *testing.T, w worst, name string, a Array[T], p
 	if math.IsNaN(norm(got)) {
 		t.Fatalf("%s: NaN", name)
 	}
-	w.within(t, "inv_root against gonum", name, mat.Max(difference)/size, 8*float64(n)*u*condition+unit[T]())
+	w.within(t, "inv_root against gonum", name, mat.Max(difference)/size, 8*float64(n+2)*u*condition+unit[T]())
 }
 
 // gonumRoot is (a + ridge·I)^(-1/p) by gonum's eigenvectors, and the condition

@@ -63,6 +63,13 @@ func (p *product[E]) square(c []E, a, b gemm.View[E], n, k int, h cover) {
 	p.run()
 }
 
+// addSquare adds to C, symmetric and in rows ldc apart, A·B (n×n) that is symmetric but for rounding: of that it takes what is
+// below the diagonal.
+func (p *product[E]) addSquare(c []E, ldc int, a, b gemm.View[E], n, k int) {
+	p.c, p.ldc, p.a, p.b, p.m, p.n, p.k, p.accumulate, p.cover = c, ldc, a, b, n, n, k, true, mirrored
+	p.run()
+}
+
 func (p *product[E]) run() {
 	if p.item == nil {
 		p.item = p.block

@@ -206,3 +206,44 @@ func (h *reflectors) form(q []float64) {
 		h.apply(view{q, h.n}.at(j, j), j, end, h.n-j, false)
 	}
 }
+
+// conjugate replaces a symmetric x (n×n) by Q·x·Qᵀ, where Q is the product of the reflections on the last h.m rows. With the
+// block H = I - V·T·Vᵀ it is H·x·Hᵀ = x - V·Wᵀ - W·Vᵀ for Z = x·V·Tᵀ and W = Z - V·(T·Vᵀ·Z)/2. All is kept transposed.
+func (h *reflectors) conjugate(w *wideWork, x []float64, n int) {
+	y, t := w.get(panel*n), w.get(panel*n)
+	minus, both := w.get(2*panel*n), w.get(2*panel*n) // -V and -W, Z or W and V
+	gram, c := w.get(panel*panel), w.get(panel*panel)
+	for j := (h.n - 1) / panel * panel; j >= 0 && h.n > 0; j -= panel {
+		end := min(j+panel, h.n)
+		h.block(j, end)
+		m, k := h.m-j, end-j
+		top := n - m
+		z, v := both[:k*n], both[k*n:2*k*n]
+		for i := range k {
+			clear(v[i*n:][:top])
+		}
+		gemm.Transpose(v[top:], n, h.v, k, m, k)
+		vT := gemm.View[float64]{Data: v[top:], Row: n, Col: 1}
+		h.mul.into(y, n, vT, view{x, n}.at(top, 0).plain(), k, n, m, false)
+		h.mul.into(z, n, view{h.t, k}.plain(), view{y, n}.plain(), k, n, k, false)
+		gemm.Into(gram, k, vT, view{z[top:], n}.transposed(), k, k, m, false)
+		gemm.NN(c, h.t, gram, k, k, k, false)
+		h.mul.into(t, m, view{c, k}.transposed(), vT, k, m, k, false)
+		// The rows above top have Z alone.
+		for i := range k {
+			row, turned := z[i*n+top:][:m], t[i*m:][:m]
+			for q := range row {
+				row[q] -= float64(turned[q] / 2)
+			}
+		}
+		for i := range k {
+			for q := range m {
+				minus[i*m+q], minus[(k+i)*m+q] = -v[i*n+top+q], -z[i*n+top+q]
+			}
+		}
+		left := view{minus, m}.transposed()
+		h.mul.into(x[top*n:], n, left, view{both, n}.plain(), m, top, k, true)
+		gemm.Transpose(x[top:], n, x[top*n:], n, m, top)
+		h.mul.addSquare(x[top*n+top:], n, left, view{both[top:], n}.plain(), m, 2*k)
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // allowed are the parts of package math that are the same on every platform.
-var allowed = strings.Fields("Sqrt Abs Copysign NaN MinInt Float64bits Float64frombits")
+var allowed = strings.Fields("Sqrt Abs Copysign NaN Pi MinInt Float64bits Float64frombits")
 
 // fusable returns the places in the files where a product may be fused with an
 // addition, or where a part of math is used that is not the same everywhere. A

@@ -46,15 +46,6 @@ func (z strips) transpose(a []float64) {
 	}
 }
 
-// reverse puts the last row first.
-func (z strips) reverse() {
-	for k := range z.count() {
-		for i := range z.n / 2 {
-			swap(z.row(k, i), z.row(k, z.n-1-i))
-		}
-	}
-}
-
 // sort orders d ascending, equal ones as they are, and the rows of z with it.
 func (z strips) sort(d []float64) {
 	for i := range d {
