@@ -53,7 +53,7 @@ const (
 func Default() Config {
 	return Config{
 		Seed: 1, Starts: []string{"g"}, Mutator: genome.DefaultMutator(),
-		Rungs:   [][]string{{"bowl", "cancer-raw"}, {"phishing", "rotated-bowl", "mpg"}, {"digits"}, {"opticks"}, {"digits-coder"}, {"digits-deep"}, {"opticks-attention"}},
+		Rungs:   [][]string{{"bowl", "cancer-raw"}, {"phishing", "rotated-bowl", "mpg"}, {"digits"}, {"opticks"}, {"digits-coder"}, {"digits-deep", "opticks-attention"}},
 		Islands: 8, Population: 50, Tournament: 4, Percentile: 0.65, Migration: 0.002, Parsimony: 0.02, Polish: 0.1, Confirm: 0.05, Omit: 0.25, Plateau: 300,
 		Lag: 64, Repeats: 8, Symmetry: Equivariant, Numerics: work.Numerics,
 	}

@@ -29,18 +29,15 @@ func (s *Search) Evaluate(job Job, run fitness.Runner) (Result, error) {
 }
 
 // reached is what counts against a limit: the total of the scores; of a form that has been evaluated before, that of all its
-// scores. It has the benefit of the doubt where it went on before, so that luck neither keeps it nor ends it, and elsewhere not: there
-// a bracket of learning rates is due.
+// scores with the benefit of the doubt, so that luck neither keeps it nor ends it. Limits are of single evaluations, lucky ones among
+// them, and no mean of several would reach them without.
 func (j *Job) reached(scores []float64) float64 {
 	if j.Evaluated == nil {
 		return fitness.Total(scores)
 	}
 	all := Form{scores: slices.Clone(j.Evaluated.scores), Tasks: len(scores)}
 	all.note(scores)
-	if len(scores) < len(j.Evaluated.scores) {
-		return fitness.Total(all.Scores()) + all.noise()
-	}
-	return fitness.Total(all.Scores())
+	return fitness.Total(all.Scores()) + all.noise()
 }
 
 // task runs a form on a task: with a bracket of learning rates the first time, starting where the task before ended.

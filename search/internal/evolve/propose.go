@@ -40,6 +40,9 @@ func (s *Search) Next() (Job, error) {
 			continue
 		}
 		form := child.Canonical()
+		if s.forms[form.Key()] != nil && r.IntN(draws) != 0 {
+			continue
+		}
 		if dull, err := s.isDull(form); err != nil {
 			return Job{}, err
 		} else if !dull {
@@ -70,6 +73,10 @@ func (s *Search) symmetric(form genome.Genome) bool {
 
 // attempts is how many mutants are drawn until one can train anything.
 const attempts = 100
+
+// draws is how many mutants of a form that is known are drawn until one is born. Such births cost no training, and keep a good
+// rule among the parents; but most mutants of one that has been there for long are known, and would fill the archive.
+const draws = 4
 
 // randomLength is the most mutations of a birth of the control Random.
 const randomLength = 30
