@@ -31,7 +31,7 @@ type node struct{ s, w float64 }
 const (
 	chainCols    = gemm.ChainCols
 	chainSums    = gemm.ChainSums // nodes of a group
-	mostNodes    = 256            // two for each power of e between the bounds, 2^52 apart, and 126
+	mostNodes    = 256            // two for each power of e between the bounds, at most 2^52 apart, and for 62 more
 	groupsAtOnce = 8
 	rowsAhead    = 32      // after so many it is asked whether the rest is negligible
 	negligibly   = 0x1p-80 // beside the largest entry, which is not much smaller than 1
@@ -59,7 +59,8 @@ func (r *resolvents) strips() int { return (r.n + chainCols - 1) / chainCols }
 //	x^-α = sin(πα)/π·∫ e^((1-α)y)/(e^y + x) dy
 //
 // by the trapezoidal rule with a step of 1/2, whose relative error is 4·sin(πα)·e^(-4π²) < 2^-54. The nodes so far below a
-// that x + s is as good as x are one node zero, and those so far above b that it is s are that number.
+// that x + s is as good as x are one node zero, and those so far above b that it is s are that number: in either the error
+// is less than (s/a)^(2-α) and (b/s)^(1+α), which are e^-38.
 func (r *resolvents) integral(p int, a, b float64) (diagonal float64) {
 	const step = 0.5
 	r.nodes = append(r.nodes[:0], node{0, 1})
@@ -67,7 +68,8 @@ func (r *resolvents) integral(p int, a, b float64) (diagonal float64) {
 		alpha := 1 / float64(p)
 		front := float64(step*elem.Sin(float64(math.Pi*alpha))) / math.Pi
 		power := func(of float64, i int) float64 { return elem.Exp(float64(of * (step * float64(i)))) }
-		first, last := int(elem.Log(a)/step)-52, int(elem.Log(b)/step)+72 // e^-26 and e^36
+		first := int((elem.Log(a) - 38/(2-alpha)) / step)
+		last := int((elem.Log(b)+38/(1+alpha))/step) + 1
 		for i := first; i <= last; i++ {
 			r.nodes = append(r.nodes, node{power(1, i), float64(front * power(1-alpha, i))})
 		}
@@ -137,9 +139,10 @@ func (r *resolvents) prepare(group int, nodes []node) {
 		link, root, reach := links[to:][:chainSums], roots[to:][:chainSums], reach[to:][:chainSums]
 		for k := range at {
 			pivot := d + at[k].s - off[k]
-			l := r.e[i] / pivot
+			inverse := 1 / pivot
+			l := float64(r.e[i] * inverse)
 			off[k] = float64(l * r.e[i])
-			link[k], root[k], reach[k] = -l, at[k].w/pivot, max(1, far[k])
+			link[k], root[k], reach[k] = -l, float64(at[k].w*inverse), max(1, far[k])
 			far[k] = float64(math.Abs(l) * reach[k])
 		}
 	}
