@@ -85,7 +85,7 @@ func ReadSpec(path string) (Spec, error) {
 		return s, fmt.Errorf("%s: %w", path, err)
 	}
 	if s.Seed > math.MaxInt64 { // a negative number wraps
-		return s, fmt.Errorf("%s: seed: numbers from 0 to %d are possible", path, math.MaxInt64)
+		return s, fmt.Errorf("%s: seed: numbers from 0 to %d are possible", path, int64(math.MaxInt64))
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return s, fmt.Errorf("%s: nothing is called %q in a spec", path, unknown[0])
