@@ -96,18 +96,22 @@ func TestVerify(t *testing.T) {
 		"the end":   "DELETE FROM births WHERE id = (SELECT max(birth) FROM evaluations)",
 		"AdamW":     "UPDATE meta SET value = replace(value, '.', '.0') WHERE key = 'baselines'",
 	} {
-		if err := copyFile(s.Archive, s.Archive+".bad"); err != nil {
-			t.Fatal(err)
-		}
-		bad := s
-		bad.Archive += ".bad"
-		if err := damage(bad.Archive, change); err != nil {
-			t.Fatal(err)
-		}
+		bad := damaged(t, s, change)
 		if v, err := Verify(context.Background(), bad, 1, 1); err == nil {
 			t.Errorf("%s was changed, and nobody saw: %+v", what, v)
 		}
 	}
+}
+
+// damaged is a search whose archive is a copy that a query has changed.
+func damaged(t *testing.T, s Spec, query string) Spec {
+	t.Helper()
+	from := s.Archive
+	s.Archive += ".bad"
+	if err := errors.Join(copyFile(from, s.Archive), damage(s.Archive, query)); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // damage changes the tables of an archive.
@@ -296,14 +300,7 @@ func TestResumeRepeats(t *testing.T) {
 		"UPDATE births SET genome = 'g =0' WHERE id = 150":                                                             "of another program",
 		"INSERT INTO evaluations SELECT 999999, rule, seed, scores, turns, lrs, runs FROM evaluations WHERE birth = 0": "births that there are not",
 	} {
-		if err := copyFile(s.Archive, s.Archive+".bad"); err != nil {
-			t.Fatal(err)
-		}
-		bad := s
-		bad.Archive += ".bad"
-		if err := damage(bad.Archive, change); err != nil {
-			t.Fatal(err)
-		}
+		bad := damaged(t, s, change)
 		if _, err := Run(context.Background(), bad); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: resumed with %v", change, err)
 		}

@@ -342,6 +342,6 @@ func showTest(c *console, t sealed.Result, looks int) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "\nLosses are logarithms, means over seeds, on examples that nothing was tuned by. The p-values are one-sided, by Holm's method\nfor the three. Tests of this archive so far, this one included: %d.\n", looks)
+	_, err := fmt.Fprintf(c.out, "\nLosses are logarithms, means over seeds, on examples that nothing was tuned by. The p-values are one-sided, by Holm's method\nfor all %d. Tests of this archive so far, this one included: %d.\n", len(t.Versus), looks)
 	return err
 }

@@ -36,7 +36,7 @@ type Control string
 // The controls.
 const (
 	Evolution Control = ""       // none: a search
-	Random    Control = "random" // every birth is a start with random mutations, none is selected
+	Random    Control = "random" // every birth is a start with random mutations, or confirms a good one; none is a parent
 	Tuning    Control = "tune"   // births change constants alone
 )
 
