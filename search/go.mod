@@ -11,6 +11,7 @@ require (
 	github.com/charmbracelet/colorprofile v0.4.3
 	github.com/charmbracelet/x/ansi v0.11.8
 	github.com/charmbracelet/x/term v0.2.2
+	github.com/gofrs/flock v0.13.2
 	github.com/ncruces/go-sqlite3 v0.35.3
 	github.com/optc-lang/optc v0.0.0
 	gonum.org/v1/gonum v0.17.0

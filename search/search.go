@@ -164,7 +164,7 @@ func (r *runner) open(ctx context.Context, executor work.Executor) error {
 	if r.spec.Archive == "" {
 		return errors.New("a search needs the name of an archive")
 	}
-	a, err := archive.Open(r.spec.Archive)
+	a, err := archive.Claim(r.spec.Archive)
 	switch {
 	case errors.Is(err, archive.ErrNone):
 		return r.create(ctx, executor)
@@ -209,7 +209,7 @@ func (r *runner) resume(a *archive.Archive) error {
 		err = noOrphans(a)
 	}
 	if err != nil {
-		return errors.Join(err, a.Close())
+		return err
 	}
 	r.cpuSpent, r.resumed, r.archive = time.Duration(spent*float64(time.Second)), a.Births(), a
 	events, err := a.Events()
@@ -244,7 +244,10 @@ func (r *runner) create(ctx context.Context, executor work.Executor) error {
 	if err != nil {
 		return err
 	}
-	return r.resume(a)
+	if err := r.resume(a); err != nil {
+		return errors.Join(err, a.Close())
+	}
+	return nil
 }
 
 // baselines are AdamW's losses on the tasks of the rungs, measured now where they are not known.

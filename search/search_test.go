@@ -307,6 +307,30 @@ func TestResumeRepeats(t *testing.T) {
 	}
 }
 
+// TestOneSearches holds that an archive has one search at a time, which is looked at meanwhile, and that nothing stays of it.
+func TestOneSearches(t *testing.T) {
+	s := small(t, 20)
+	run(t, s)
+	a, err := archive.Claim(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Budget = "30evals"
+	if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), "another process searches") {
+		t.Errorf("two search at once: %v", err)
+	}
+	if _, err := Open(s.Archive); err != nil {
+		t.Error(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, s)
+	if left, err := filepath.Glob(s.Archive + "*"); err != nil || len(left) != 1 {
+		t.Error(left, err)
+	}
+}
+
 // TestEmptyStart holds that a search may begin with no update, which is no rule of its own.
 func TestEmptyStart(t *testing.T) {
 	s := small(t, 20)

@@ -20,6 +20,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gofrs/flock"
 	"github.com/ncruces/go-sqlite3"
 	_ "github.com/ncruces/go-sqlite3/driver" // the driver "sqlite3"
 
@@ -60,8 +61,9 @@ type Archive struct {
 	db   *sql.DB
 	tx   *sql.Tx // what is not committed yet
 	path string
-	next int // the birth that is to be appended
-	kept int // births that are committed
+	lock *flock.Flock // held by the one who searches
+	next int          // the birth that is to be appended
+	kept int          // births that are committed
 }
 
 // Header is what a search depends on.
@@ -92,7 +94,7 @@ func Create(path string, h Header) (*Archive, error) {
 	if os.Remove(part); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return Open(path)
+	return Claim(path)
 }
 
 // create makes a whole archive of one file.
@@ -110,7 +112,52 @@ func create(path string, h Header) error {
 	return errors.Join(err, db.Close())
 }
 
-// Open opens an archive to go on with it.
+// Claim opens an archive to add births to it, which one process at a time may do.
+func Claim(path string) (*Archive, error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w %s", ErrNone, path)
+	}
+	lock, err := hold(path)
+	if err != nil {
+		return nil, err
+	}
+	a, err := Open(path)
+	if err != nil {
+		return nil, errors.Join(err, release(lock))
+	}
+	a.lock = lock
+	return a, nil
+}
+
+// hold locks the file PATH-lock. The lock ends with the process at the latest.
+func hold(path string) (*flock.Flock, error) {
+	lock := flock.New(path + "-lock")
+	held, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !held {
+		return nil, fmt.Errorf("%s: another process searches with it; until it ends one can look at it, as with optc search status", path)
+	}
+	// Who held it before may have taken the file away after it was opened here.
+	mine, err := lock.Stat()
+	there, gone := os.Stat(lock.Path())
+	if err == nil && gone == nil && os.SameFile(mine, there) {
+		return lock, nil
+	}
+	if err := errors.Join(err, lock.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return hold(path)
+}
+
+// release takes the lock's file away, where an open file can be; one that is left harms nobody.
+func release(lock *flock.Flock) error {
+	os.Remove(lock.Path())
+	return lock.Close()
+}
+
+// Open opens an archive to add to it what is no birth.
 func Open(path string) (*Archive, error) {
 	looked, err := Read(path) // before anything is changed of what may be no archive
 	if err != nil {
@@ -211,7 +258,13 @@ func describe(path string, err error) error {
 }
 
 // Close commits and closes.
-func (a *Archive) Close() error { return errors.Join(a.Commit(), a.db.Close()) }
+func (a *Archive) Close() error {
+	err := errors.Join(a.Commit(), a.db.Close())
+	if a.lock != nil {
+		err = errors.Join(err, release(a.lock))
+	}
+	return err
+}
 
 // Path is the file's.
 func (a *Archive) Path() string { return a.path }
@@ -255,9 +308,6 @@ func (a *Archive) Append(b evolve.Birth) error {
 	err := a.exec("INSERT INTO births VALUES (?, ?, ?, ?)", b.Index, b.Parent, b.Form[:], b.Genome)
 	if r := b.Result; err == nil && len(r.Scores) > 0 {
 		err = a.exec("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?)", b.Index, r.Rule, int64(r.Seed), floats(r.Scores), turns(r.Turns), floats(r.LRs), r.Runs)
-	}
-	if errors.Is(err, sqlite3.CONSTRAINT) {
-		return fmt.Errorf("%s: another search writes it: birth %d is there already", a.path, b.Index)
 	}
 	if err == nil {
 		a.next++
@@ -618,11 +668,15 @@ func (a *Archive) querier() interface {
 	return a.db
 }
 
-// Size is the bytes of the file.
+// Size is the bytes of the file, with those that a search under way keeps beside it.
 func (a *Archive) Size() (int64, error) {
 	info, err := os.Stat(a.path)
 	if err != nil {
 		return 0, err
 	}
-	return info.Size(), nil
+	size := info.Size()
+	if beside, err := os.Stat(a.path + "-wal"); err == nil {
+		size += beside.Size()
+	}
+	return size, nil
 }
