@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/evolve"
@@ -37,7 +38,7 @@ type Rule struct {
 	Births      int       // of this rule, in any writing
 	Evaluations int
 	Pick        bool   // the one to look at first: the smallest that is nearly as good as the best
-	Alike       int    // of [Fold]: rules after it that differ from it in constants alone
+	Alike       int    // of [Fold]: rules after it that are nearly the same
 	Encoded     string // node by node: the length of Formula, in which what is read twice stands twice, has no bound
 }
 
@@ -99,12 +100,13 @@ func front(sorted []*evolve.Form, rungs [][]string) []Rule {
 	return out
 }
 
-// Fold keeps of rules that differ in constants alone the first, and counts the others.
+// Fold keeps of rules that differ in constants alone, or in whether averages are corrected for their start, the first, and counts
+// the others.
 func Fold(rules []Rule) []Rule {
 	var out []Rule
 	at := map[string]int{}
 	for _, r := range rules {
-		shape := constants.ReplaceAllString(r.Encoded, "")
+		shape := strings.ReplaceAll(constants.ReplaceAllString(r.Encoded, ""), "avg", "ema")
 		if i, ok := at[shape]; ok {
 			out[i].Alike++
 			continue

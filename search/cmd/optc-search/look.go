@@ -21,13 +21,13 @@ import (
 type hallCmd struct {
 	fileArg
 	Top  int  `short:"n" default:"20" help:"How many rules."`
-	All  bool `help:"All rules, also those that differ from a better one in constants alone."`
+	All  bool `help:"All rules, also those that are nearly the same as a better one."`
 	JSON bool `name:"json" help:"As JSON, one rule a line, with scores by task."`
 }
 
 // Help is the verb's example.
 func (hallCmd) Help() string {
-	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone are one line, that of the best, with how many more there are. An arrow marks the pick: the smallest that is nearly as good as the best.
+	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone, or in whether averages are corrected for their start, are one line, that of the best, with how many more there are. An arrow marks the pick: the smallest that is nearly as good as the best.
 
 Example:
   optc search hall search.db -n 10
