@@ -11,7 +11,6 @@ import (
 
 	"github.com/optc-lang/optc/compiler/egraph"
 	"github.com/optc-lang/optc/compiler/ir"
-	"github.com/optc-lang/optc/compiler/op"
 	"github.com/optc-lang/optc/compiler/pass"
 	"github.com/optc-lang/optc/lang"
 )
@@ -133,26 +132,16 @@ func within(r *rand.Rand, b egraph.Range) float64 {
 
 // compute is a formula's values; it knows nothing of package ir's graphs.
 func compute(e lang.Expr, env map[string][]float64) []float64 {
-	var o *op.Op
-	var parts []lang.Expr
-	switch e := e.(type) {
-	case *lang.Number:
-		return []float64{e.Value}
-	case *lang.Name:
-		return env[e.Name]
-	case *lang.Unary:
-		o, _ = op.Infix(e.Op, 1)
-		parts = []lang.Expr{e.X}
-	case *lang.Binary:
-		o, _ = op.Infix(e.Op, 2)
-		parts = []lang.Expr{e.X, e.Y}
-	case *lang.Call:
-		o = op.Must(e.Fn.Name)
-		parts = e.Args
+	if num, _, ok := ir.Literal(e); ok {
+		return []float64{num}
 	}
+	if n, ok := e.(*lang.Name); ok {
+		return env[n.Name]
+	}
+	o, operands := ir.Operation(e)
 	var args [][]float64
 	n := 1
-	for _, x := range parts {
+	for _, x := range operands {
 		args = append(args, compute(x, env))
 		n = max(n, len(args[len(args)-1]))
 	}

@@ -66,7 +66,7 @@ func Compile(rules []Rule) *Rules {
 func compile(r Rule) *rewrite {
 	w := &rewrite{name: r.Name, vars: map[string]int{}, regs: 1, to: ir.ParseFormula(r.To).Expr}
 	from := ir.ParseFormula(r.From).Expr
-	w.root = opOf(from)
+	w.root, _ = ir.Operation(from)
 	if w.root == nil {
 		panic(fmt.Sprintf("egraph: rewrite %s: %s is no operation", r.Name, r.From))
 	}
@@ -79,10 +79,14 @@ func compile(r Rule) *rewrite {
 		w.conditions(ir.ParseFormula(r.When).Expr)
 	}
 	lang.Inspect(w.to, func(n any) {
-		if id, ok := n.(*lang.Name); ok && id.Name != "true" && id.Name != "false" && opNamed(id.Name) == nil {
-			if _, bound := w.vars[id.Name]; !bound {
-				panic(fmt.Sprintf("egraph: rewrite %s: %s is not in %s", r.Name, id.Name, r.From))
-			}
+		id, ok := n.(*lang.Name)
+		if !ok {
+			return
+		}
+		_, bound := w.vars[id.Name]
+		_, isOp := op.Lookup(id.Name)
+		if _, _, number := ir.Literal(id); !bound && !isOp && !number {
+			panic(fmt.Sprintf("egraph: rewrite %s: %s is not in %s", r.Name, id.Name, r.From))
 		}
 	})
 	return w
@@ -90,7 +94,7 @@ func compile(r Rule) *rewrite {
 
 // pattern adds the steps that match e with the class in a register: what is cheap to refute first.
 func (w *rewrite) pattern(e lang.Expr, reg int) {
-	if num, mask, ok := literalOf(e); ok {
+	if num, mask, ok := ir.Literal(e); ok {
 		w.from = append(w.from, step{kind: literal, reg: reg, num: num, mask: mask})
 		return
 	}
@@ -103,13 +107,13 @@ func (w *rewrite) pattern(e lang.Expr, reg int) {
 		}
 		return
 	}
-	args := operands(e)
+	o, args := ir.Operation(e)
 	out := w.regs
 	w.regs += len(args)
-	w.from = append(w.from, step{kind: bind, reg: reg, out: out, op: opOf(e)})
+	w.from = append(w.from, step{kind: bind, reg: reg, out: out, op: o})
 	for _, deep := range []bool{false, true} {
 		for i, a := range args {
-			if (opOf(a) != nil && !isLiteral(a)) == deep {
+			if o, _ := ir.Operation(a); (o != nil) == deep {
 				w.pattern(a, out+i)
 			}
 		}
@@ -124,7 +128,7 @@ func (w *rewrite) conditions(e lang.Expr) {
 			w.conditions(e.Y)
 			return
 		}
-		num, _, isNumber := literalOf(e.Y)
+		num, _, isNumber := ir.Literal(e.Y)
 		if n, ok := e.X.(*lang.Name); ok && isNumber && slices.Contains([]string{">", ">=", "<", "<=", "!="}, e.Op) {
 			w.when = append(w.when, condition{reg: w.vars[n.Name], cmp: e.Op, num: num})
 			return
@@ -138,75 +142,16 @@ func (w *rewrite) conditions(e lang.Expr) {
 	panic(fmt.Sprintf("egraph: rewrite %s: a condition cannot be %s", w.name, lang.FormatExpr(e)))
 }
 
-// opNamed is the operator of a call, nil if there is none.
-func opNamed(name string) *op.Op {
-	if o, ok := op.Lookup(name); ok {
-		return o
-	}
-	return nil
-}
-
-// opOf is the operator at the root of a formula, nil for a name or a number.
-func opOf(e lang.Expr) *op.Op {
-	switch e := e.(type) {
-	case *lang.Unary:
-		o, _ := op.Infix(e.Op, 1)
-		return o
-	case *lang.Binary:
-		o, _ := op.Infix(e.Op, 2)
-		return o
-	case *lang.Call:
-		return opNamed(e.Fn.Name)
-	}
-	return nil
-}
-
-func operands(e lang.Expr) []lang.Expr {
-	switch e := e.(type) {
-	case *lang.Unary:
-		return []lang.Expr{e.X}
-	case *lang.Binary:
-		return []lang.Expr{e.X, e.Y}
-	case *lang.Call:
-		return e.Args
-	}
-	return nil
-}
-
 func operators(e lang.Expr) int {
-	if opOf(e) == nil || isLiteral(e) {
+	o, operands := ir.Operation(e)
+	if o == nil {
 		return 0
 	}
 	n := 1
-	for _, a := range operands(e) {
+	for _, a := range operands {
 		n += operators(a)
 	}
 	return n
-}
-
-func isLiteral(e lang.Expr) bool {
-	_, _, ok := literalOf(e)
-	return ok
-}
-
-// literalOf is a constant of a formula: a number, its negation, true or false.
-func literalOf(e lang.Expr) (num float64, mask, ok bool) {
-	switch e := e.(type) {
-	case *lang.Number:
-		return e.Value, false, true
-	case *lang.Unary:
-		if n, isNumber := e.X.(*lang.Number); isNumber && e.Op == "-" {
-			return -n.Value, false, true
-		}
-	case *lang.Name:
-		switch e.Name {
-		case "true":
-			return 1, true, true
-		case "false":
-			return 0, true, true
-		}
-	}
-	return 0, false, false
 }
 
 // found is a place where a rewrite applies.
@@ -341,25 +286,24 @@ func (g *graph) rewrite(w *rewrite, at *found) bool {
 }
 
 func (g *graph) build(w *rewrite, at *found, e lang.Expr) id {
-	if num, mask, ok := literalOf(e); ok {
+	if num, mask, ok := ir.Literal(e); ok {
 		return g.number(num, mask)
 	}
 	if n, ok := e.(*lang.Name); ok {
 		return g.find(at.regs[w.vars[n.Name]])
 	}
-	o := opOf(e)
+	o, operands := ir.Operation(e)
 	if o.Kind == op.Size { // of the values that the reduction on the left runs over
 		h := g.heads[at.red]
 		return g.value(g.pool.Count(h.of, h.per))
 	}
 	var args [3]id
-	list := operands(e)
-	for i, a := range list {
+	for i, a := range operands {
 		args[i] = g.build(w, at, a)
 	}
 	if o.Kind == op.Reduction {
 		h := g.heads[at.red]
 		return g.reduce(o, h.of, h.per, args[0])
 	}
-	return g.apply(o, args[:len(list)]...)
+	return g.apply(o, args[:len(operands)]...)
 }

@@ -27,6 +27,44 @@ func ParseFormula(text string) Formula {
 	return f
 }
 
+// Literal is the number that a formula is: written out, negated, or true or false, which are masks.
+func Literal(e lang.Expr) (num float64, mask, ok bool) {
+	switch e := e.(type) {
+	case *lang.Number:
+		return e.Value, false, true
+	case *lang.Unary:
+		if n, isNumber := e.X.(*lang.Number); isNumber && e.Op == "-" {
+			return -n.Value, false, true
+		}
+	case *lang.Name:
+		switch e.Name {
+		case "true":
+			return 1, true, true
+		case "false":
+			return 0, true, true
+		}
+	}
+	return 0, false, false
+}
+
+// Operation is the operator at the root of a formula and its operands, nil of a name or a [Literal].
+func Operation(e lang.Expr) (o *op.Op, operands []lang.Expr) {
+	if _, _, ok := Literal(e); ok {
+		return nil, nil
+	}
+	switch e := e.(type) {
+	case *lang.Unary:
+		o, _ = op.Infix(e.Op, 1)
+		return o, []lang.Expr{e.X}
+	case *lang.Binary:
+		o, _ = op.Infix(e.Op, 2)
+		return o, []lang.Expr{e.X, e.Y}
+	case *lang.Call:
+		return op.Must(e.Fn.Name), e.Args
+	}
+	return nil, nil
+}
+
 // Expand builds the formula text on args (named a, b, c), its reductions per the given extent and under a guard, which
 // may be nil.
 func (p *Pool) Expand(text string, per Extent, guard *Value, args ...*Value) *Value {

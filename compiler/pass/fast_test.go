@@ -17,40 +17,26 @@ import (
 type vectors map[string][]float64
 
 // evalReal computes a formula of numbers, elementwise, with a reduction of arrays to one number. It knows nothing of
-// package ir. size tells over how many values a reduction runs.
+// package ir's graphs. size tells over how many values a reduction runs.
 func evalReal(e lang.Expr, env vectors, size int) []float64 {
-	switch e := e.(type) {
-	case *lang.Number:
-		return []float64{e.Value}
-	case *lang.Name:
-		switch e.Name {
-		case "true":
-			return []float64{1}
-		case "false":
-			return []float64{0}
-		}
-		return env[e.Name]
-	case *lang.Unary:
-		o, _ := op.Infix(e.Op, 1)
-		return pointwise(o, evalReal(e.X, env, size))
-	case *lang.Binary:
-		o, _ := op.Infix(e.Op, 2)
-		return pointwise(o, evalReal(e.X, env, size), evalReal(e.Y, env, size))
-	case *lang.Call:
-		var args [][]float64
-		for _, a := range e.Args {
-			args = append(args, evalReal(a, env, size))
-		}
-		o := op.Must(e.Fn.Name)
-		switch o.Name {
-		case "size":
-			return []float64{float64(size)}
-		case "sum", "reduce_min", "reduce_max":
-			return []float64{reduceReal(o.Name, args[0], size)}
-		}
-		return pointwise(o, args...)
+	if num, _, ok := ir.Literal(e); ok {
+		return []float64{num}
 	}
-	panic("no formula")
+	if n, ok := e.(*lang.Name); ok {
+		return env[n.Name]
+	}
+	o, operands := ir.Operation(e)
+	var args [][]float64
+	for _, a := range operands {
+		args = append(args, evalReal(a, env, size))
+	}
+	switch o.Name {
+	case "size":
+		return []float64{float64(size)}
+	case "sum", "reduce_min", "reduce_max":
+		return []float64{reduceReal(o.Name, args[0], size)}
+	}
+	return pointwise(o, args...)
 }
 
 func pointwise(o *op.Op, args ...[]float64) []float64 {

@@ -35,7 +35,7 @@ func rewriteOnce(pool *ir.Pool, v *ir.Value) *ir.Value {
 	if args, ok := constants(v.Args); ok && !v.Extent.IsArray() { // of elements each operation rounds
 		return pool.Spread(pool.Apply(v.Op, args...), v.Extent)
 	}
-	for _, c := range compiled()[v.Op.Name] {
+	for _, c := range compiled()[v.Op] {
 		names := map[string]*ir.Value{}
 		if !match(c.from.Expr, v, names) {
 			continue
@@ -62,37 +62,22 @@ func constants(args []*ir.Value) ([]*ir.Value, bool) {
 type compiledRule struct{ from, to ir.Formula }
 
 // compiled holds the exact rules by the operator at the root of their left side.
-var compiled = sync.OnceValue(func() map[string][]compiledRule {
-	m := map[string][]compiledRule{}
+var compiled = sync.OnceValue(func() map[*op.Op][]compiledRule {
+	m := map[*op.Op][]compiledRule{}
 	for _, r := range Rules {
 		if r.Sound != Exact {
 			continue
 		}
 		from := ir.ParseFormula(r.From)
-		root := operator(from.Expr)
+		root, _ := ir.Operation(from.Expr)
 		m[root] = append(m[root], compiledRule{from, ir.ParseFormula(r.To)})
 	}
 	return m
 })
 
-// operator names the row at the root of a pattern.
-func operator(e lang.Expr) string {
-	switch e := e.(type) {
-	case *lang.Unary:
-		o, _ := op.Infix(e.Op, 1)
-		return o.Name
-	case *lang.Binary:
-		o, _ := op.Infix(e.Op, 2)
-		return o.Name
-	case *lang.Call:
-		return e.Fn.Name
-	}
-	return ""
-}
-
 // match binds the pattern's names so that it becomes v.
 func match(e lang.Expr, v *ir.Value, names map[string]*ir.Value) bool {
-	if num, mask, ok := literal(e); ok {
+	if num, mask, ok := ir.Literal(e); ok {
 		if v.Kind == ir.Spread {
 			v = v.Args[0]
 		}
@@ -105,45 +90,14 @@ func match(e lang.Expr, v *ir.Value, names map[string]*ir.Value) bool {
 		names[id.Name] = v
 		return true
 	}
-	if v.Kind != ir.Apply || v.Op.Name != operator(e) {
+	o, operands := ir.Operation(e)
+	if v.Kind != ir.Apply || v.Op != o {
 		return false
 	}
-	for i, part := range parts(e) {
-		if !match(part, v.Args[i], names) {
+	for i, operand := range operands {
+		if !match(operand, v.Args[i], names) {
 			return false
 		}
 	}
 	return true
-}
-
-// literal is a constant of a pattern: a number, its negation, true or false.
-func literal(e lang.Expr) (num float64, mask, ok bool) {
-	switch e := e.(type) {
-	case *lang.Number:
-		return e.Value, false, true
-	case *lang.Unary:
-		if n, isNumber := e.X.(*lang.Number); isNumber && e.Op == "-" {
-			return -n.Value, false, true
-		}
-	case *lang.Name:
-		switch e.Name {
-		case "true":
-			return 1, true, true
-		case "false":
-			return 0, true, true
-		}
-	}
-	return 0, false, false
-}
-
-func parts(e lang.Expr) []lang.Expr {
-	switch e := e.(type) {
-	case *lang.Unary:
-		return []lang.Expr{e.X}
-	case *lang.Binary:
-		return []lang.Expr{e.X, e.Y}
-	case *lang.Call:
-		return e.Args
-	}
-	return nil
 }
