@@ -289,8 +289,8 @@ func (s *selector[T]) bracket(parts [][]T, n, k int) bool {
 	sample := s.take(parts, n, min(mostSample, max(leastSample, n/sampleShare)))
 	share := (float64(k) - 0.5) / float64(n)
 	size := float64(len(sample))
-	off := 4*math.Sqrt(size*share*(1-share)) + 2
-	low, high := int(share*size-off), int(share*size+off)+1
+	off := float64(4*math.Sqrt(float64(size*share*(1-share)))) + 2
+	low, high := int(float64(share*size)-off), int(float64(share*size)+off)+1
 	s.lo, s.hi = T(math.Inf(-1)), T(math.Inf(1))
 	s.one[0] = sample
 	if low >= 1 {
@@ -379,10 +379,10 @@ func (s *selector[T]) threshold(parts [][]T, r float64) (float64, bool) {
 		}
 		tau := elem.Threshold(s.few, r)
 		size := max(math.Abs(tau), math.Abs(float64(low)), r)
-		if tau-float64(low) > 0x1p-40*size {
+		if tau-float64(low) > float64(0x1p-40*size) {
 			return tau, true
 		}
-		if s.lo = T(tau - 0x1p-20*size); s.lo == 0 {
+		if s.lo = T(tau - float64(0x1p-20*size)); s.lo == 0 {
 			s.lo = next(s.lo, -1)
 		}
 	}

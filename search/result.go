@@ -2,11 +2,11 @@ package search
 
 import (
 	"fmt"
-	"math"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/fitness"
@@ -143,7 +143,7 @@ func (r *Rule) rates() (mean, least, most float64) {
 	sum, n := 0.0, 0
 	for _, lr := range r.LRs {
 		if lr > 0 {
-			sum, n = sum+math.Log(lr), n+1
+			sum, n = sum+elem.Log(lr), n+1
 			most = max(most, lr)
 			if n == 1 || lr < least {
 				least = lr
@@ -153,7 +153,7 @@ func (r *Rule) rates() (mean, least, most float64) {
 	if n == 0 {
 		return 1e-3, 0, 0
 	}
-	mean, _ = strconv.ParseFloat(strconv.FormatFloat(math.Exp(sum/float64(n)), 'g', 3, 64), 64) // more digits say nothing
+	mean, _ = strconv.ParseFloat(strconv.FormatFloat(elem.Exp(sum/float64(n)), 'g', 3, 64), 64) // more digits say nothing
 	return mean, least, most
 }
 

@@ -34,6 +34,16 @@ func run(t *testing.T, s Spec) *Result {
 	return r
 }
 
+// everywhere is the digest of a small search of 120 evaluations on every machine. It changes when births do.
+const everywhere = "b963ee7e9157c34237afa948df06b31e3e9cbc390312f1e6195e2cb6862dae36"
+
+// TestEverywhere holds that the machine changes no bit.
+func TestEverywhere(t *testing.T) {
+	if r := run(t, small(t, 120)); r.Digest != everywhere {
+		t.Errorf("the digest is %s, not that of other machines", r.Digest)
+	}
+}
+
 // TestSameArchive holds that workers and breaks change no bit.
 func TestSameArchive(t *testing.T) {
 	want := run(t, small(t, 120))

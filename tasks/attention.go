@@ -142,7 +142,7 @@ func (m *attention[T]) normalise(at, n int) {
 		r := 1 / elem.Sqrt(sum/T(d)+1e-6)
 		m.root[at][i] = r
 		for j, v := range x {
-			y[j] = v * r
+			y[j] = T(v * r)
 		}
 	}
 }
@@ -193,7 +193,7 @@ func (m *attention[T]) attend(i int) {
 		for t := range n {
 			row := w[t*n:][:n]
 			for j := range row {
-				row[j] *= scale
+				row[j] = T(row[j] * scale)
 			}
 			softmax(row[:t+1])
 			clear(row[t+1:])
@@ -229,7 +229,7 @@ func (m *attention[T]) attended(i int) {
 				dot += T(v * drow[j])
 			}
 			for j, v := range row { // zero in the future, where v is
-				drow[j] = v * (drow[j] - dot) * scale
+				drow[j] = T(v * (drow[j] - dot) * scale)
 			}
 		}
 		gemm.Into(m.part(m.dq, i, head), m.width, gemm.View[T]{Data: dw, Row: n, Col: 1}, m.view(m.k, i, head), n, d, n, false)

@@ -35,7 +35,7 @@ func (m *factor[T]) params() []Param {
 
 // init draws u and v so that the variance of u·v is 1/16.
 func (m *factor[T]) init(p [][]T, seed uint64) {
-	bound := math.Sqrt(3) / math.Sqrt(4*math.Sqrt(float64(m.rank)))
+	bound := math.Sqrt(3) / math.Sqrt(float64(4*math.Sqrt(float64(m.rank))))
 	within(p[factorU], bound, newStream(seed, purposeInit, factorU))
 	within(p[factorV], bound, newStream(seed, purposeInit, factorV))
 	clear(p[factorA])

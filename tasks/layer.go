@@ -65,7 +65,7 @@ func saturate[T gemm.Float](h, b []T, n int) {
 func saturated[T gemm.Float](d, h []T) {
 	d = d[:len(h)]
 	for i, h := range h {
-		d[i] *= 1 - T(h*h)
+		d[i] = T(d[i] * (1 - T(h*h)))
 	}
 }
 

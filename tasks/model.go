@@ -228,7 +228,7 @@ func (s *Spec) checkMemory(d shape) error {
 	for _, p := range build[float32](s, d).params() {
 		n := 1.0
 		for _, extent := range p.Shape {
-			n *= float64(extent)
+			n = float64(n * float64(extent))
 		}
 		params += n
 	}
@@ -246,11 +246,11 @@ func (s *Spec) checkPoints() error {
 	for _, n := range s.Sizes {
 		total += float64(n)
 	}
-	if dim*dim > maxParams {
-		return fmt.Errorf("matrices of %.0f numbers: %d are possible", dim*dim, maxParams)
+	if n := float64(dim * dim); n > maxParams {
+		return fmt.Errorf("matrices of %.0f numbers: %d are possible", n, maxParams)
 	}
-	if dim*total > maxBuffer {
-		return fmt.Errorf("%.0f numbers of points: %d are possible", dim*total, maxBuffer)
+	if n := float64(dim * total); n > maxBuffer {
+		return fmt.Errorf("%.0f numbers of points: %d are possible", n, maxBuffer)
 	}
 	return nil
 }
@@ -266,16 +266,17 @@ func (s *Spec) buffers(d shape) float64 {
 	case "conv":
 		edge, in := side(d.in), 1
 		for l, out := range w {
-			row += float64(edge*edge) * (taps + 2) * float64(in)
+			row += float64(float64(edge*edge) * (taps + 2) * float64(in))
 			if l > 0 {
 				edge = (edge + 1) / 2
 			}
 			in = out
 		}
 	case "chars":
-		row += float64(w[0]) * float64(w[1])
+		row += float64(float64(w[0]) * float64(w[1]))
 	case "attention":
-		row = float64(w[0]) * (16*float64(w[1]) + 2*float64(w[3]) + float64(d.symbols) + float64(w[2])*float64(w[0]))
+		each := float64(16*w[1]) + float64(2*w[3]) + float64(d.symbols) + float64(float64(w[2])*float64(w[0]))
+		row = float64(float64(w[0]) * each)
 	}
 	return row
 }

@@ -37,7 +37,7 @@ func (s *stream) below(n int) int {
 
 // symmetric returns a multiple of 2⁻²³ in [-1, 1): exact in float32.
 func (s *stream) symmetric() float64 {
-	return float64(int64(s.next()>>40)-1<<23) * 0x1p-23
+	return float64(float64(int64(s.next()>>40)-1<<23) * 0x1p-23)
 }
 
 // shuffle puts 0, 1, ... len(order)-1 into order, permuted (Fisher and Yates).
@@ -50,14 +50,14 @@ func (s *stream) shuffle(order []int) {
 }
 
 // unit returns a multiple of 2⁻⁵³ in [0, 1).
-func (s *stream) unit() float64 { return float64(s.next()>>11) * 0x1p-53 }
+func (s *stream) unit() float64 { return float64(float64(s.next()>>11) * 0x1p-53) }
 
 // normal returns the sum of 12 uniform numbers less 6 (Irwin and Hall): variance
 // 1, nearly normal to 3 deviations, and exact in float64, so alike everywhere.
 func (s *stream) normal() float64 {
 	sum := -6.0
 	for range 12 {
-		sum += float64(s.next()>>40) * 0x1p-24
+		sum += float64(float64(s.next()>>40) * 0x1p-24)
 	}
 	return sum
 }

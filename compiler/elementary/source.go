@@ -252,7 +252,7 @@ func (w *writer) constant(v float64) (text string, level int) {
 		return w.typ + "(math.NaN())", atom
 	case math.IsInf(v, 0):
 		return fmt.Sprintf("%s(math.Inf(%v))", w.typ, math.Copysign(1, v)), atom
-	case math.Abs(v) < 1e6 && v*1024 == math.Trunc(v*1024):
+	case math.Abs(v) < 1e6 && float64(v*1024) == math.Trunc(float64(v*1024)):
 		text = fmt.Sprint(v)
 	default:
 		text = longExponent.ReplaceAllString(fmt.Sprintf("%x", v), "p$1$2")

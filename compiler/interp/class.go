@@ -27,7 +27,7 @@ func static(v *ir.Value, name string, shape []int) float64 {
 	case ir.Input:
 		return Shape(v.Name, shape)
 	case ir.Size:
-		return Shape("rows", shape) * Shape("cols", shape)
+		return float64(Shape("rows", shape) * Shape("cols", shape))
 	case ir.Named:
 		if elem.Match(v.Name, name) {
 			return 1

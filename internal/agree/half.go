@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -233,25 +232,5 @@ func halfArrays[H optrt.Half](s *subject[float32], o *optrt.HalfOptimizer[H], m 
 	if err != nil {
 		return nil, err
 	}
-	var out []array[float32]
-	x, at := widened(data), widened(eval)
-	for i := range data {
-		out = append(out, array[float32]{name: "x/" + m.name(i), elems: x[i]}, array[float32]{name: "eval/" + m.name(i), elems: at[i]})
-	}
-	var file bytes.Buffer
-	if err := o.State(&file); err != nil {
-		return nil, err
-	}
-	states, err := readStates[float32](file.Bytes())
-	if err != nil {
-		return nil, err
-	}
-	for _, st := range s.rule.States {
-		if st.Extent == optrt.PerGroup {
-			a := states["state/"+st.Name]
-			a.wide = a.wide[m.first:] // that of a group without parameters is nobody's
-			states[a.name] = a
-		}
-	}
-	return slices.AppendSeq(out, maps.Values(states)), nil
+	return s.arrays(m, widened(data), widened(eval), o.State)
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -309,12 +310,17 @@ func (s *subject[T]) arraysOf(o *optrt.Optimizer[T], m *model[T], data [][]T) ([
 	if err != nil {
 		return nil, err
 	}
+	return s.arrays(m, data, eval, o.State)
+}
+
+// arrays are parameters, points of evaluation and the states that a checkpoint holds.
+func (s *subject[T]) arrays(m *model[T], data, eval [][]T, write func(io.Writer) error) ([]array[T], error) {
 	var out []array[T]
 	for i := range data {
 		out = append(out, array[T]{name: "x/" + m.name(i), elems: data[i]}, array[T]{name: "eval/" + m.name(i), elems: eval[i]})
 	}
 	var file bytes.Buffer
-	if err := o.State(&file); err != nil {
+	if err := write(&file); err != nil {
 		return nil, err
 	}
 	states, err := readStates[T](file.Bytes())

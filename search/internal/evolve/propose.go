@@ -219,7 +219,7 @@ func (s *Search) fitter(a, b *Form) bool {
 	if a.Rung != b.Rung {
 		return a.Rung > b.Rung
 	}
-	cost := s.config.Parsimony * float64(a.Size-b.Size)
+	cost := float64(s.config.Parsimony * float64(a.Size-b.Size))
 	return a.Bound()-cost > b.Bound() || a.Bound()-cost == b.Bound() && a.First < b.First
 }
 

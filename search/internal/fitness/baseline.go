@@ -109,7 +109,7 @@ func Measure(run Runner, task string, lr float64) (Baseline, error) {
 		for _, k2 := range []float64{0.001, 0.01, 0.05} {
 			for _, decay := range []float64{0, 0.01, 0.1} {
 				for half := -2; half <= 2; half++ {
-					if err := best.try(fmt.Sprintf(adamw, k1, k2), lr*math.Pow(10, float64(half)/2), decay); err != nil {
+					if err := best.try(fmt.Sprintf(adamw, k1, k2), float64(lr*halfDecades(half)), decay); err != nil {
 						return Baseline{}, err
 					}
 				}
@@ -124,7 +124,7 @@ func Measure(run Runner, task string, lr float64) (Baseline, error) {
 func MeasureAnew(run Runner, task string) (Baseline, error) {
 	best := tuning{run: run, task: task, seeds: 2, loss: math.Inf(1)}
 	for half := -10; half <= 2; half++ {
-		if err := best.try(fmt.Sprintf(adamw, 0.1, 0.001), math.Pow(10, float64(half)/2), 0); err != nil {
+		if err := best.try(fmt.Sprintf(adamw, 0.1, 0.001), halfDecades(half), 0); err != nil {
 			return Baseline{}, err
 		}
 	}
@@ -135,7 +135,7 @@ func MeasureAnew(run Runner, task string) (Baseline, error) {
 	for _, k1 := range []float64{0.05, 0.1, 0.2} {
 		for _, k2 := range []float64{0.001, 0.01, 0.05} {
 			for half := -1; half <= 1; half++ {
-				if err := best.try(fmt.Sprintf(adamw, k1, k2), center*math.Pow(10, float64(half)/2), 0); err != nil {
+				if err := best.try(fmt.Sprintf(adamw, k1, k2), float64(center*halfDecades(half)), 0); err != nil {
 					return Baseline{}, err
 				}
 			}

@@ -31,7 +31,7 @@ func Loss(o work.Outcome) float64 {
 }
 
 // logOf is the logarithm of a loss, which may not be better than this small one: beyond it nothing is learnt.
-func logOf(loss float64) float64 { return math.Log(max(loss, 1e-6)) }
+func logOf(loss float64) float64 { return log(max(loss, 1e-6)) }
 
 // Tuned is the best run of a bracket.
 type Tuned struct {
@@ -58,7 +58,7 @@ func Tune(run Runner, item work.Item, base Baseline, turn int) (Tuned, error) {
 	tried := map[int]bool{}
 	next := turn
 	for range maxTurns {
-		item.LR = unit * math.Pow(10, float64(next)/2)
+		item.LR = float64(unit * halfDecades(next))
 		tried[next] = true
 		if !(item.LR < math.Inf(1)) {
 			return best, nil
@@ -99,7 +99,7 @@ func (b Baseline) ScoreOf(loss, adamw float64) float64 {
 	}
 	score := (adamw - loss) / b.Deviation
 	if score < -1 {
-		score = -1 - math.Log(-score)
+		score = -1 - log(-score)
 	}
 	return max(Worst, min(Best, score))
 }

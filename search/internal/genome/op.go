@@ -69,7 +69,7 @@ var Ops = []Row{
 
 	{Name: "add", Doc: "sum", Kind: Map, Args: 2, Commutes: true, Text: "a + b", Scalar: func(a, b, _, _ float64) float64 { return a + b }, Degree: both, Parity: alike, Sign: and},
 	{Name: "sub", Doc: "difference", Kind: Map, Args: 2, Text: "a - b", Scalar: func(a, b, _, _ float64) float64 { return a - b }, Degree: both, Parity: alike},
-	{Name: "mul", Doc: "product", Kind: Map, Args: 2, Commutes: true, Text: "a*b", Scalar: func(a, b, _, _ float64) float64 { return a * b }, Degree: func(a, b, _ float64) float64 { return a + b }, Parity: times, Sign: and},
+	{Name: "mul", Doc: "product", Kind: Map, Args: 2, Commutes: true, Text: "a*b", Scalar: func(a, b, _, _ float64) float64 { return float64(a * b) }, Degree: func(a, b, _ float64) float64 { return a + b }, Parity: times, Sign: and},
 	{Name: "div", Doc: "quotient, the divisor kept from zero", Kind: Map, Args: 2, Text: "a/where(b < 0, min(b, -1e-12), max(b, 1e-12))", Positive: "a/max(b, 1e-12)",
 		Scalar: func(a, b, _, _ float64) float64 { return a / away(b) }, Degree: func(a, b, _ float64) float64 { return a - b }, Parity: times, Sign: and},
 	{Name: "min", Doc: "the smaller", Kind: Map, Args: 2, Commutes: true, Text: "min(a, b)", Scalar: func(a, b, _, _ float64) float64 { return elem.Min(a, b) }, Degree: both, Parity: evens, Sign: and},
@@ -79,7 +79,7 @@ var Ops = []Row{
 	{Name: "sign", Doc: "-1, 0 or 1", Kind: Map, Args: 1, Text: "sign(a)", Scalar: func(a, _, _, _ float64) float64 { return elem.Sign(a) }, Degree: scaleFree, Parity: firstParity, Sign: and},
 	{Name: "sqrt", Doc: "square root of the absolute value", Kind: Map, Args: 1, Text: "sqrt(abs(a))", Positive: "sqrt(a)",
 		Scalar: func(a, _, _, _ float64) float64 { return math.Sqrt(math.Abs(a)) }, Degree: func(a, _, _ float64) float64 { return a / 2 }, Parity: folded, Sign: always},
-	{Name: "square", Doc: "square", Kind: Map, Args: 1, Text: "a*a", Scalar: func(a, _, _, _ float64) float64 { return a * a }, Degree: func(a, _, _ float64) float64 { return 2 * a }, Parity: folded, Sign: always},
+	{Name: "square", Doc: "square", Kind: Map, Args: 1, Text: "a*a", Scalar: func(a, _, _, _ float64) float64 { return float64(a * a) }, Degree: func(a, _, _ float64) float64 { return a + a }, Parity: folded, Sign: always},
 	{Name: "recip", Doc: "reciprocal, kept from zero", Kind: Map, Args: 1, Text: "1/where(a < 0, min(a, -1e-12), max(a, 1e-12))", Positive: "1/max(a, 1e-12)",
 		Scalar: func(a, _, _, _ float64) float64 { return 1 / away(a) }, Degree: func(a, _, _ float64) float64 { return -a }, Parity: firstParity, Sign: and},
 	{Name: "tanh", Doc: "hyperbolic tangent", Kind: Map, Args: 1, Text: "tanh(a)", Scalar: func(a, _, _, _ float64) float64 { return elem.Tanh(a) }, Degree: pure, Parity: firstParity, Sign: and},
@@ -93,7 +93,7 @@ var Ops = []Row{
 				return b
 			}
 			return c
-		}, Degree: func(a, b, c float64) float64 { return both(b, c, 0) + 0*a }, Parity: func(a, b, c parity) parity { return evens(a, a, 0) * alike(b, c, 0) }, Sign: func(_, b, c bool) bool { return b && c }},
+		}, Degree: func(a, b, c float64) float64 { return both(b, c, 0) + float64(0*a) }, Parity: func(a, b, c parity) parity { return evens(a, a, 0) * alike(b, c, 0) }, Sign: func(_, b, c bool) bool { return b && c }},
 
 	{Name: "mean", Doc: "mean over the tensor", Kind: Reduce, Args: 1, Text: "mean(a)", Degree: first, Parity: firstParity, Sign: and},
 	{Name: "rms", Doc: "root of the mean square over the tensor", Kind: Reduce, Args: 1, Text: "sqrt(mean(a*a))", Degree: first, Parity: folded, Sign: always},
@@ -156,7 +156,7 @@ func both(a, b, _ float64) float64 {
 }
 
 // scaleFree is the degree of what does not depend on the scale of its arguments.
-func scaleFree(a, b, _ float64) float64 { return 0 * (a + b) }
+func scaleFree(a, b, _ float64) float64 { return float64(0 * (a + b)) }
 
 // pure is the degree of a function that is not homogeneous.
 func pure(a, _, _ float64) float64 {

@@ -101,7 +101,7 @@ func (f *form) equal(other *form) bool {
 }
 
 // mark is what stands for a letter while a form is brought into canonical form: no rewrite makes one of others.
-func mark(letter byte) float64 { return 0.2 + 0.0271828182845*float64(letter-'a') }
+func mark(letter byte) float64 { return 0.2 + float64(0.0271828182845*float64(letter-'a')) }
 
 // newForm reads a form in which some of the weights are 1. It is none if the form has not got these weights, or if with them
 // other constants have no effect.

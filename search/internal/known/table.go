@@ -146,8 +146,8 @@ func ratio(name string, p, q byte) say {
 
 // Lion mixes the gradient with the average m of before the step, the genome with that of after it, (1 - a)*m + a*g.
 var (
-	lionBeta1    = say{"β1", func(l *letters) float64 { return (1 - l.at('w')) * (1 - l.at('a')) }}
-	lionBeta1Sum = say{"β1", func(l *letters) float64 { return l.at('p') / (l.at('p') + l.at('q')) * (1 - l.at('a')) }}
+	lionBeta1    = say{"β1", func(l *letters) float64 { return float64((1 - l.at('w')) * (1 - l.at('a'))) }}
+	lionBeta1Sum = say{"β1", func(l *letters) float64 { return float64(l.at('p') / (l.at('p') + l.at('q')) * (1 - l.at('a'))) }}
 )
 
 // letters are the values of the constants of a form, NaN for those that it has not.

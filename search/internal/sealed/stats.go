@@ -70,7 +70,7 @@ func holm(p []float64) []float64 {
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
 	out, least := make([]float64, len(p)), 0.0
 	for i, at := range order {
-		least = max(least, min(1, float64(len(p)-i)*p[at]))
+		least = max(least, min(1, float64(float64(len(p)-i)*p[at])))
 		out[at] = least
 	}
 	return out

@@ -1,6 +1,8 @@
 package sealed
 
-import "math"
+import (
+	"github.com/optc-lang/optc/runtime/elem"
+)
 
 // Versus is the candidate against a baseline. The tests are one-sided: that the candidate's losses are lower. Their p-values
 // are exact, and corrected by Holm's method for the number of baselines.
@@ -14,7 +16,7 @@ type Versus struct {
 }
 
 // mostLead bounds the difference of two logarithms of losses: that of a run that comes to an end and one that diverges.
-var mostLead = math.Log(1e6)
+var mostLead = elem.Log(1e6)
 
 // lead is by how much a loss is lower than another, both logarithms.
 func lead(of, than Judged) float64 {
@@ -39,7 +41,7 @@ func (c Config) versus(rows []Row) []Versus {
 		for _, row := range rows {
 			l := lead(row.Entries[0].Judged, row.Entries[1+b].Judged)
 			v.count(l)
-			leads, ratios = append(leads, l), append(ratios, math.Exp(-l))
+			leads, ratios = append(leads, l), append(ratios, elem.Exp(-l))
 			if c.Shorter > 0 && !row.Shorter.Diverged && lead(row.Shorter, row.Entries[1+b].Judged) >= 0 {
 				v.Shorter++
 			}

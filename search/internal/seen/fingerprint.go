@@ -61,7 +61,7 @@ func newProbe() *probeData {
 	}
 	for s := range p {
 		for i := range coordinates {
-			p[s].grads[another*coordinates+i] = p[s].grads[second*coordinates+i] * shrunk
+			p[s].grads[another*coordinates+i] = float32(p[s].grads[second*coordinates+i] * shrunk)
 			p[s].x[another*coordinates+i] = p[s].x[second*coordinates+i]
 		}
 	}
@@ -149,7 +149,7 @@ const maxDiffer = steps * coordinates * 3 / 100
 func differing(a, b []float32, unitA, unitB float64) int {
 	n := 0
 	for i, v := range a {
-		x, y := float64(v)*unitB, float64(b[i])*unitA
+		x, y := float64(float64(v)*unitB), float64(float64(b[i])*unitA)
 		if !(math.Abs(x-y) <= 0.1*math.Abs(x)) {
 			n++
 		}
@@ -192,7 +192,7 @@ func median(u []float32) float64 {
 func rms(u []float32) float64 {
 	sum := 0.0
 	for _, v := range u {
-		sum += float64(v) * float64(v)
+		sum += float64(float64(v) * float64(v))
 	}
 	return math.Sqrt(sum / float64(len(u)))
 }

@@ -50,7 +50,7 @@ func summarise(pairs []float64) Difference {
 	}
 	square := 0.0
 	for _, p := range pairs {
-		square += (p - d.Mean) * (p - d.Mean)
+		square += float64((p - d.Mean) * (p - d.Mean))
 	}
 	if n > 1 {
 		d.Error = math.Sqrt(square / (n - 1) / n)

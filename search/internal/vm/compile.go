@@ -327,7 +327,7 @@ func (c *compiler) scalarState(i, s int) {
 	})
 	if n.Op == avg {
 		by := c.correction(k, s)
-		c.compute(s, func(x []float64, _ float64) { x[out] *= x[by] })
+		c.compute(s, func(x []float64, _ float64) { x[out] = float64(x[out] * x[by]) })
 	}
 }
 

@@ -331,7 +331,7 @@ func (p *Interpreter) compute(a *action) {
 		case row.Kind == genome.State:
 			p.kept[at] = row.Scalar(p.argument(n, 0, t), 0, p.kept[at], n.K)
 			if p.values[at] = p.kept[at]; n.Op == avg {
-				p.values[at] *= a.correction.at(p.t)
+				p.values[at] = float64(p.values[at] * a.correction.at(p.t))
 			}
 		default:
 			p.values[at] = row.Scalar(p.argument(n, 0, t), p.argument(n, 1, t), p.argument(n, 2, t), n.K)

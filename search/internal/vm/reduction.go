@@ -34,7 +34,7 @@ var reductions = byOp(map[string]reduction{
 	"rms":  {[]summand{square}, func(s [maxSums]float64, n float64) float64 { return math.Sqrt(s[0] / n) }},
 	"dot":  {[]summand{product}, func(s [maxSums]float64, _ float64) float64 { return s[0] }},
 	"cosine": {[]summand{product, square, second}, func(s [maxSums]float64, _ float64) float64 {
-		return s[0] / max(math.Sqrt(s[1])*math.Sqrt(s[2]), genome.Eps)
+		return s[0] / max(float64(math.Sqrt(s[1])*math.Sqrt(s[2])), genome.Eps)
 	}},
 	"rmsnorm": {[]summand{square}, func(s [maxSums]float64, n float64) float64 { return max(math.Sqrt(s[0]/n), genome.Eps) }},
 })

@@ -188,7 +188,7 @@ func train(ctx context.Context, run task.Run, p *vm.Program, i Item, tell func(s
 		if step < firstSteps {
 			shadow.measure(values, grads)
 		}
-		machine.Step(values, grads, i.LR*(1-float64(step)/float64(i.Steps)), i.Decay)
+		machine.Step(values, grads, float64(i.LR*(1-float64(step)/float64(i.Steps))), i.Decay)
 	}
 	if size := shadow.median(); elem.IsFinite(size) {
 		out.Size = size
@@ -228,7 +228,7 @@ func (s *sizer) measure(x, grads [][]float32) {
 	sum, n := 0.0, 0
 	for _, u := range s.update {
 		for _, v := range u {
-			sum += float64(v) * float64(v)
+			sum += float64(float64(v) * float64(v))
 		}
 		n += len(u)
 	}
