@@ -95,6 +95,18 @@ func (c *checker) lintPowers() {
 	}
 }
 
+// lintHalf warns of squares in f16, which are zero long before gradients are.
+func (c *checker) lintHalf(state string, v variable) {
+	c.warnf(v.file, v.where, "state %s takes in squares as f16, in which what is below 6e-8 is lost: those of gradients below 2e-4; `as bf16 sr` and `as q8 sr` keep them", state)
+}
+
+// hasSquare reports whether a square is among what a value is computed from.
+func hasSquare(v *ir.Value) bool {
+	return slices.ContainsFunc(ir.Reachable(v), func(v *ir.Value) bool {
+		return v.Kind == ir.Apply && v.Op.Name == "mul" && v.Args[0] == v.Args[1]
+	})
+}
+
 // reducedIn are the operations in a body that stand as the argument of a reduction.
 func reducedIn(d decl) (out []*lang.Binary) {
 	var body any

@@ -65,8 +65,12 @@ func (c *checker) resolve() *ir.Program {
 		p.Eval = c.evalAfter(p)
 	}
 	for i, positive := range p.NonNegative() {
-		if positive && p.States[i].As.Format == "q8" {
-			p.States[i].As.Format = "q8root" // the codes need no sign
+		s := &p.States[i]
+		switch {
+		case positive && s.As.Format == "q8":
+			s.As.Format = "q8root" // the codes need no sign
+		case positive && s.As.Format == "f16" && hasSquare(s.New):
+			c.lintHalf(s.Name, c.vars[c.varOf[i]])
 		}
 	}
 	return p
