@@ -11,7 +11,7 @@ import (
 	"github.com/optc-lang/optc/internal/agree"
 )
 
-var only = flag.String("rules", "", "rules of TestParams, a regular expression")
+var only = flag.String("rules", "", "rules of TestParams and TestThousandSteps, a regular expression")
 
 // paramForms are the ways to keep parameters in 16 bits.
 var paramForms = []string{"bf16+master", "bf16+kahan", "bf16+sr", "bf16+nearest", "f16+master", "f16+kahan", "f16+sr", "f16+nearest"}

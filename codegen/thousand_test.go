@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +41,7 @@ func TestThousandSteps(t *testing.T) {
 	}
 	got := thousand(t, m, m.build(t, ""))
 	if *update {
-		if !*every { // of the rest there is nothing new
+		if !*every || *only != "" { // of the rest there is nothing new
 			maps.Copy(want, got)
 			got = want
 		}
@@ -54,7 +55,7 @@ func TestThousandSteps(t *testing.T) {
 			t.Errorf("%s: %s, once %s; see the head of %s", key, got[key], want[key], thousandFile)
 		}
 	}
-	if *every {
+	if *every && *only == "" {
 		for _, key := range slices.Sorted(maps.Keys(want)) {
 			if got[key] == "" {
 				t.Errorf("%s: a hash is kept of what there is no more", key)
@@ -80,17 +81,19 @@ func TestThousandStepsBuilds(t *testing.T) {
 	}
 }
 
-// thousand runs the rules, those of quickRules or with -every all when none is named, and returns the hash of each line of the file.
+// thousand runs the rules and returns the hash of each line of the file. When none is named, they are those of quickRules, or with
+// -every or -rules all that match, with every setting.
 func thousand(t *testing.T, m *module, program string, rules ...string) map[string]string {
 	t.Helper()
-	if len(rules) == 0 && !*every {
+	if len(rules) == 0 && !*every && *only == "" {
 		rules = quickRules
 	}
+	pattern := regexp.MustCompile(*only)
 	var names []string
 	keys := map[string]string{}
 	for _, p := range m.packages {
 		for _, c := range p.cases {
-			if c.Text == "" && (len(rules) == 0 || slices.Contains(rules, c.Name)) {
+			if c.Text == "" && (len(rules) == 0 && pattern.MatchString(c.Rule) || slices.Contains(rules, c.Name)) {
 				names = append(names, c.Name)
 				keys[c.Name] = c.Rule + "\t" + settingsWord(c)
 			}
