@@ -3,7 +3,8 @@ package stdlib
 
 import "embed"
 
-// FS holds every file of the library. All its names are in scope of every rule file.
+// FS holds every file of the library, those of rules that a search has found in the folder found. All their names are in scope of
+// every rule file.
 //
-//go:embed *.opt
+//go:embed *.opt found/*.opt
 var FS embed.FS

@@ -10,18 +10,23 @@ import (
 
 // TestCanonical holds the library to the formatter's layout.
 func TestCanonical(t *testing.T) {
-	names, err := fs.Glob(stdlib.FS, "*.opt")
-	if err != nil || len(names) == 0 {
-		t.Fatal(names, err)
-	}
-	for _, name := range names {
+	files := 0
+	err := fs.WalkDir(stdlib.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		files++
 		src, err := fs.ReadFile(stdlib.FS, name)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		tree, diags := lang.Parse(name, src)
 		if len(diags) > 0 || string(lang.Format(tree)) != string(src) {
 			t.Errorf("%s: run `optc fmt -w` on it %v", name, diags)
 		}
+		return nil
+	})
+	if err != nil || files < 30 {
+		t.Error(files, err)
 	}
 }

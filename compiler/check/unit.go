@@ -77,9 +77,13 @@ func Library(std fs.FS) (*Unit, lang.Diagnostics) {
 const libraryName = "optc/std/"
 
 func (u *Unit) loadLibrary(std fs.FS) {
-	names, err := fs.Glob(std, "*.opt")
-	if err != nil {
-		panic("check: library: " + err.Error())
+	var names []string
+	for _, pattern := range []string{"*.opt", "found/*.opt"} {
+		found, err := fs.Glob(std, pattern)
+		if err != nil {
+			panic("check: library: " + err.Error())
+		}
+		names = append(names, found...)
 	}
 	for _, n := range names {
 		src, err := fs.ReadFile(std, n)

@@ -53,6 +53,12 @@ func (a *asker) conditioned(out Bound) Bound {
 			continue
 		}
 		bound = append(bound, i)
+		if a.isFloor(i, out) {
+			out.Element = math.Inf(1)
+		}
+	}
+	if !out.found() {
+		return out
 	}
 	var named []int
 	if !math.IsInf(out.Element, 1) {
@@ -63,6 +69,23 @@ func (a *asker) conditioned(out Bound) Bound {
 		out.At = append(out.At, Value{h.Name, h.Default, slices.Contains(named, i)})
 	}
 	return out
+}
+
+// isFloor reports whether the bound of an element is inversely proportional to a hyperparameter: it is what an eps is divided
+// into, which no step comes near.
+func (a *asker) isFloor(i int, b Bound) bool {
+	h, at := a.p.Hypers[i], a.atDefaults()
+	for _, part := range []float64{2, 8} {
+		small := h.Default / part
+		if small == 0 || !h.Admits(small) {
+			return false
+		}
+		at[i] = span{small, small}
+		if element := a.boundAt(b.But, at).Element; !(math.Abs(element/(part*b.Element)-1) < 0.01) {
+			return false
+		}
+	}
+	return true
 }
 
 // proportional reports whether a bound that is times lr is kept for other values of lr.

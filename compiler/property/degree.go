@@ -305,6 +305,8 @@ func (a *degrees) product(v *ir.Value, l, r degree, sign float64) degree {
 		return l
 	case l.point || r.point:
 		return a.fail(v, v.Args, "x itself is multiplied")
+	case sign < 0 && !r.known && a.last && v.Args[0].Kind == ir.Number && v.Args[0].Num != 0:
+		return degree{} // an infinity, c times which it is
 	case sign < 0 && !r.known && a.last:
 		return a.fail(v, v.Args, "a quotient by zero")
 	case !l.known || !r.known:

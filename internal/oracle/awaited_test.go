@@ -24,6 +24,7 @@ var awaited = map[string]func(r *run){
 	"dadapt_adam":         (*run).dadaptAdam,
 	"nadam":               func(r *run) { r.nadam(r.all(), "exp_avg") },
 	"radam":               (*run).radam,
+	"rms_nadam":           (*run).rmsNAdam,
 	"adamax":              (*run).adamax,
 	"adamaxw":             (*run).adamax,
 	"adadelta":            (*run).adadelta,
@@ -341,6 +342,23 @@ func (r *run) nadam(tensors []int, first string) {
 				continue
 			}
 			r.x[i][j] -= h["lr"] * (r.ahead("beta1", m[i][j], g)/s + aside*r.x[i][j])
+		}
+	}
+}
+
+func (r *run) rmsNAdam() {
+	h := r.Hypers
+	m, v := r.state(0, "m"), r.state(0, "v")
+	for i, x := range r.x {
+		u, square := make([]float64, len(x)), 0.0
+		for j, g := range r.g[i] {
+			ahead := ema(&m[i][j], g, h["beta1"])/r.debias("beta1", r.t) + g
+			u[j] = ahead / max(math.Sqrt(ema(&v[i][j], g*g, h["beta2"])/r.debias("beta2", r.t)), h["eps"])
+			square += u[j] * u[j]
+		}
+		rms := max(math.Sqrt(square/float64(len(x))), h["eps"])
+		for j := range x {
+			x[j] -= h["lr"] * (u[j]/rms + h["weight_decay"]*x[j])
 		}
 	}
 }

@@ -48,7 +48,8 @@ var plain = map[string]map[string]link{
 	"dadapt_adam": {"exp_avg": same("m"), "exp_avg_sq": same("v"), "grad_sum": same("s"), "estim_lr": same("d"), "numerator_weighted": same("num")},
 	"nadam":       with(moments, map[string]link{"mu_product": same("product")}),
 	"radam":       moments, "adabound": moments,
-	"adamax": maximum, "adamaxw": maximum,
+	"rms_nadam": {"m": same("ema.s"), "v": same("ema2.s")},
+	"adamax":    maximum, "adamaxw": maximum,
 	"adadelta": {"square_avg": same("v"), "e_g": same("v"), "acc_delta": same("u"), "e_x": same("u")},
 	"adan": {
 		"exp_avg": same("ema.s"), "exp_avg_diff": same("ema2.s"), "exp_avg_sq": same("ema3.s"), "previous_grad": {state: "old", factor: -1},

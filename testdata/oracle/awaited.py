@@ -3,6 +3,8 @@
 When a rule is there, its entry in ADOPTED moves its files up to the others.
 """
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import optax
 import prodigyopt
@@ -16,7 +18,7 @@ ADOPTED = {
     "nadam", "radam", "adamax", "adamaxw", "adadelta", "adan", "adabelief", "yogi", "adabound", "adopt", "ademamix",
     "asgd", "rprop", "novograd", "fromage", "cocob", "sgd_centralized",
     "adafactor", "muon", "muon_nadam", "soap", "shampoo", "sam_sgd", "sam_adam", "lookahead_sgd", "lookahead_adam",
-    "schedule_free_adamw", "schedule_free_sgd", "prodigy", "dadapt_adam", "lbfgs", "polyak_sgd", "sophia",
+    "schedule_free_adamw", "schedule_free_sgd", "prodigy", "dadapt_adam", "lbfgs", "polyak_sgd", "sophia", "rms_nadam",
 }
 
 o = torch.optim
@@ -53,6 +55,7 @@ def declare(case):
     estimated(torch_case, optax_case)
     adams(torch_case, optax_case)
     others(torch_case, optax_case)
+    found(optax_case)
 
 
 def adafactor(torch_case, optax_case):
@@ -357,3 +360,35 @@ def others(torch_case, optax_case):
                lr=1e-2, beta1=0.965, beta2=0.99, eps=1e-8, gamma=0.01, clip=1, weight_decay=1e-4)
     optax_case("sophia-optax-all", "sophia", "optax.contrib.sophia(0.05, b1=0.8, b2=0.9, eps=1e-2, gamma=0.5, clip_threshold=0.7, update_interval=3, weight_decay=0.02)", f, told=("obj_fn",),
                rename={"key": None}, quadratic=True, tensors=FEW, dtypes=BOTH, options={"every": "3"}, lr=0.05, beta1=0.8, beta2=0.9, eps=1e-2, gamma=0.5, clip=0.7, weight_decay=0.02)
+
+
+class Averages(NamedTuple):
+    count: jnp.ndarray
+    m: list
+    v: list
+
+
+def rms_nadam(beta1, beta2, eps):
+    """A rule that was found by a search and has no other reference: optax's own averages, corrected by it, put together."""
+    first, second = optax.ema(beta1), optax.ema(beta2)
+
+    def init(params):
+        start = first.init(params)
+        return Averages(start.count, start.ema, second.init(params).ema)
+
+    def update(grads, state, params=None):
+        ahead, m = first.update(grads, optax.EmaState(state.count, state.m))
+        square, v = second.update([g * g for g in grads], optax.EmaState(state.count, state.v))
+        u = [(a + g) / jnp.maximum(jnp.sqrt(s), eps) for a, g, s in zip(ahead, grads, square)]
+        return [a / jnp.maximum(jnp.sqrt(jnp.mean(a * a)), eps) for a in u], Averages(m.count, m.ema, v.ema)
+
+    return optax.GradientTransformation(init, update)
+
+
+def found(optax_case):
+    f = ("m <- beta1*m + (1-beta1)*g; v <- beta2*v + (1-beta2)*g^2; u = (m/(1-beta1^t) + g)/max(sqrt(v/(1-beta2^t)), eps); "
+         "x <- x - lr*(u/max(rms(u), eps) + weight_decay*x), rms of one tensor")
+    names = {"rms_nadam": rms_nadam}
+    for name, lr, beta1, beta2, eps, decay in (("default", 8.63e-3, 0.95, 0.99, 1e-12, 0), ("all", 0.05, 0.8, 0.9, 0.1, 0.2)):
+        optax_case(f"rms_nadam-optax-{name}", "rms_nadam", f"optax.chain(rms_nadam({beta1}, {beta2}, {eps}), optax.add_decayed_weights({decay}), optax.scale_by_learning_rate({lr}))",
+                   f, names=names, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=decay)
