@@ -48,7 +48,7 @@ func TestIsOne(t *testing.T) {
 
 // TestTabulate holds that seeds that were broken off are told apart from those that have ended.
 func TestTabulate(t *testing.T) {
-	e := experiment{name: "x", Title: "a title", Must: "a bar", Spec: search.Spec{Budget: "10mcpu"}}
+	e := experiment{name: "x", Title: "a title", Find: "a rule", Must: "a bar", Spec: search.Spec{Budget: "10mcpu"}}
 	var done []result
 	for i, cpu := range []float64{600, 100, 50} {
 		r := result{Name: "x", Seed: uint64(i + 1), CPU: cpu, Found: met{Birth: -1}}
