@@ -2,9 +2,9 @@ package fitness
 
 import "math"
 
-// log is the natural logarithm of a positive number that is not subnormal, with an error below one unit in the last place. It is math.Log with
-// each operation rounded, as on amd64, where package math has it in assembly: elsewhere products may be fused with sums, and
-// scores would not be the same bits.
+// log is the natural logarithm of a positive number that is not subnormal, with an error below one unit in the last place. It is
+// math.Log with each operation rounded, as on amd64, where package math has it in assembly: elsewhere products may be fused with
+// sums, and scores would not be the same bits. Not elem.Log, whose last bits are others: archives began with these.
 //
 // The method and its constants are those of FreeBSD's e_log.c, which came with this notice:
 //

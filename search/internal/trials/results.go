@@ -130,7 +130,7 @@ func addRow[T any, R row[T]](path string, r T) error {
 func tabulate(w io.Writer, all []experiment, done []result) {
 	fmt.Fprintln(w, "| experiment | must be | seeds | found | not yet, after CPU s | 95 % | median CPU s |\n| --- | --- | ---: | ---: | --- | ---: | ---: |")
 	for _, e := range all {
-		if e.Times > 0 || e.Find == "" { // nothing is to be found
+		if e.Find == "" { // a comparison with controls, or a search for what nobody knows
 			continue
 		}
 		var times []float64
