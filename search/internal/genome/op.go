@@ -3,6 +3,7 @@ package genome
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -38,6 +39,18 @@ type Row struct {
 	Degree func(a, b, c float64) float64    // see Degrees
 	Parity func(a, b, c parity) parity      // see Parities
 	Sign   func(a, b, c bool) bool          // whether it is never negative, by whether its arguments never are; nil: not known
+}
+
+// Form is how the operator is written: ema(a; k).
+func (r *Row) Form() string {
+	if r.Args == 0 {
+		return r.Name
+	}
+	args := strings.Join(strings.Split("abc"[:r.Args], ""), ", ")
+	if r.Const {
+		args += "; k"
+	}
+	return r.Name + "(" + args + ")"
 }
 
 // Eps is the least divisor: a quotient by anything nearer to zero takes it with that sign, so that no pole swallows a step.

@@ -2,7 +2,6 @@ package genome
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -164,45 +163,30 @@ func compileRewrites() [][]compiled {
 	return table
 }
 
+// mustPattern reads one side of a rewrite: a term of letters, numbers and operators, whose constant is the letter k.
 func mustPattern(text string) pattern {
-	p, rest, err := parsePattern(text)
-	if err != nil || rest != "" {
-		panic(fmt.Sprintf("genome: rewrite %q: %v, %q is left", text, err, rest))
+	t, err := readTerm(text)
+	if err != nil {
+		panic(fmt.Sprintf("genome: rewrite %q: %v", text, err))
 	}
-	return p
+	return patternOf(t)
 }
 
-// parsePattern reads a term from the start of a text: a letter, a number, or an operator with arguments.
-func parsePattern(text string) (pattern, string, error) {
-	text = strings.TrimLeft(text, " ")
-	end := strings.IndexAny(text, "(),;")
-	if end < 0 {
-		end = len(text)
+func patternOf(t term) pattern {
+	if i := strings.Index(letters, t.word); i >= 0 && len(t.word) == 1 {
+		return pattern{kind: isLetter, letter: uint8(i)}
 	}
-	word, rest := strings.TrimSpace(text[:end]), text[end:]
-	if !strings.HasPrefix(rest, "(") {
-		p, err := parseAtom(word)
-		return p, rest, err
-	}
-	op, ok := Find(word)
+	op, ok := Find(t.word)
 	if !ok {
-		return pattern{}, rest, fmt.Errorf("no operator %q", word)
+		k, err := t.number()
+		if err != nil {
+			panic(fmt.Sprintf("genome: a rewrite: %v", err))
+		}
+		return pattern{kind: isNumber, num: k}
 	}
 	p := pattern{op: op}
-	for rest[0] == '(' || rest[0] == ',' {
-		arg, after, err := parsePattern(rest[1:])
-		if err != nil || after == "" {
-			return p, after, fmt.Errorf("unfinished %q: %v", word, err)
-		}
-		p.args, rest = append(p.args, arg), after
+	for _, arg := range t.args {
+		p.args = append(p.args, patternOf(arg))
 	}
-	return p, strings.TrimPrefix(strings.TrimPrefix(rest, "; k"), ")"), nil
-}
-
-func parseAtom(word string) (pattern, error) {
-	if i := strings.Index(letters, word); i >= 0 && len(word) == 1 {
-		return pattern{kind: isLetter, letter: uint8(i)}, nil
-	}
-	v, err := strconv.ParseFloat(word, 64)
-	return pattern{kind: isNumber, num: v}, err
+	return p
 }

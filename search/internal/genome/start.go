@@ -36,12 +36,13 @@ func Parse(text string) (Genome, error) {
 	if strings.Contains(text, "=") {
 		return Decode(text)
 	}
-	p := parser{rest: text}
-	root, err := p.term()
-	if err == nil && strings.TrimSpace(p.rest) != "" {
-		err = fmt.Errorf("%q is left", p.rest)
+	t, err := readTerm(text)
+	var g Genome
+	if err == nil {
+		var r reader
+		g.Root, err = r.build(t)
+		g.Nodes = r.nodes
 	}
-	g := Genome{Nodes: p.nodes, Root: root}
 	if err == nil {
 		err = g.Check()
 	}
@@ -51,79 +52,52 @@ func Parse(text string) (Genome, error) {
 	return g, nil
 }
 
-type parser struct {
-	rest  string
+// reader makes nodes of terms, equal terms one node.
+type reader struct {
 	nodes []Node
 }
 
-// term reads an operator with its arguments, a leaf or a number.
-func (p *parser) term() (uint8, error) {
-	end := strings.IndexAny(p.rest, "(),;")
-	if end < 0 {
-		end = len(p.rest)
-	}
-	word := strings.TrimSpace(p.rest[:end])
-	p.rest = p.rest[end:]
-	op, known := Find(word)
+// build makes the node of an operator with its arguments, of a leaf or of a number.
+func (r *reader) build(t term) (uint8, error) {
+	op, known := Find(t.word)
 	if !known || op == Const {
-		var k float64
-		if n, err := fmt.Sscanf(word+"\n", "%g\n", &k); n != 1 || err != nil {
-			return 0, fmt.Errorf("%q is neither an operator nor a number", word)
-		}
-		return p.add(Node{Op: Const, K: k})
-	}
-	n := Node{Op: op}
-	row := op.Row()
-	mark := byte('(')
-	for i := range row.Args {
-		if err := p.take(mark); err != nil {
-			return 0, err
-		}
-		a, err := p.term()
+		k, err := t.number()
 		if err != nil {
 			return 0, err
 		}
-		n.Args[i], mark = a, ','
+		return r.add(Node{Op: Const, K: k})
+	}
+	n, row := Node{Op: op}, op.Row()
+	if len(t.args) != row.Args || (t.constant != "") != row.Const {
+		return 0, fmt.Errorf("%s is written %s", t.word, row.Form())
+	}
+	for i, arg := range t.args {
+		a, err := r.build(arg)
+		if err != nil {
+			return 0, err
+		}
+		n.Args[i] = a
 	}
 	if row.Const {
-		if err := p.take(';'); err != nil {
+		k, err := term{word: t.constant}.number()
+		if err != nil {
 			return 0, err
 		}
-		end := strings.IndexByte(p.rest, ')')
-		if end < 0 {
-			return 0, fmt.Errorf("%s has no end", word)
-		}
-		if c, err := fmt.Sscanf(strings.TrimSpace(p.rest[:end])+"\n", "%g\n", &n.K); c != 1 || err != nil {
-			return 0, fmt.Errorf("%q is no constant", p.rest[:end])
-		}
-		p.rest = p.rest[end:]
+		n.K = k
 	}
-	if row.Args > 0 {
-		if err := p.take(')'); err != nil {
-			return 0, err
-		}
-	}
-	return p.add(n)
-}
-
-func (p *parser) take(mark byte) error {
-	if p.rest == "" || p.rest[0] != mark {
-		return fmt.Errorf("expected %q at %q", mark, p.rest)
-	}
-	p.rest = p.rest[1:]
-	return nil
+	return r.add(n)
 }
 
 // add appends a node, or finds the one like it.
-func (p *parser) add(n Node) (uint8, error) {
-	for i := range p.nodes {
-		if p.nodes[i] == n {
+func (r *reader) add(n Node) (uint8, error) {
+	for i := range r.nodes {
+		if r.nodes[i] == n {
 			return uint8(i), nil
 		}
 	}
-	if len(p.nodes) == MaxNodes {
+	if len(r.nodes) == MaxNodes {
 		return 0, fmt.Errorf("more than %d nodes", MaxNodes)
 	}
-	p.nodes = append(p.nodes, n)
-	return uint8(len(p.nodes) - 1), nil
+	r.nodes = append(r.nodes, n)
+	return uint8(len(r.nodes) - 1), nil
 }
