@@ -18,12 +18,14 @@ import (
 	"github.com/optc-lang/optc/internal/host"
 	"github.com/optc-lang/optc/internal/staged"
 	optrt "github.com/optc-lang/optc/runtime"
+	"github.com/optc-lang/optc/runtime/elem"
 	"github.com/optc-lang/optc/tasks"
 )
 
 type runCmd struct {
 	ruleArg
 	setFlag
+	paramsArg
 	Task    string     `required:"" placeholder:"TASK" help:"What to train; the tasks are listed above."`
 	Data    string     `placeholder:"FILE" help:"Train the task's model on data of one's own: a .csv with the class or the number last, a .txt, or MNIST's images-idx3 beside labels-idx1; .gz too."`
 	Steps   *int       `placeholder:"N" help:"Minibatch steps; the task's own number by default."`
@@ -44,6 +46,7 @@ func (runCmd) Help() string {
 Example:
   optc run std/adam --task digits --set lr=0.003
   optc run mine.opt --task digits --steps 2000 --seed 7 --svg loss.svg
+  optc run std/adamw --task opticks --params bf16+kahan
   optc run std/adam --task digits --data train-images-idx3-ubyte.gz
 
 ` + taskList()
@@ -64,7 +67,14 @@ func (cmd *runCmd) Run(c *console) error {
 	if err := cmd.check(); err != nil {
 		return err
 	}
-	r, hypers, err := cmd.openRule(c, cmd.Set)
+	u, r, err := cmd.openUnit(c)
+	if err != nil {
+		return err
+	}
+	if r, err = cmd.keep(u, r); err != nil {
+		return err
+	}
+	hypers, err := setHypers(r, cmd.Set)
 	if err != nil {
 		return err
 	}
@@ -204,7 +214,9 @@ func (cmd *runCmd) interpret(r *compiler.Rule, hypers []float64, p *progress) (*
 	copy(o.Hypers[0], hypers)
 	for i, x := range o.values {
 		copy(o.Params[i], x)
+		elem.RoundTrip(r.Checked.Params.Format, o.Params[i], nil)
 	}
+	o.put(o.Params)
 	done, err := tasks.Train(run, o, cmd.steps, func(at tasks.Progress) { p.at(at.Step, float64(at.Loss)) })
 	if err != nil {
 		return nil, err
@@ -248,7 +260,7 @@ func (cmd *runCmd) show(c *console, r *compiler.Rule, engine string, result *hos
 	for i, l := range result.Losses {
 		losses[i] = float64(l)
 	}
-	title := fmt.Sprintf("%s%s%s on %s%s, seed %d", r.Name, cmd.fixed.said(), said("--set", cmd.Set), cmd.Task, dataSaid(cmd.Data), cmd.Seed)
+	title := fmt.Sprintf("%s%s%s on %s%s, seed %d", r.Name, cmd.fixed.said()+cmd.paramsArg.said(), said("--set", cmd.Set), cmd.Task, dataSaid(cmd.Data), cmd.Seed)
 	if cmd.CSV != "" {
 		if err := cmd.write(cmd.CSV, func(w io.Writer) error { return writeCSV(w, losses) }); err != nil {
 			return err
