@@ -345,7 +345,14 @@ func TestLibrary(t *testing.T) {
 	if err != nil || len(files) != len(rules) {
 		t.Errorf("%d files of near misses for %d rules (%v)", len(files), len(rules), err)
 	}
-	got := table(rules, slices.Concat(proofs...), slices.Concat(misses...))
+	all, refused := slices.Concat(proofs...), slices.Concat(misses...)
+	got := table(rules, all, refused)
 	t.Log("\n" + got)
 	golden(t, got)
+	readme, err := os.ReadFile("../../README.md")
+	for _, said := range []string{fmt.Sprintf("%d trajectories", len(all)), fmt.Sprintf("%d near misses", len(refused))} {
+		if !strings.Contains(string(readme), said) && !t.Failed() {
+			t.Errorf("README.md does not say %q (%v)", said, err)
+		}
+	}
 }
