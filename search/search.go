@@ -1,5 +1,9 @@
 // Package search finds update rules by evolution on small training tasks, and prints them as rule files that optc compiles.
 //
+// It prints nothing itself. What a search has found is in [Result].Rules, the best first; [Fold] leaves of rules that are nearly the
+// same the first, as the list that the program calls the hall does, and [Progress].Hall is that list while a search is under way.
+// The rule to look at first has Pick set, and [Rule.Text] writes a rule as a file.
+//
 // [Run] works on a search until its budget is spent and keeps it in an archive, from which it can go on, be looked at, and be
 // checked: a search depends on its [Spec] and tasks alone, so any number of workers, on any machine and with any breaks, come
 // to the same births with the same results. The tasks are those of optc's package tasks, or one's own ([Task]). The program
@@ -27,10 +31,22 @@ import (
 	"github.com/optc-lang/optc/tasks"
 )
 
-// Task is what rules are tried on.
+// Task is what rules are tried on: a model with data. It has three methods:
+//
+//	Name() string                             one word, under which archives know it
+//	Steps() int                               of a training run
+//	Open(seed, split uint64) (TaskRun, error) begins a run; equal arguments must give equal runs, bit for bit
+//
+// Package search/task says more of each, and makes tasks of the models of optc's package tasks. The tasks that come with optc
+// need no Task: [Spec].Rungs names them.
 type Task = task.Task
 
-// TaskRun is a task in training.
+// TaskRun is a task in training, which belongs to one goroutine. It has four methods:
+//
+//	Values() [][]float32               the parameters, which the search changes
+//	Grads() [][]float32                of the same lengths, set by Batch
+//	Batch(step int) float32            the loss of a step's minibatch, and its gradient
+//	Loss(split Split) (float64, error) the mean loss on examples that Batch has not seen
 type TaskRun = task.Run
 
 // Split is a part of a task's examples.
@@ -61,7 +77,7 @@ type Progress struct {
 	Rungs     [][]string
 	Limits    []float64 // by rung: the score that rules must reach to go on
 	Reached   []int     // by rung: rules that were run on it; a last one more for those that went through all
-	Hall      []Rule    // the best rules, the best first; see [Fold]
+	Hall      []Rule    // the 16 best rules, the best first, of those that are nearly the same the first alone; see [Fold]
 	Front     []Rule    // those that no other beats in fitness, size and state alike
 	Events    []Event   // since it was told last: tasks that are measured, known rules that are met, islands that begin anew
 	Budget    Budget
@@ -80,7 +96,8 @@ const (
 )
 
 // Run searches until the budget of the spec is spent, the context ends or an error. Only an error of the search itself is an
-// error: a context that ends is not. With tasks given and no rungs in the spec, they are the rungs, in their order.
+// error: a context that ends is not. With tasks given and no rungs in the spec, they are the rungs, in their order. The archive of
+// the spec is made, or gone on with if there is one; the result is what [Open] reads of it in the end.
 func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 	r := &runner{spec: &spec, started: time.Now(), cpuBefore: cpu.Time()}
 	var err error
@@ -97,9 +114,7 @@ func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 		return nil, err
 	}
 	if len(spec.Rungs) == 0 {
-		for _, t := range own {
-			spec.Rungs = append(spec.Rungs, []string{t.Name()})
-		}
+		spec.Rungs = rungsOf(own, spec.Tasks)
 	}
 	executor, stop, err := spec.executor(r.find)
 	if err != nil {
@@ -117,6 +132,20 @@ func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 		return nil, err
 	}
 	return Open(spec.Archive)
+}
+
+// rungsOf is a rung for each of the tasks that are given, else of those of the spec.
+func rungsOf(own []Task, further []TaskSpec) [][]string {
+	var rungs [][]string
+	for _, t := range own {
+		rungs = append(rungs, []string{t.Name()})
+	}
+	if len(rungs) == 0 {
+		for _, t := range further {
+			rungs = append(rungs, []string{t.Name})
+		}
+	}
+	return rungs
 }
 
 // executor is who does the training runs.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"path/filepath"
 	"reflect"
 	"runtime"
 	"slices"
@@ -15,101 +13,106 @@ import (
 	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/genome"
-	"github.com/optc-lang/optc/search/internal/read"
 	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
 
-// Spec says what to search, and how. Everything has a default, which its zero value stands for.
+// Spec says what to search, and how. Everything has a default, which its zero value stands for; a share or a number of states
+// that is to be none is negative here. (In a spec file 0 says none, and what is left out is the default; see [ReadSpec].)
 //
 // What the births of a search follow from belongs to its archive: going on with an archive, a Spec may leave it out or must
 // say the same again.
 type Spec struct {
-	Seed       uint64     `toml:"seed"`
-	Start      []string   `toml:"start"`      // empty, sgd, adamw, lion, a rule as the archive prints it, or FILE.opt or FILE.opt:RULE; an island each in turn; sgd by default
-	Ops        []string   `toml:"ops"`        // operators that rules are made of; all but x by default, which is the parameter itself
-	MaxNodes   int        `toml:"max_nodes"`  // operators of a rule at most
-	MaxState   int        `toml:"max_state"`  // values an element that a rule keeps at most; negative: none
-	Rungs      [][]string `toml:"rungs"`      // tasks, the cheapest first: a rule that does well on a rung goes on to the next
-	Islands    int        `toml:"islands"`    // populations side by side
-	Population int        `toml:"population"` // births of an island that may be parents
-	Tournament int        `toml:"tournament"` // a parent is the best of so many
-	Percentile float64    `toml:"percentile"` // of recent scores on a rung that a rule must reach to go on
-	Migration  float64    `toml:"migration"`  // share of parents from another island; negative: none
-	Parsimony  float64    `toml:"parsimony"`  // fitness that an operator costs a parent; negative: none
-	Polish     float64    `toml:"polish"`     // share of births that only change a constant; negative: none
-	Confirm    float64    `toml:"confirm"`    // share of births that evaluate a good rule once more, with another seed; negative: none
-	Omit       float64    `toml:"omit"`       // share of the operators that an island goes without until it begins anew, all but the first; negative: none
-	Plateau    int        `toml:"plateau"`    // births of an island without a better rule after which it begins anew
-	Repeats    int        `toml:"repeats"`    // evaluations, with a seed each, of a rule that is born again and again
-	Lag        int        `toml:"lag"`        // births that may be worked on side by side
-	Symmetry   string     `toml:"symmetry"`   // equivariant, by default: rules whose update takes the gradient's sign and a power of its scale; none: any rule
-	Control    string     `toml:"control"`    // random: selects nothing; tune: changes constants alone
+	// Seed decides everything that is drawn (default 1).
+	Seed uint64 `toml:"seed"`
+	// Start is what to begin with, an island each in turn: empty, sgd, adamw or lion; std/NAME, a rule of the library; FILE.opt or
+	// FILE.opt:RULE; or a rule as [Rule].Formula has it. By default it is sgd.
+	Start []string `toml:"start"`
+	// Ops are the operators that rules are made of, of [OpNames]; by default all but x, which is the parameter itself.
+	Ops []string `toml:"ops"`
+	// MaxNodes is how many operators a rule has at most (default 20, at most 64).
+	MaxNodes int `toml:"max_nodes"`
+	// MaxState is how many values an element a rule keeps from step to step at most (default 3); negative: none.
+	MaxState int `toml:"max_state"`
+	// Rungs are tasks, the cheapest first: a rule that does well on a rung goes on to the next. By default they are the tasks that
+	// [Run] is given, else Tasks, a rung each, else six rungs of the ten built-in tasks to search on.
+	Rungs [][]string `toml:"rungs"`
+	// Islands is how many populations there are side by side (default 8).
+	Islands int `toml:"islands"`
+	// Population is how many births of an island may be parents, the last ones (default 50).
+	Population int `toml:"population"`
+	// Tournament is of how many a parent is the best (default 4).
+	Tournament int `toml:"tournament"`
+	// Percentile is the share of recent scores on the first rung that a rule must reach to go on (default 0.65, less than 1); it
+	// rises from rung to rung; negative: none.
+	Percentile float64 `toml:"percentile"`
+	// Migration is the share of parents from another island (default 0.002); negative: none.
+	Migration float64 `toml:"migration"`
+	// Parsimony is the fitness that an operator costs a parent (default 0.02); negative: none.
+	Parsimony float64 `toml:"parsimony"`
+	// Polish is the share of births that only change a constant (default 0.1); negative: none.
+	Polish float64 `toml:"polish"`
+	// Confirm is the share of births that evaluate a good rule once more, with another seed (default 0.05); negative: none.
+	Confirm float64 `toml:"confirm"`
+	// Omit is the share of the operators that an island, but for the first, goes without until it begins anew (default 0.25);
+	// negative: none.
+	Omit float64 `toml:"omit"`
+	// Plateau is after how many births of an island without a better rule it begins anew (default 300).
+	Plateau int `toml:"plateau"`
+	// Repeats is how many evaluations a rule that is born again and again has at most, with a seed each (default 8).
+	Repeats int `toml:"repeats"`
+	// Lag is how many births may be worked on side by side (default 64).
+	Lag int `toml:"lag"`
+	// Symmetry is what rules are held to: equivariant, by default, are those whose update takes the gradient's sign and a power of
+	// its scale; none admits any rule.
+	Symmetry string `toml:"symmetry"`
+	// Control makes of the search what it can be held against: random selects nothing, tune changes constants alone. By default it
+	// is neither.
+	Control string `toml:"control"`
 
-	Archive string     `toml:"archive"` // the file
-	Budget  string     `toml:"budget"`  // see ParseBudget; until it is stopped by default
-	Workers int        `toml:"workers"` // goroutines; as many as there are processors by default
-	Worker  []string   `toml:"worker"`  // a program with its arguments that does the training runs; see package work's protocol
-	Tasks   []TaskSpec `toml:"task"`    // further tasks
+	// Archive is the file in which the search is kept.
+	Archive string `toml:"archive"`
+	// Budget is when the search ends, as [ParseBudget] reads it; by default not until it is stopped.
+	Budget string `toml:"budget"`
+	// Workers is how many training runs go on side by side (at most 1024); by default as many as there are processors.
+	Workers int `toml:"workers"`
+	// Worker is a program with its arguments that does the training runs. One is started for each of Workers; it reads a run a line
+	// from its standard input and answers a line, both JSON, which "Tasks of your own" in the README shows. By default this
+	// process does them.
+	Worker []string `toml:"worker"`
+	// Tasks are further tasks, on data from files.
+	Tasks []TaskSpec `toml:"task"`
 
-	// Progress is told how the search goes, about twice a second.
+	// Progress is told how the search goes, about twice a second; Progress.Hall has the best rules so far.
 	Progress func(Progress) `toml:"-"`
 	// Evaluated is told of each evaluation: the birth, the time of processors until then, and the rule with all that is
 	// known of it. Of evaluations that come from the archive it is told the time of the next commit.
 	Evaluated func(birth int, cpu time.Duration, r Rule) `toml:"-"`
 }
 
-// TaskSpec is a task of one's own data with a model of package tasks.
+// TaskSpec is a task of one's own data with a model of package tasks, or one that a worker program knows.
 type TaskSpec struct {
-	Name   string `toml:"name"`
-	Model  string `toml:"model"`  // of tasks.Models; empty for a task that only the worker knows
-	Widths []int  `toml:"widths"` // the model's extents
-	Data   string `toml:"data"`   // a file as tasks.Load reads it; beside the spec file if not absolute
-	Batch  int    `toml:"batch"`
-	Steps  int    `toml:"steps"`
-}
-
-// ReadSpec reads a spec file, in TOML with the names of [Spec]'s fields.
-func ReadSpec(path string) (Spec, error) {
-	var s Spec
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return s, err
-	}
-	meta, err := toml.Decode(string(text), &s)
-	if err != nil {
-		return s, fmt.Errorf("%s: %w", path, err)
-	}
-	if s.Seed > math.MaxInt64 { // a negative number wraps
-		return s, fmt.Errorf("%s: seed: numbers from 0 to %d are possible", path, int64(math.MaxInt64))
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return s, fmt.Errorf("%s: nothing is called %q in a spec", path, unknown[0])
-	}
-	for i := range s.Tasks {
-		if d := &s.Tasks[i].Data; *d != "" && !filepath.IsAbs(*d) {
-			*d = filepath.Join(filepath.Dir(path), *d)
-		}
-	}
-	for i, start := range s.Start {
-		if file, _, ok := ruleFile(start); ok && !filepath.IsAbs(file) {
-			s.Start[i] = filepath.Join(filepath.Dir(path), start)
-		}
-	}
-	if len(s.Tasks) > 0 && len(s.Rungs) == 0 {
-		for _, t := range s.Tasks {
-			s.Rungs = append(s.Rungs, []string{t.Name})
-		}
-	}
-	return s, nil
+	// Name is what rungs call it.
+	Name string `toml:"name"`
+	// Model is one of tasks.Models; empty for a task that only the worker knows.
+	Model string `toml:"model"`
+	// Widths are the model's extents.
+	Widths []int `toml:"widths"`
+	// Data is a file as tasks.Load reads it; in a spec file beside that file if not absolute.
+	Data string `toml:"data"`
+	// Batch is how many examples a step has (default 64, at most as many as are trained on).
+	Batch int `toml:"batch"`
+	// Steps is how many steps a training run has; by default ten times through the examples.
+	Steps int `toml:"steps"`
 }
 
 // over is a configuration with what the spec says in place of what was there.
 func (s *Spec) over(c evolve.Config) (evolve.Config, error) {
+	if err := s.checkNumbers(); err != nil {
+		return c, err
+	}
 	set(&c.Seed, s.Seed)
 	set(&c.Mutator.MaxNodes, s.MaxNodes)
 	set(&c.Mutator.MaxStates, s.MaxState)
@@ -162,24 +165,11 @@ func set[T ~int | ~uint64 | ~float64 | ~string](to *T, v T) {
 
 // limits refuses what no rule could be within.
 func (s *Spec) limits(c *evolve.Config) error {
-	if n := c.Mutator.MaxNodes; n < 1 || n > genome.MaxNodes {
-		return fmt.Errorf("max_nodes %d: 1 to %d are possible", n, genome.MaxNodes)
-	}
-	if n := c.Mutator.MaxStates; n > genome.MaxNodes {
-		return fmt.Errorf("max_state %d: at most %d are possible", n, genome.MaxNodes)
-	}
 	if c.Control == evolve.Tuning && !slices.ContainsFunc(c.Starts, hasConstant) {
 		return fmt.Errorf("control %s changes constants alone, and no start has one: say start adamw", c.Control)
 	}
-	seen := map[string]bool{}
-	for _, name := range slices.Concat(c.Rungs...) {
-		if seen[name] {
-			return fmt.Errorf("rungs: the task %s stands there twice", name)
-		}
-		seen[name] = true
-		if t, err := tasks.Lookup(name); err == nil && t.Set == tasks.HeldOut {
-			return fmt.Errorf("rungs: the task %s is held out: no search may read it, or the last test would be worth nothing", name)
-		}
+	if err := s.checkRungs(c.Rungs); err != nil {
+		return err
 	}
 	for _, text := range c.Starts {
 		g, err := genome.Parse(text)
@@ -199,6 +189,26 @@ func (s *Spec) limits(c *evolve.Config) error {
 	return nil
 }
 
+// checkRungs refuses tasks that no search may read, that count twice, or that stand nowhere.
+func (s *Spec) checkRungs(rungs [][]string) error {
+	seen := map[string]bool{}
+	for _, name := range slices.Concat(rungs...) {
+		if seen[name] {
+			return fmt.Errorf("rungs: the task %s stands there twice", name)
+		}
+		seen[name] = true
+		if t, err := tasks.Lookup(name); err == nil && t.Set == tasks.HeldOut {
+			return fmt.Errorf("rungs: the task %s is held out: no search may read it, or the last test would be worth nothing", name)
+		}
+	}
+	for _, t := range s.Tasks {
+		if err := t.standsIn(rungs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // hasConstant reports whether a rule, as text, has a constant that may be another.
 func hasConstant(rule string) bool {
 	g, err := genome.Parse(rule)
@@ -212,7 +222,7 @@ func setOps(m *genome.Mutator, names []string) error {
 		op, ok := genome.Find(name)
 		switch {
 		case !ok:
-			return fmt.Errorf("ops: no operator %q; there are %s", name, strings.Join(OpNames(), ", "))
+			return fmt.Errorf("ops: no operator %q%s", name, nearOr(name, OpNames()))
 		case op == genome.X:
 			m.Leaves = append(m.Leaves, op)
 		case op.Row().Kind != genome.Leaf && !slices.Contains(m.Ops, op):
@@ -237,53 +247,6 @@ func OpNames() []string {
 	return names
 }
 
-// start is the rule that a search begins with, as text.
-func start(name string) (string, error) {
-	if file, rule, ok := ruleFile(name); ok {
-		return startOf(file, rule)
-	}
-	if rule, ok := strings.CutPrefix(name, "std/"); ok {
-		r, err := read.Library(rule)
-		if err != nil {
-			return "", fmt.Errorf("start: %w", err)
-		}
-		return r.Genome.String(), nil
-	}
-	if g, err := genome.Start(name); err == nil {
-		return g.String(), nil
-	}
-	g, err := genome.Parse(name)
-	if err != nil {
-		_, unknown := genome.Start(name)
-		return "", fmt.Errorf("start: %w, a file FILE.opt, or a rule over g: %w", unknown, err)
-	}
-	return g.String(), nil
-}
-
-// ruleFile takes FILE.opt or FILE.opt:RULE apart.
-func ruleFile(name string) (file, rule string, ok bool) {
-	i := strings.LastIndex(name, ".opt")
-	if i < 0 {
-		return "", "", false
-	}
-	file = name[:i+len(".opt")]
-	rule, colon := strings.CutPrefix(name[len(file):], ":")
-	return file, rule, rule == "" || colon
-}
-
-// startOf is the rule of a file, or its only one.
-func startOf(file, rule string) (string, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("start: %w", err)
-	}
-	r, err := read.Text(filepath.Base(file), text, rule)
-	if err != nil {
-		return "", fmt.Errorf("start: %w", err)
-	}
-	return r.Genome.String(), nil
-}
-
 // Finder finds tasks: those that are given, those of the spec, and the built-in ones.
 func (s *Spec) Finder(given ...Task) (task.Finder, error) {
 	find, _, err := s.tasks(given)
@@ -300,6 +263,9 @@ func (s *Spec) tasks(given []task.Task) (find task.Finder, are string, err error
 		}
 	}
 	for _, t := range s.Tasks {
+		if err := t.check(len(s.Worker) > 0); err != nil {
+			return nil, "", err
+		}
 		made, err := t.open(&lines)
 		if err != nil {
 			return nil, "", err
@@ -308,6 +274,31 @@ func (s *Spec) tasks(given []task.Task) (find task.Finder, are string, err error
 	}
 	find, err = task.Among(own)
 	return find, lines.String(), err
+}
+
+// standsIn refuses a task that no rung names: nothing would be trained on it.
+func (t TaskSpec) standsIn(rungs [][]string) error {
+	if slices.Contains(slices.Concat(rungs...), t.Name) {
+		return nil
+	}
+	return fmt.Errorf("task %s: it stands in no rung, so no rule would be tried on it: name it in rungs, or leave it out", t.Name)
+}
+
+// check refuses a task that nobody could open.
+func (t TaskSpec) check(worker bool) error {
+	switch {
+	case t.Name == "":
+		return errors.New("a task needs a name")
+	case t.Model == "" && !worker:
+		return fmt.Errorf("task %s: it names no model, and there is no worker program that knows it: say model, one of %s, and data, or say worker", t.Name, strings.Join(tasks.Models(), ", "))
+	case t.Model == "":
+		return nil
+	case !slices.Contains(tasks.Models(), t.Model):
+		return fmt.Errorf("task %s: there is no model %q%s", t.Name, t.Model, nearOr(t.Model, tasks.Models()))
+	case t.Data == "":
+		return fmt.Errorf("task %s: its model %s needs data: say data, a file .csv or .txt or MNIST's images", t.Name, t.Model)
+	}
+	return nil
 }
 
 // open makes the task, and writes down what it is.

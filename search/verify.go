@@ -22,7 +22,8 @@ type Verified struct {
 }
 
 // Verify makes the births of an archive again and compares them with those that it holds, and does a share of the evaluations
-// again, drawn by the seed, whose results must be equal bit for bit. The spec says workers, worker and tasks as for [Run].
+// again, drawn by the seed, whose results must be equal bit for bit. The spec says archive, workers, worker and tasks as for [Run],
+// and tasks that Run was given are given here too. An archive that is not as it would be made again is an error.
 func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ...Task) (Verified, error) {
 	var v Verified
 	if !(share >= 0 && share <= 1) {

@@ -484,6 +484,45 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestFewRows holds that data too few to split say how many there are and how many are needed, and that so many are enough.
+func TestFewRows(t *testing.T) {
+	const why = " are needed: 70, 15 and 15 percent are to train on, to choose by and to test on"
+	read := func(rows int) *Data {
+		d, err := ReadCSV(strings.NewReader(strings.Repeat("1,2,a\n3,4,b\n", rows)[:6*rows]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	text := func(n int) *Data {
+		d, err := ReadText(strings.NewReader(strings.Repeat("a", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, c := range []struct {
+		data *Data
+		spec Spec
+		want string
+	}{
+		{read(3), Spec{Name: "mine", Model: "mlp", Widths: []int{4}}, "task mine: the data have 3 rows, at least 7" + why},
+		{read(6), Spec{Name: "mine", Model: "logistic"}, "task mine: the data have 6 rows, at least 7" + why},
+		{read(7), Spec{Name: "mine", Model: "logistic"}, ""},
+		{read(3), Spec{Name: "mine", Model: "mlp"}, "task mine: model mlp has 1 widths, not 0: hidden..."},
+		{text(49), Spec{Name: "mine", Model: "chars", Widths: []int{4, 2, 2}}, "task mine: the text has 49 characters, at least 50" + why},
+		{text(50), Spec{Name: "mine", Model: "chars", Widths: []int{4, 2, 2}}, ""},
+	} {
+		got := ""
+		if _, err := New(c.spec, c.data); err != nil {
+			got = err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%v: %q, want %q", c.spec, got, c.want)
+		}
+	}
+}
+
 // TestSpecs gives New what cannot be, and what would take all memory.
 func TestSpecs(t *testing.T) {
 	iris, err := embedded("iris.csv.gz", ReadCSV)

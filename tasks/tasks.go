@@ -92,6 +92,9 @@ func New(spec Spec, data *Data) (Task, error) {
 		if data.text != nil && len(spec.Widths) > 0 {
 			n = max(0, len(data.text)/(1+max(0, spec.Widths[0]))-3)
 		}
+		if err := spec.enough(data, n); err != nil {
+			return Task{}, fmt.Errorf("task %s: %w", spec.Name, err)
+		}
 		part := n * 15 / 100
 		spec.Sizes = [3]int{n - 2*part, part, part}
 	}
@@ -104,6 +107,22 @@ func New(spec Spec, data *Data) (Task, error) {
 		spec.Steps = max(1, 10*(train/max(1, spec.BatchSize)))
 	}
 	return newTask(spec, data.shape, func() (*Data, error) { return data, nil })
+}
+
+// fewest is how many examples have one in 15 percent of them.
+const fewest = 7
+
+// enough refuses data of too few examples to split. Models that make their data, and specs that are wrong otherwise, are left to check.
+func (s *Spec) enough(data *Data, n int) error {
+	kind := models[s.Model]
+	if n >= fewest || kind.kind == synthetic || s.checkWidths(kind.widths) != nil || s.checkShape(kind.kind, data.shape) != nil {
+		return nil
+	}
+	const why = "are needed: 70, 15 and 15 percent are to train on, to choose by and to test on"
+	if data.text != nil {
+		return fmt.Errorf("the text has %d characters, at least %d %s", len(data.text), (fewest+3)*(1+s.Widths[0]), why)
+	}
+	return fmt.Errorf("the data have %d rows, at least %d %s", n, fewest, why)
 }
 
 func newTask(spec Spec, shape shape, read func() (*Data, error)) (Task, error) {

@@ -8,8 +8,10 @@ package task
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/optc-lang/optc/lang"
 	"github.com/optc-lang/optc/tasks"
 )
 
@@ -39,9 +41,30 @@ type Split = tasks.Split
 func Builtin(name string) (Task, error) {
 	t, err := tasks.Lookup(name)
 	if err != nil {
-		return nil, err
+		return nil, unknown(name, nil)
 	}
 	return Of(t), nil
+}
+
+// unknown says which tasks a search may use: one's own and those that are not held out for the test of what it finds.
+func unknown(name string, own []Task) error {
+	var known []string
+	for _, t := range own {
+		known = append(known, t.Name())
+	}
+	for _, t := range tasks.All() {
+		if t.Set != tasks.HeldOut {
+			known = append(known, t.Name)
+		}
+	}
+	near, hint := strings.ToLower(name), ""
+	if !slices.Contains(known, near) {
+		near = lang.Suggest(near, known)
+	}
+	if near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return fmt.Errorf("unknown task %q (a search may use: %s)%s", name, strings.Join(known, ", "), hint)
 }
 
 // Of makes a task of one of package tasks, which has models for data of one's own, too.
@@ -89,6 +112,9 @@ func Among(own []Task) (Finder, error) {
 	return func(name string) (Task, error) {
 		if t := by[name]; t != nil {
 			return t, nil
+		}
+		if _, err := tasks.Lookup(name); err != nil {
+			return nil, unknown(name, own)
 		}
 		return Builtin(name)
 	}, nil
