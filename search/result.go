@@ -15,9 +15,9 @@ import (
 
 // Result is what an archive holds.
 type Result struct {
-	Archive string
+	Archive string // the file
 	Births  int
-	Digest  string // see archive
+	Digest  string // the SHA-256 of what the search depends on and of all births with their results: equal searches have equal ones
 	Rules   []Rule // all that have been evaluated, the best first
 }
 
