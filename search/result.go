@@ -164,7 +164,10 @@ func (r *Rule) Text(name string) (string, error) {
 		return "", err
 	}
 	lr, least, most := r.rates()
-	doc := fmt.Sprintf("Found by a search, birth %d: fitness %.2f, at least %.2f, where AdamW tuned for each task is 0; tasks: %d.\n"+
-		"The learning rates that were best on them: %.2g to %.2g.", r.ID, r.Mean, r.Bound, len(r.Scores), least, most)
+	doc := fmt.Sprintf("Found by a search, birth %d: fitness %.2f, at least %.2f, where AdamW tuned for each task is 0; tasks: %d.", r.ID, r.Mean, r.Bound, len(r.Scores))
+	if len(r.Scores) == 0 {
+		doc = fmt.Sprintf("What was left of birth %d of a search when all was taken away that it trains as well without; tasks: %d.", r.ID, len(r.LRs))
+	}
+	doc += fmt.Sprintf("\nThe learning rates that were best on them: %.2g to %.2g.", least, most)
 	return g.Rule(name, doc, lr, 0)
 }

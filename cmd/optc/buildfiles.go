@@ -13,6 +13,7 @@ import (
 	"github.com/optc-lang/optc/codegen"
 	"github.com/optc-lang/optc/codegen/target"
 	"github.com/optc-lang/optc/internal/staged"
+	"github.com/optc-lang/optc/internal/version"
 	"github.com/rogpeppe/go-internal/diff"
 )
 
@@ -63,7 +64,7 @@ func (cmd *buildCmd) generate(b *batch) ([]target.Output, error) {
 	if len(b.rules) == 0 {
 		return nil, nil // what earlier builds left is removed
 	}
-	req := target.Request{Base: b.base, Source: b.source + b.said, Version: moduleVersion(), Rules: b.rules}
+	req := target.Request{Base: b.base, Source: b.source + b.said, Version: version.Module(), Rules: b.rules}
 	if b.target != "go" {
 		return cmd.generateFor(b, req)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/optc-lang/optc/compiler"
 	"github.com/optc-lang/optc/internal/driver"
 	"github.com/optc-lang/optc/internal/host"
+	"github.com/optc-lang/optc/internal/version"
 	optrt "github.com/optc-lang/optc/runtime"
 )
 
@@ -65,7 +66,7 @@ func interrupted() (context.Context, context.CancelFunc) {
 
 // buildProgram builds a program around a rule, and around its roof unless that is nil. On a terminal it says that it does.
 func buildProgram(ctx context.Context, c *console, r, roof *compiler.Rule, dtype target.DType) (string, error) {
-	req := target.Request{Package: "main", Base: "rule", Source: r.Name, Version: moduleVersion(),
+	req := target.Request{Package: "main", Base: "rule", Source: r.Name, Version: version.Module(),
 		Rules: []*compiler.Rule{r}, DTypes: []target.DType{dtype}}
 	p := driver.Program{Source: optc.Source, DType: dtype.Go(), Rule: gosrc.TypeName(r.Name, dtype) + "Rule"}
 	if roof != nil {

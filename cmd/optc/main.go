@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/optc-lang/optc/internal/version"
 	"github.com/optc-lang/optc/tasks"
 )
 
@@ -131,7 +132,7 @@ func (c *console) finish(err error) int {
 
 func (c *console) internal(what string, stack []byte) int {
 	fmt.Fprintf(c.err, "optc: internal error: %s\nThis is a defect of optc (%s). Please report it with the command line, the rule file and what stands here.\n%s",
-		what, moduleVersion(), stack)
+		what, version.Module(), stack)
 	return codeInternal
 }
 

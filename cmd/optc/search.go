@@ -1,15 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
+
+	"github.com/optc-lang/optc/internal/version"
 )
 
 // searchProgram is a program of its own, whose module has what this one must not depend on.
@@ -40,28 +39,7 @@ func search(c *console, args []string) error {
 	if err != nil {
 		return err
 	}
-	run := exec.Command(program, args...)
-	run.Stdin, run.Stdout, run.Stderr = os.Stdin, os.Stdout, os.Stderr
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	if err := run.Start(); err != nil {
-		return err
-	}
-	go func() {
-		for s := range signals {
-			if s != os.Interrupt || !isTerminal(os.Stdin) { // a terminal tells both of an interrupt
-				run.Process.Signal(s)
-			}
-		}
-	}()
-	var exit *exec.ExitError
-	if err := run.Wait(); errors.As(err, &exit) {
-		return exitError(exit.ExitCode())
-	} else if err != nil {
-		return err
-	}
-	return nil
+	return become(program, args)
 }
 
 // exitError is the exit code of a program that has said why.
@@ -112,7 +90,7 @@ func buildSearch(name string) (string, error) {
 
 // installVersion is the version to install: this one's, if it has one.
 func installVersion() string {
-	if v := moduleVersion(); strings.HasPrefix(v, "v") && !strings.Contains(v, "+") {
+	if v := version.Module(); strings.HasPrefix(v, "v") && !strings.Contains(v, "+") {
 		return v
 	}
 	return "latest"

@@ -3,7 +3,8 @@ package main
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
+
+	"github.com/optc-lang/optc/internal/version"
 )
 
 type versionCmd struct{}
@@ -21,25 +22,5 @@ func (versionCmd) Run(c *console) error {
 }
 
 func versions() string {
-	return fmt.Sprintf("optc %s %s %s/%s", moduleVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-}
-
-const modulePath = "github.com/optc-lang/optc"
-
-// moduleVersion is that of the optc module in this program, "devel" for a working copy.
-func moduleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	version := info.Main.Version
-	for _, m := range info.Deps {
-		if m.Path == modulePath {
-			version = m.Version
-		}
-	}
-	if info.Main.Path != modulePath && version == info.Main.Version || version == "" || version == "(devel)" {
-		return "devel"
-	}
-	return version
+	return fmt.Sprintf("optc %s %s %s/%s", version.Module(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -176,7 +176,9 @@ func (p *Page) blocks() []any {
 	out = append(out, p.tables()...)
 	out = append(out, p.costBlocks()...)
 	out = append(out, heading{2, plain("The rule's text")}, code{"", p.Source})
-	out = append(out, heading{2, plain("Use from Go")})
+	if len(p.Usage) > 0 {
+		out = append(out, heading{2, plain("Use from Go")})
+	}
 	for _, c := range p.Usage {
 		out = append(out, paragraph(plain(c.Title)), code{c.Language, c.Text})
 	}
@@ -285,6 +287,9 @@ func (b *Box) letterOf(name string) []span {
 }
 
 func (p *Page) costBlocks() []any {
+	if len(p.Costs) == 0 && p.Step == "" {
+		return nil
+	}
 	out := []any{heading{2, plain("Cost of a step for each parameter element")}}
 	for _, c := range p.Costs {
 		if c.Which != "" {

@@ -12,8 +12,12 @@ import (
 
 // against runs a control with the spec of a search and a multiple of its time of processors, and says who has the better rule.
 func (cmd *runCmd) against(c *console, s search.Spec) error {
-	if s.Control == "" || cmd.Times < 1 {
-		return usagef("--against needs --control random or tune, and --times of at least 1")
+	if s.Control == "" {
+		return usagef("--against needs --control random or tune")
+	}
+	times := 4
+	if cmd.Times != nil {
+		times = *cmd.Times
 	}
 	of := fileArg{cmd.Against}
 	found, err := of.openRead()
@@ -34,7 +38,7 @@ func (cmd *runCmd) against(c *console, s search.Spec) error {
 			return fmt.Errorf("%w: give the tasks of the search with --spec", err)
 		}
 	}
-	if s, err = s.Against(cmd.Against, cmd.Times); err != nil {
+	if s, err = s.Against(cmd.Against, times); err != nil {
 		return err
 	}
 	control, err := cmd.search(c, s)

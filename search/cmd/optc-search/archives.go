@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 
@@ -20,7 +22,17 @@ type fileArg struct {
 // ruleArg is a rule of an archive.
 type ruleArg struct {
 	fileArg
-	ID string `arg:"" optional:"" help:"The birth at which the rule appeared, or any birth; the hall's pick by default."`
+	ID string `arg:"" optional:"" help:"The birth at which the rule appeared, or any birth; the hall's pick by default. A number alone is one of search.db."`
+}
+
+// alone takes a number that stands alone, and is no file, for a rule of the archive that a search has by default.
+func (r *ruleArg) alone() {
+	if _, err := strconv.Atoi(r.File); err != nil || r.ID != "" {
+		return
+	}
+	if _, err := os.Stat(r.File); err != nil {
+		r.File, r.ID = "search.db", r.File
+	}
 }
 
 // opened is an archive with what it holds.
@@ -35,7 +47,9 @@ type opened struct {
 func (f *fileArg) openArchive(open func(string) (*archive.Archive, error)) (*opened, error) {
 	o := &opened{}
 	var err error
-	if o.Result, err = search.Open(f.File); err != nil {
+	if o.Result, err = search.Open(f.File); errors.Is(err, archive.ErrNone) {
+		return nil, fmt.Errorf("%w: optc search %s --budget 2m begins one", err, f.File)
+	} else if err != nil {
 		return nil, err
 	}
 	if o.archive, err = open(f.File); err != nil {
@@ -59,6 +73,7 @@ func closing(a *archive.Archive, err error) error {
 
 // openRule opens the archive and finds the rule.
 func (r *ruleArg) openRule(open func(string) (*archive.Archive, error)) (*opened, *search.Rule, error) {
+	r.alone()
 	o, err := r.openArchive(open)
 	if err != nil {
 		return nil, nil, err

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/codegen"
@@ -14,15 +17,19 @@ import (
 	"github.com/optc-lang/optc/compiler/check"
 	"github.com/optc-lang/optc/internal/page"
 	"github.com/optc-lang/optc/internal/staged"
+	"github.com/optc-lang/optc/internal/version"
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/stdlib"
 )
 
+// isName is what a rule may be called.
+var isName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
 type exportCmd struct {
-	ruleArg
+	formArg
 	Target  string `enum:"opt,go,latex,optax,torch" default:"opt" help:"What to write: opt, go, latex, optax or torch."`
 	Name    string `help:"What the rule is called; found_ID by default."`
-	Output  string `short:"o" placeholder:"FOLDER" help:"Where to; the standard output by default, of go the folder of that name."`
+	Output  string `short:"o" placeholder:"FOLDER" help:"The folder to write into, or a file's name with its ending; the standard output by default, but for go."`
 	Package string `default:"optimizer" help:"Of the Go code."`
 }
 
@@ -32,22 +39,26 @@ func (exportCmd) Help() string {
 
 Example:
   optc search export search.db 4711 --name mine -o .
+  optc search export search.db 4711 --simplified -o mine.opt
   optc search export search.db 4711 --target torch -o .
   optc search export search.db --target go -o optimizer`
 }
 
 // Run writes a rule.
 func (cmd *exportCmd) Run(c *console) error {
-	o, r, err := cmd.openRule(archive.Read)
+	if cmd.Name != "" && !isName.MatchString(cmd.Name) {
+		return usagef("--name %q: a rule's name is of lower-case letters, digits and _, and begins with a letter", cmd.Name)
+	}
+	if !token.IsIdentifier(cmd.Package) {
+		return usagef("--package %q is no name of a Go package", cmd.Package)
+	}
+	o, f, err := cmd.openForm(archive.Read)
 	if err != nil {
 		return err
 	}
 	defer o.archive.Close()
-	name := cmd.Name
-	if name == "" {
-		name = ruleName(r)
-	}
-	text, err := r.Text(name)
+	name := cmp.Or(cmd.Name, f.name)
+	text, err := f.Text(name)
 	if err != nil {
 		return usageError{err}
 	}
@@ -78,7 +89,8 @@ func (cmd *exportCmd) emit(name, text string) ([]target.Output, error) {
 	if rule == nil {
 		return nil, errors.New(diags[0].Message)
 	}
-	req := target.Request{Package: cmd.Package, Base: name, Source: file, Rules: []*compiler.Rule{rule}, DTypes: []target.DType{target.F32}}
+	req := target.Request{Package: cmd.Package, Base: name, Source: file, Rules: []*compiler.Rule{rule}, DTypes: []target.DType{target.F32},
+		Version: version.Module()}
 	if cmd.Target == "go" {
 		return codegen.Emit(req)
 	}
@@ -97,6 +109,10 @@ func latex(unit *check.Unit, name, text string) ([]target.Output, error) {
 // write puts the files where they belong, each in one step.
 func (cmd *exportCmd) write(c *console, files []target.Output) error {
 	folder := cmd.Output
+	if len(files) == 1 && filepath.Ext(folder) != "" && filepath.Ext(folder) == filepath.Ext(files[0].Name) {
+		folder, files[0].Name = filepath.Split(folder)
+		folder = filepath.Clean(folder)
+	}
 	if folder == "" && len(files) == 1 {
 		_, err := c.out.Write(files[0].Data)
 		return err
@@ -109,6 +125,9 @@ func (cmd *exportCmd) write(c *console, files []target.Output) error {
 	}
 	for _, f := range files {
 		path := filepath.Join(folder, f.Name)
+		if err := spare(path); err != nil {
+			return err
+		}
 		if err := staged.Write(path, f.Data); err != nil {
 			return err
 		}

@@ -55,7 +55,7 @@ func (f trainFlags) find(o *opened) (task.Finder, error) {
 	}
 	for _, name := range o.tasks() {
 		if _, err := find(name); err != nil {
-			return nil, usagef("%s is a search on a task of its own, %s: give its spec with --spec FILE.toml", o.Archive, name)
+			return nil, usagef("%s is a search on a task of its own, %s: give the spec that names its worker program or its data with --spec FILE.toml; a task in Go alone is known to its own program", o.Archive, name)
 		}
 	}
 	return simplify.Finder(find), nil
@@ -79,14 +79,28 @@ func (f trainFlags) pool(c *console, o *opened) (*pool.Pool, error) {
 	cache := &committing{Archive: o.archive}
 	p := &pool.Pool{Workers: workers, Cache: cache}
 	p.Run = func(i work.Item) (work.Outcome, error) { return local.Do(c.ctx, i) }
-	var last time.Time
+	var last, begun time.Time
+	var what string
 	p.Report = func(step pool.Progress) {
-		if time.Since(last) > time.Second || step.Done == step.Of {
-			fmt.Fprintf(c.err, "%s: %d of %d\n", step.What, step.Done, step.Of)
-			last = time.Now()
+		now := time.Now()
+		if step.What != what {
+			what, begun = step.What, now
+		}
+		if now.Sub(last) > time.Second || step.Done == step.Of {
+			fmt.Fprintf(c.err, "%s: %d of %d%s\n", step.What, step.Done, step.Of, left(now.Sub(begun), step.Done, step.Of))
+			last = now
 		}
 	}
 	return p, nil
+}
+
+// left is how long the rest will take if it goes on so, in words, where that can be said.
+func left(took time.Duration, done, of int) string {
+	if done == 0 || done == of || took < 2*time.Second {
+		return ""
+	}
+	rest := time.Duration(float64(took) * float64(of-done) / float64(done))
+	return fmt.Sprintf(", about %s left", rest.Round(time.Second))
 }
 
 // committing is an archive that commits what it is given now and then. The pool asks it from one goroutine at a time.
@@ -173,7 +187,11 @@ func (cmd *simplifyCmd) simplify(c *console, o *opened, r *search.Rule) error {
 	for _, p := range result.Parts {
 		fmt.Fprintf(w, "%s, %s instead\t%s\n", p.Text, orNothing(p.With), loss(p.Loss))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.out, "\nMeasured %s; above zero is worse. With --simplified, explain, export and test take what is left.\n", measured(&result))
+	return err
 }
 
 func orNothing(text string) string {
@@ -209,8 +227,11 @@ func (cmd *funnelCmd) Run(c *console) error {
 }
 
 func (cmd *funnelCmd) funnel(c *console, o *opened) error {
-	if len(o.Rules) == 0 || cmd.Top < 1 {
-		return usagef("there is no rule to rank")
+	if cmd.Top < 1 {
+		return usagef("--top %d: at least 1", cmd.Top)
+	}
+	if len(o.Rules) == 0 {
+		return usagef("%s: no rule has been evaluated yet", o.Archive)
 	}
 	var entrants []simplify.Entrant
 	for _, r := range o.Rules[:min(cmd.Top, len(o.Rules))] {
@@ -254,9 +275,8 @@ func (cmd *funnelCmd) funnel(c *console, o *opened) error {
 }
 
 type testCmd struct {
-	ruleArg
+	formArg
 	trainFlags
-	Simplified bool `help:"The simplified form of the rule, which optc search simplify has found."`
 }
 
 // Help is the verb's example.
@@ -269,32 +289,23 @@ Example:
 
 // Run tests a rule.
 func (cmd *testCmd) Run(c *console) error {
-	o, r, err := cmd.openRule(archive.Open)
+	o, f, err := cmd.openForm(archive.Open)
 	if err != nil {
 		return err
 	}
-	return closing(o.archive, cmd.test(c, o, r))
+	return closing(o.archive, cmd.test(c, o, f))
 }
 
-func (cmd *testCmd) test(c *console, o *opened, r *search.Rule) error {
-	g, err := genome.Decode(r.Encoded)
+func (cmd *testCmd) test(c *console, o *opened, f *form) error {
+	g, err := genome.Decode(f.Encoded)
 	if err != nil {
 		return err
-	}
-	if cmd.Simplified {
-		var s simplify.Result
-		if n, err := o.archive.Found(r.ID, simplified, &s); err != nil {
-			return err
-		} else if n == 0 {
-			return usagef("rule %d is not simplified yet: optc search simplify %s %d", r.ID, o.Archive, r.ID)
-		}
-		g = s.Genome
 	}
 	var digest [sha256.Size]byte
 	if _, err := hex.Decode(digest[:], []byte(o.Digest)); err != nil {
 		return err
 	}
-	config, err := sealed.Default(sealed.Rule{Name: ruleName(r), Genome: g}, digest)
+	config, err := sealed.Default(sealed.Rule{Name: f.name, Genome: g}, digest)
 	if err != nil {
 		return err
 	}
@@ -306,18 +317,20 @@ func (cmd *testCmd) test(c *console, o *opened, r *search.Rule) error {
 	if err != nil {
 		return err
 	}
-	if err := o.archive.Find(r.ID, tested, result); err != nil {
+	if err := o.archive.Find(f.ID, tested, result); err != nil {
 		return err
 	}
 	looks, err := o.archive.Found(-1, tested, nil)
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(c.out, "%s: %s\n\n", f.name, f.Formula)
 	return showTest(c, result, looks)
 }
 
 // showTest prints a test.
 func showTest(c *console, t sealed.Result, looks int) error {
+	fmt.Fprintln(c.out, "Logarithms of the losses, means over seeds, on examples that nothing was tuned by: the lower the better.")
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "task\t%s", t.Candidate)
 	for _, v := range t.Versus {
@@ -335,13 +348,35 @@ func showTest(c *console, t sealed.Result, looks int) error {
 		}
 		fmt.Fprintln(w)
 	}
-	fmt.Fprintln(w, "\nagainst\twins\tlosses\tp, sign test\tp, signed ranks\tratio of losses\tas good in 1/1.15 of the steps")
+	fmt.Fprintln(w, "\nagainst\tlower\thigher\tp, sign test\tp, signed ranks\tratio of losses\tas good in 1/1.15 of the steps")
 	for _, v := range t.Versus {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%.3g\t%.3g\t%.3f\t%d\n", v.Baseline, v.Wins, v.Losses, v.SignHolm, v.RankHolm, v.Ratio, v.Shorter)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "\nLosses are logarithms, means over seeds, on examples that nothing was tuned by. The p-values are one-sided, by Holm's method\nfor all %d. Tests of this archive so far, this one included: %d.\n", len(t.Versus), looks)
+	_, err := fmt.Fprintf(c.out, `
+Lower and higher count the tasks on which the rule's loss is; p is how likely so many or more would be if the two were equally good,
+one-sided and by Holm's method for all %d: below .05 is evidence, near 1 is none. The ratio is the median over tasks.
+%s
+Tests of this archive so far, this one included: %d.
+`, len(t.Versus), verdict(t), looks)
 	return err
+}
+
+// evidence is how unlikely an outcome by chance must be.
+const evidence = 0.05
+
+// verdict says what a test comes to.
+func verdict(t sealed.Result) string {
+	var beaten []string
+	for _, v := range t.Versus {
+		if v.SignHolm < evidence && v.RankHolm < evidence {
+			beaten = append(beaten, v.Baseline)
+		}
+	}
+	if len(beaten) == 0 {
+		return fmt.Sprintf("%s is not surely better than any of them.", t.Candidate)
+	}
+	return fmt.Sprintf("%s is better than %s, by both tests.", t.Candidate, strings.Join(beaten, ", "))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -16,18 +17,21 @@ import (
 	"github.com/optc-lang/optc/search/internal/fitness"
 	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/known"
+	"github.com/optc-lang/optc/search/internal/live"
+	"github.com/optc-lang/optc/search/internal/sealed"
+	"github.com/optc-lang/optc/search/internal/simplify"
 )
 
 type hallCmd struct {
 	fileArg
 	Top  int  `short:"n" default:"20" help:"How many rules."`
 	All  bool `help:"All rules, also those that are nearly the same as a better one."`
-	JSON bool `name:"json" help:"As JSON, one rule a line, with scores by task."`
+	JSON bool `name:"json" help:"As JSON, one rule a line; Scores and LRs are in the order of the tasks of status, and Rung counts from 0."`
 }
 
 // Help is the verb's example.
 func (hallCmd) Help() string {
-	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone, or in whether averages are corrected for their start, are one line, that of the best, with how many more there are. An arrow marks the pick: the smallest that is nearly as good as the best.
+	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone, or in whether averages are corrected for their start, are one line, that of the best; alike says how many more there are. A fitness of 0 is that of AdamW, tuned for each task; a bound is the fitness less what may be luck; evals says how often a rule was evaluated, with other seeds each time. An arrow marks the pick: the smallest that is nearly as good as the best.
 
 Example:
   optc search hall search.db -n 10
@@ -59,6 +63,7 @@ func (cmd *hallCmd) Run(c *console) error {
 		fmt.Fprintln(c.out, "No rule has been evaluated yet.")
 		return nil
 	}
+	width := max(20, min(60, live.Columns(os.Stdout)-hallNumbers))
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\tID\tbound\tfitness\trungs\tops\tstate\tevals\talike\trule")
 	for _, r := range rules {
@@ -66,10 +71,13 @@ func (cmd *hallCmd) Run(c *console) error {
 		if r.Pick {
 			arrow = "→"
 		}
-		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%d B\t%d\t%d\t%s\n", arrow, r.ID, r.Bound, r.Mean, reached(&r), r.Size, r.StateBytes, r.Evaluations, r.Alike, title(&r, 60))
+		fmt.Fprintf(w, "%s\t%d\t%.2f\t%.2f\t%s\t%d\t%d B\t%d\t%d\t%s\n", arrow, r.ID, r.Bound, r.Mean, reached(&r), r.Size, r.StateBytes, r.Evaluations, r.Alike, title(&r, width))
 	}
 	return w.Flush()
 }
+
+// hallNumbers is how wide the columns before the rule are, about.
+const hallNumbers = 66
 
 // title is a rule in a line.
 func title(r *search.Rule, width int) string {
@@ -96,6 +104,9 @@ func (opsCmd) Run(c *console) error {
 		text := row.Text
 		if row.Kind == genome.State {
 			text = "s <- " + text
+			if row.Value != "" {
+				text += ", of which it is " + row.Value
+			}
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", row.Name, row.Doc, text)
 	}
@@ -136,19 +147,20 @@ func (cmd *statusCmd) Run(c *console) error {
 	if *failed != nil {
 		return *failed
 	}
+	var text strings.Builder
 	row := func(name, format string, args ...any) {
-		fmt.Fprintf(c.out, "%-12s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(&text, "%-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("archive", "%s, %.1f MB", o.Archive, float64(size)/1e6)
 	row("births", "%d, %d evaluated, %d rules", o.Births, evaluations, len(o.Rules))
-	row("runs", "%d, %s of processors", runs, time.Duration(cpu*float64(time.Second)).Round(time.Second/10))
+	row("runs", "%d, %s of processors, %.1f evaluations a second of them", runs, time.Duration(cpu*float64(time.Second)).Round(time.Second/10), float64(evaluations)/max(cpu, 1))
 	row("seed", "%d", o.config.Seed)
 	row("start", "%s", strings.Join(o.config.Starts, ", "))
 	if o.config.Control != evolve.Evolution {
 		row("control", "%s", o.config.Control)
 	}
 	for i, rung := range o.config.Rungs {
-		row(fmt.Sprintf("rung %d", i+1), "%s", strings.Join(rung, ", "))
+		row(fmt.Sprintf("rung %d", i+1), "%s; rules: %d", strings.Join(rung, ", "), o.onRung(i))
 	}
 	events, err := o.archive.Events()
 	if err != nil {
@@ -165,7 +177,18 @@ func (cmd *statusCmd) Run(c *console) error {
 		row("pick", "%d: %s, fitness %.2f, at least %.2f", best.ID, title(best, 80), best.Mean, best.Bound)
 	}
 	row("digest", "%s", o.Digest)
-	return nil
+	_, err = io.WriteString(c.out, text.String())
+	return err
+}
+
+// onRung is how many rules were run on a rung.
+func (o *opened) onRung(rung int) (n int) {
+	for i := range o.Rules {
+		if o.Rules[i].Rung >= rung {
+			n++
+		}
+	}
+	return n
 }
 
 type lineageCmd struct {
@@ -266,27 +289,28 @@ func words(g genome.Genome) []string {
 	return out
 }
 
-type explainCmd struct{ ruleArg }
+type explainCmd struct{ formArg }
 
 // Help is the verb's example.
 func (explainCmd) Help() string {
-	return `Says what a rule is, as a rule file and in the operators of the search, how it answers to the scale of the gradient, what it costs, and how it did on each task, with which learning rate.
+	return `Says what a rule is, as a rule file and in the operators of the search, how it answers to the scale of the gradient, what it costs, how it did on each task, with which learning rate, and what simplify and test have found out.
 
 Example:
-  optc search explain search.db 4711`
+  optc search explain search.db 4711
+  optc search explain search.db 4711 --simplified`
 }
 
 // Run explains a rule.
 func (cmd *explainCmd) Run(c *console) error {
-	o, r, err := cmd.openRule(archive.Read)
+	o, f, err := cmd.openForm(archive.Read)
 	if err != nil {
 		return err
 	}
 	defer o.archive.Close()
-	return o.explain(c.out, r)
+	return o.explain(c.out, f)
 }
 
-func (o *opened) explain(out io.Writer, r *search.Rule) error {
+func (o *opened) explain(out io.Writer, r *form) error {
 	g, err := genome.Decode(r.Encoded)
 	if err != nil {
 		return err
@@ -295,20 +319,36 @@ func (o *opened) explain(out io.Writer, r *search.Rule) error {
 		fmt.Fprintf(out, "%-12s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	row("rule", "%d of %s", r.ID, o.Archive)
+	if r.of != nil {
+		row("simplified", "what is left of %s", r.of.Original)
+	}
 	row("update", "%s", r.Formula)
 	if m, ok := known.Name(g); ok {
 		row("known as", "%s: %s", m, m.Doc)
 	}
-	row("fitness", "%.2f, at least %.2f: mean of the scores less half their deviation", r.Mean, r.Bound)
-	row("rungs", "%s", reached(r))
+	if r.of == nil {
+		row("fitness", "%.2f, at least %.2f: mean of the scores less half their deviation", r.Mean, r.Bound)
+		row("rungs", "%s", reached(r.Rule))
+	} else {
+		row("lost", "%s deviations, %s; above zero is worse than the whole rule", loss(r.of.Against), measured(r.of))
+	}
 	row("cost", "%d operators, %d bytes of state and %d operations an element", r.Size, r.StateBytes, r.Flops)
 	row("degree", "%s", degree(g))
-	row("births", "%d, evaluated %d times", r.Births, r.Evaluations)
-	text, err := r.Text(ruleName(r))
+	if r.of == nil {
+		row("births", "%d", r.Births)
+		row("evaluations", "%d", r.Evaluations)
+	}
+	if err := o.foundOut(row, r); err != nil {
+		return err
+	}
+	text, err := r.Text(r.name)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "\n%s\n", text)
+	if r.of != nil {
+		return nil
+	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "task\tscore\tlearning rate\tAdamW's loss, its deviation")
 	for i, task := range o.tasks() {
@@ -322,6 +362,24 @@ func (o *opened) explain(out io.Writer, r *search.Rule) error {
 		return err
 	}
 	fmt.Fprintf(out, "\nA score is how much lower the logarithm of the loss is than AdamW's of the same seed, in deviations of AdamW's over seeds,\nwithin %g and %g; below -1 it grows with the logarithm.\n", fitness.Worst, fitness.Best)
+	return nil
+}
+
+// foundOut adds what simplify and test have found out of a form.
+func (o *opened) foundOut(row func(name, format string, args ...any), r *form) error {
+	var s simplify.Result
+	if n, err := o.archive.Found(r.ID, simplified, &s); err != nil {
+		return err
+	} else if n > 0 && r.of == nil {
+		row("simplified", "%s (--simplified says more)", s.Genome)
+	}
+	var t sealed.Result
+	if n, err := o.archive.Found(r.ID, tested, &t); err != nil || n == 0 || t.Rule != r.Encoded {
+		return err
+	}
+	for _, v := range t.Versus {
+		row("sealed test", "better than %s on %d of %d tasks (p %.2g and %.2g)", v.Baseline, v.Wins, len(t.Rows), v.SignHolm, v.RankHolm)
+	}
 	return nil
 }
 

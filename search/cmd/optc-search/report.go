@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +47,10 @@ func (cmd *reportCmd) Run(c *console) error {
 		return err
 	}
 	defer o.archive.Close()
+	name := cmp.Or(cmd.Output, strings.TrimSuffix(o.Archive, ".db")+".html")
+	if err := spare(name); err != nil {
+		return err
+	}
 	find, err := cmd.find(o)
 	if err != nil {
 		return err
@@ -56,16 +63,29 @@ func (cmd *reportCmd) Run(c *console) error {
 	if err := report.Write(&b, p); err != nil {
 		return err
 	}
-	name := cmd.Output
-	if name == "" {
-		name = strings.TrimSuffix(o.Archive, ".db") + ".html"
-	}
 	if err := staged.Write(name, b.Bytes()); err != nil {
 		return err
 	}
 	fmt.Fprintln(c.out, name)
 	return nil
 }
+
+// spare refuses to write over an archive: a search of days is worth more than a slip of the hand.
+func spare(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil // there is none, or writing will say why not
+	}
+	defer f.Close()
+	head := make([]byte, len(database))
+	if _, err := io.ReadFull(f, head); err == nil && string(head) == database {
+		return usagef("-o %s: that is an archive, or another database; name another file", name)
+	}
+	return nil
+}
+
+// database is how the files of SQLite begin.
+const database = "SQLite format 3\x00"
 
 // hallRows is how many rules the page lists.
 const hallRows = 25
@@ -79,7 +99,7 @@ func (o *opened) page(c *console, r *search.Rule, find task.Finder) (report.Page
 		}
 	}
 	for i := range o.Rules {
-		f := form(&o.Rules[i])
+		f := formOf(&o.Rules[i])
 		p.Forms = append(p.Forms, f)
 		if i < hallRows {
 			p.Hall = append(p.Hall, f)
@@ -89,7 +109,7 @@ func (o *opened) page(c *console, r *search.Rule, find task.Finder) (report.Page
 	if err != nil {
 		return p, err
 	}
-	p.Pick = &report.Pick{Form: form(r), Rule: text}
+	p.Pick = &report.Pick{Form: formOf(r), Rule: text}
 	if speed, err := machine.Measure(); err == nil {
 		p.Machine = report.Machine{GEMM: speed.GEMM, Steps: speed.Steps}
 	}
@@ -106,7 +126,7 @@ func (o *opened) page(c *console, r *search.Rule, find task.Finder) (report.Page
 	return p, err
 }
 
-func form(r *search.Rule) report.Form {
+func formOf(r *search.Rule) report.Form {
 	f := report.Form{ID: strconv.Itoa(r.ID), Name: r.Name, Formula: r.Formula, Bound: r.Bound, Fitness: r.Mean, Rungs: r.Rung + 1, Size: r.Size,
 		StateBytes: r.StateBytes, Flops: float64(r.Flops), Degree: math.NaN(), Births: r.Births, Evaluations: r.Evaluations, Scores: r.Scores}
 	if g, err := genome.Decode(r.Encoded); err == nil {
@@ -242,7 +262,7 @@ func (o *opened) family(p *report.Page, id int) error {
 	return nil
 }
 
-// findings are the knock-outs and the sealed test.
+// findings are what simplify, funnel and test have found out of a rule.
 func (o *opened) findings(p *report.Page, r *search.Rule) error {
 	var s simplify.Result
 	n, err := o.archive.Found(r.ID, simplified, &s)
@@ -250,9 +270,16 @@ func (o *opened) findings(p *report.Page, r *search.Rule) error {
 		return err
 	}
 	if n > 0 {
+		p.Simplified = &report.Simplified{Formula: s.Genome.String(), Measured: measured(&s)}
+		for _, step := range s.Steps {
+			p.TakenOut = append(p.TakenOut, report.KnockOut{Node: step.Text, Replacement: step.With, Loss: step.Against.Mean, Error: step.Against.Error})
+		}
 		for _, part := range s.Parts {
 			p.KnockOuts = append(p.KnockOuts, report.KnockOut{Node: part.Text, Replacement: part.With, Loss: part.Loss.Mean, Error: part.Loss.Error})
 		}
+	}
+	if err := o.checks(p, r); err != nil {
+		return err
 	}
 	var t sealed.Result
 	if n, err = o.archive.Found(r.ID, tested, &t); err != nil || n == 0 {
@@ -260,7 +287,30 @@ func (o *opened) findings(p *report.Page, r *search.Rule) error {
 	}
 	looks, err := o.archive.Found(-1, tested, nil)
 	p.Sealed = sealedTest(t, looks)
+	if g, wrong := genome.Decode(t.Rule); wrong == nil && t.Rule != r.Encoded {
+		p.Sealed.Of = g.String()
+	}
 	return err
+}
+
+// checks are the rule's fitness in the search and in the funnel, if it went through that.
+func (o *opened) checks(p *report.Page, r *search.Rule) error {
+	var rankings []simplify.Ranking
+	if n, err := o.archive.Found(-1, ranked, &rankings); err != nil || n == 0 {
+		return err
+	}
+	for _, ranking := range rankings {
+		for place, s := range ranking.Standings {
+			if s.ID == strconv.Itoa(r.ID) {
+				p.Checks = append(p.Checks, report.Check{Name: fmt.Sprintf("%d times the cost", ranking.Factor), Error: math.NaN(), Fitness: s.Score,
+					Text: fmt.Sprintf("rank %d of %d on %s", place+1, len(ranking.Standings), strings.Join(ranking.Tasks, ", "))})
+			}
+		}
+	}
+	if len(p.Checks) > 0 {
+		p.Checks = slices.Insert(p.Checks, 0, report.Check{Name: "the search", Text: "on its own tasks, by the seeds that chose it", Fitness: r.Mean, Error: math.NaN()})
+	}
+	return nil
 }
 
 func sealedTest(t sealed.Result, looks int) *report.Sealed {

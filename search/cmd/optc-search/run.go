@@ -17,16 +17,16 @@ type runCmd struct {
 	File     string   `arg:"" optional:"" default:"search.db" help:"The archive: a new one, or one to go on with."`
 	Spec     string   `placeholder:"FILE.toml" help:"A file that says all of this; flags say otherwise."`
 	Budget   string   `placeholder:"TIME" help:"When to stop: 10m (on the clock), 10mcpu (of processors), 5000evals (rules evaluated) or 20000runs (of training), the last three from the archive's beginning; without one it goes on until it is stopped."`
-	Seed     uint64   `help:"Decides everything that is drawn; 1 by default."`
-	Start    []string `sep:"none" placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, FILE.opt, or a rule as the hall prints it; an island each in turn; sgd by default."`
-	Ops      []string `placeholder:"OP" help:"Operators that rules are made of, ${ops}; all but x, the parameter, by default."`
-	MaxNodes int      `placeholder:"N" help:"Operators of a rule at most; 20 by default."`
-	MaxState int      `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default; --max-state=-1 for none."`
+	Seed     *uint64  `help:"Decides everything that is drawn; 1 by default."`
+	Start    []string `sep:"none" placeholder:"RULE" help:"What to begin with: empty, sgd, adamw, lion, std/NAME, FILE.opt, FILE.opt:NAME, or a rule as the hall prints it; an island each in turn; sgd by default."`
+	Ops      []string `placeholder:"OP" help:"Operators that births add, ${ops}; all but x, the parameter, by default. Starts may have others, and rules that are equal are written with what is shortest."`
+	MaxNodes *int     `placeholder:"N" help:"Operators of a rule at most; 20 by default."`
+	MaxState *int     `placeholder:"N" help:"Values an element that a rule may keep from step to step; 3 by default."`
 	Symmetry string   `enum:",equivariant,none" default:"" help:"What rules are held to: equivariant, the default, are those whose update takes the gradient's sign and a power of its scale; with none, constants may be compared with gradients."`
-	Workers  int      `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
+	Workers  *int     `placeholder:"N" help:"Goroutines; as many as there are processors by default. The result does not depend on it."`
 	Control  string   `enum:",random,tune" default:"" help:"What to hold a search against: random selects nothing, tune only changes AdamW's constants."`
 	Against  string   `placeholder:"FILE" help:"With --control: the archive of the search; the control has its spec, and takes --times its time of processors, and then it is said who won."`
-	Times    int      `default:"4" help:"With --against: how many times the processors' time of the search."`
+	Times    *int     `placeholder:"N" help:"With --against: how many times the processors' time of the search; 4 by default."`
 	Plain    bool     `help:"A log instead of the live view."`
 	Quiet    bool     `help:"Print the result alone."`
 }
@@ -54,10 +54,9 @@ func (cmd *runCmd) spec() (search.Spec, error) {
 		s.Archive = cmd.File
 	}
 	orElse(&s.Budget, cmd.Budget)
-	orElse(&s.Seed, cmd.Seed)
-	orElse(&s.MaxNodes, cmd.MaxNodes)
-	orElse(&s.MaxState, cmd.MaxState)
-	orElse(&s.Workers, cmd.Workers)
+	if err := cmd.numbers(&s); err != nil {
+		return s, err
+	}
 	orElse(&s.Control, cmd.Control)
 	orElse(&s.Symmetry, cmd.Symmetry)
 	if len(cmd.Start) > 0 {
@@ -76,6 +75,37 @@ func (cmd *runCmd) spec() (search.Spec, error) {
 		return s, usageError{err}
 	}
 	return s, nil
+}
+
+// numbers sets those that flags say. In a spec 0 is the default, but who writes 0 on a command line means it.
+func (cmd *runCmd) numbers(s *search.Spec) error {
+	for _, flag := range []struct {
+		name string
+		from *int
+		to   *int
+	}{{"max-nodes", cmd.MaxNodes, &s.MaxNodes}, {"workers", cmd.Workers, &s.Workers}, {"times", cmd.Times, new(int)}} {
+		if flag.from == nil {
+			continue
+		}
+		if *flag.from < 1 {
+			return usagef("--%s %d: at least 1", flag.name, *flag.from)
+		}
+		*flag.to = *flag.from
+	}
+	if cmd.Times != nil && cmd.Against == "" {
+		return usagef("--times %d: how much more time a control has than the search --against", *cmd.Times)
+	}
+	if cmd.MaxState != nil {
+		if s.MaxState = *cmd.MaxState; s.MaxState == 0 {
+			s.MaxState = -1
+		}
+	}
+	if cmd.Seed != nil {
+		if s.Seed = *cmd.Seed; s.Seed == 0 {
+			return usagef("--seed 0: seeds count from 1")
+		}
+	}
+	return nil
 }
 
 // apart takes starts apart at commas, but for those within a rule.
@@ -113,6 +143,9 @@ func (cmd *runCmd) Run(c *console) error {
 		return cmd.against(c, s)
 	}
 	_, err = cmd.search(c, s)
+	if _, none := os.Stat(s.Archive); errors.Is(err, context.Canceled) && none != nil {
+		return errors.New("broken off while AdamW was tuned on the tasks: there is no archive yet, and the same command begins anew")
+	}
 	return err
 }
 
@@ -135,6 +168,8 @@ func (cmd *runCmd) search(c *console, s search.Spec) (*search.Result, error) {
 	last := w.last
 	last.Done = true
 	switch {
+	case errors.Is(err, context.Canceled):
+		last.Message = "Stopped."
 	case err != nil:
 		last.Message = err.Error()
 	case ctx.Err() != nil:
@@ -151,7 +186,10 @@ func (cmd *runCmd) search(c *console, s search.Spec) (*search.Result, error) {
 		return nil, err
 	}
 	if w.any {
-		fmt.Fprint(c.out, live.Summary(last))
+		last.Control = s.Control != ""
+		if _, err := fmt.Fprint(c.out, live.Summary(last, live.Columns(os.Stdout))); err != nil {
+			return nil, err
+		}
 	}
 	return result, nil
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 
 	"github.com/optc-lang/optc/search"
@@ -45,7 +43,7 @@ type workerCmd struct{}
 
 // Help is the verb's example.
 func (workerCmd) Help() string {
-	return `Reads training runs from the standard input, one in JSON a line, and writes what comes of each: what a program of one's own does that a spec names as its worker, for tasks that it alone knows. {"Outcome": ...} or {"Error": "..."} answers
+	return `Reads training runs from the standard input, one in JSON a line, and writes what comes of each: what a program of one's own does that a spec names as its worker, for tasks that it alone knows. {"Outcome": ..., "Error": ""} answers
   {"Rule":"g =0","Task":"digits","Split":0,"Seed":1,"LR":0.1,"Decay":0,"Steps":0,"Numerics":"` + work.Numerics + `"}
 
 Example:
@@ -54,9 +52,14 @@ Example:
 
 // Run serves.
 func (workerCmd) Run(c *console) error {
-	err := work.Serve(context.WithoutCancel(c.ctx), work.Local{Find: simplify.Finder(task.Builtin)}, c.in, c.out)
-	if err == io.EOF {
-		return nil
+	served := make(chan error, 1)
+	go func() {
+		served <- work.Serve(c.ctx, work.Local{Find: simplify.Finder(task.Builtin)}, c.in, c.out)
+	}()
+	select {
+	case err := <-served:
+		return err
+	case <-c.ctx.Done():
+		return nil // nobody waits for the run under way
 	}
-	return err
 }

@@ -14,7 +14,7 @@ var glossary = [][2]string{
 	{"→", "the pick: the rule to take if the search ended now"},
 	{"birth", "the first one of this rule; it is also the rule's name in other commands. A new one is bright"},
 	{"rungs", "tasks of one cost. A rule goes on to the next rung if it does better than most on this one: a dot for each that it has gone through"},
-	{"size", "operators, constants and states of the formula"},
+	{"size", "operators of the formula"},
 	{"bytes, flops", "state and work of a parameter"},
 	{"evals", "evaluations of the rule, with other seeds each time"},
 	{"candidates", "all formulas that were made. Those that cannot train are dull, and thrown away"},

@@ -46,6 +46,7 @@ type State struct {
 	Curve  []Point // the best bound, where it changed, in the order of births
 	Events []Event // the last things worth telling, the latest last
 
+	Control bool   // not a search for a rule, but what one is held against
 	Done    bool   // nothing more will change
 	Message string // what a person must know now, say why the search ends
 }
@@ -97,6 +98,14 @@ func Terminal(in io.Reader, out io.Writer) bool {
 		return false
 	}
 	return isTerminal(in) && isTerminal(out)
+}
+
+// Columns is how wide a terminal is, and very wide for what is none.
+func Columns(out *os.File) int {
+	if w, _, err := term.GetSize(out.Fd()); err == nil && w > 0 {
+		return w
+	}
+	return 1 << 16
 }
 
 func isTerminal(end any) bool {

@@ -186,7 +186,7 @@ func TestScreens(t *testing.T) {
 
 func TestSummaries(t *testing.T) {
 	for name, s := range states() {
-		compare(t, "summary-"+name, Summary(s))
+		compare(t, "summary-"+name, Summary(s, 200))
 	}
 }
 

@@ -69,7 +69,11 @@ const logRow = "%7s  %11s  %6s  %9s  %7s  %7s  "
 func (l *log) news(s State) []string {
 	var out []string
 	if len(s.Hall) > 0 && !l.told[s.Hall[0].ID] {
-		out = append(out, "new best: "+oneLine(s.Hall[0]))
+		text := "new best: "
+		if n := len(s.Rungs); n > 0 {
+			text = fmt.Sprintf("new best, on rung %d of %d: ", s.Hall[0].Rung, n) // one with a lower bound that got farther is better
+		}
+		out = append(out, text+oneLine(s.Hall[0]))
 	}
 	from := len(s.Events)
 	for from > 0 && s.Events[from-1] != l.event {

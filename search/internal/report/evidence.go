@@ -52,9 +52,13 @@ func (p *Page) evidence() []string {
 		}
 	}
 	if s := p.Sealed; s != nil {
+		test := "Sealed test"
+		if s.Of != "" {
+			test = "Sealed test of what simplify has left of it, not of the pick itself"
+		}
 		for _, v := range s.Versus[:min(len(s.Versus), mostRuns)] {
-			says = append(says, fmt.Sprintf("Sealed test: better than %s on %d of %s (sign test, p %s).",
-				cut(v.Baseline, longName), v.Wins, plural(int64(v.Wins+v.Losses+v.Ties), "task", "tasks"), pValue(v.Sign)))
+			says = append(says, fmt.Sprintf("%s: better than %s on %d of %s (sign test, p %s).",
+				test, cut(v.Baseline, longName), v.Wins, plural(int64(v.Wins+v.Losses+v.Ties), "task", "tasks"), pValue(v.Sign)))
 		}
 	}
 	if c := k.Chance; c != nil && c.Chains > 0 {
@@ -193,7 +197,20 @@ func taskAt(tasks []Task, i int) Task {
 }
 
 // knockView is what a form's nodes are worth, and what simplification took from it.
-type knockView struct{ Table, Taken table }
+type knockView struct {
+	Of           *formula // nil for the pick itself
+	Measured     string
+	Table, Taken table
+}
+
+// otherFormula is a formula that is not the pick's, or nil.
+func (p *Page) otherFormula(text string) *formula {
+	if text == "" || p.Pick != nil && text == p.Pick.Formula {
+		return nil
+	}
+	set, _ := mathOf(text)
+	return &formula{cut(text, longRule), set}
+}
 
 func viewKnockOuts(p *Page) any {
 	if len(p.KnockOuts) == 0 {
@@ -209,7 +226,11 @@ func viewKnockOuts(p *Page) any {
 			}
 		}
 	})
-	return knockView{knockTable(rows, a), knockTable(p.TakenOut, a)}
+	v := knockView{Table: knockTable(rows, a), Taken: knockTable(p.TakenOut, a)}
+	if s := p.Simplified; s != nil {
+		v.Of, v.Measured = p.otherFormula(s.Formula), cut(s.Measured, longText)
+	}
+	return v
 }
 
 func knockTable(rows []KnockOut, a axis) table {

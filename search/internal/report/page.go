@@ -18,17 +18,18 @@ type Page struct {
 	Machine Machine
 	Totals  Totals
 
-	Pick      *Pick
-	Curves    []Curve    // losses of the pick and of baselines
-	KnockOuts []KnockOut // what the pick's nodes are worth
-	TakenOut  []KnockOut // what simplification took from it, in order
-	Checks    []Check    // what is left of the pick's lead away from the runs that chose it
-	Sealed    *Sealed
-	Hall      []Form // the best forms, the best first
-	Forms     []Form // all that were evaluated
-	Progress  Progress
-	Family    Family
-	Controls  []Control
+	Pick       *Pick
+	Curves     []Curve // losses of the pick and of baselines
+	Simplified *Simplified
+	KnockOuts  []KnockOut // what the nodes of the pick, or of what is left of it, are worth
+	TakenOut   []KnockOut // what simplification took from it, in order
+	Checks     []Check    // what is left of the pick's lead away from the runs that chose it
+	Sealed     *Sealed
+	Hall       []Form // the best forms, the best first
+	Forms      []Form // all that were evaluated
+	Progress   Progress
+	Family     Family
+	Controls   []Control
 
 	Starts    []Named // the rules that the search began with, as formulas
 	Operators []Named // the grammar
@@ -116,6 +117,12 @@ type Run struct {
 	Diverged bool
 }
 
+// Simplified is what a simplification has left of the pick.
+type Simplified struct {
+	Formula  string
+	Measured string // on which tasks and seeds
+}
+
 // KnockOut is what a form loses without one of its nodes, in deviations of a task's loss over seeds.
 type KnockOut struct {
 	Node        string // what is taken out
@@ -140,6 +147,7 @@ type Sealed struct {
 	Versus []Versus
 	Tasks  []SealedTask
 	Drawn  string // what the sealed instances are drawn from
+	Of     string // the formula that was tested, if it is not the pick's but what is left of it
 }
 
 // Versus is how a pick compares with a baseline over all sealed tasks.

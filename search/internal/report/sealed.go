@@ -10,6 +10,7 @@ import (
 
 // sealedView is the sealed test.
 type sealedView struct {
+	Of           *formula // what was tested, if not the pick
 	Count        int
 	Table        table
 	Versus       []versusRow
@@ -25,7 +26,7 @@ func viewSealed(p *Page) any {
 	if s == nil || len(s.Versus) == 0 {
 		return nil
 	}
-	v := sealedView{Count: len(s.Tasks), Looks: looks(s.Looks), Drawn: cut(s.Drawn, longText)}
+	v := sealedView{Of: p.otherFormula(s.Of), Count: len(s.Tasks), Looks: looks(s.Looks), Drawn: cut(s.Drawn, longText)}
 	if s.Seeds > 0 {
 		v.Seeds = plural(int64(s.Seeds), "seed", "seeds") + " a task"
 	}

@@ -70,7 +70,7 @@ var sections = []section{
 	{"front", "Fitness against size", viewFront, "run FILE", "goes on with the search"},
 	{"progress", "Fitness over births", viewProgress, "run FILE", "goes on with the search"},
 	{"family", "Line of descent", viewFamily, "lineage FILE ID", "follows a form to its start"},
-	{"controls", "Other ways to spend the time", viewControls, "run control.db --control random --against FILE", "gives a search without selection four times the training runs; with --control tune, one that only changes constants"},
+	{"controls", "Other ways to spend the time", viewControls, "run control.db --control random --against FILE", "gives a search without selection four times the processors' time; with --control tune, one that only changes constants"},
 	{"grammar", "What was searched", viewGrammar, "status FILE", "prints the specification that an archive holds"},
 	{"reading", "How to read this", viewReading, "", ""},
 }

@@ -2,6 +2,7 @@ package work
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -73,8 +75,8 @@ func (p *Pipes) Do(ctx context.Context, item Item) (Outcome, error) {
 		stop := context.AfterFunc(ctx, w.kill)
 		defer stop()
 		out, err := w.do(item)
-		if err != nil {
-			w.kill() // it may wait for somebody to read
+		if ctx.Err() != nil {
+			return Outcome{}, ctx.Err() // that it was killed is nobody's fault
 		}
 		return out, err
 	case <-ctx.Done():
@@ -94,13 +96,15 @@ type worker struct {
 	command []string
 	cmd     *exec.Cmd
 	in      io.WriteCloser
-	out     *bufio.Scanner
+	out     *bufio.Reader
+	failed  error // what ended the talk with it
 	closing sync.Once
 }
 
 func startWorker(command []string) (*worker, error) {
 	w := &worker{command: command, cmd: exec.Command(command[0], command[1:]...)}
 	w.cmd.Stderr = os.Stderr
+	apart(w.cmd)
 	var err error
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -109,8 +113,7 @@ func startWorker(command []string) (*worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.out = bufio.NewScanner(out)
-	w.out.Buffer(nil, maxLine)
+	w.out = bufio.NewReaderSize(out, maxLine)
 	return w, w.cmd.Start()
 }
 
@@ -119,37 +122,67 @@ func (w *worker) do(item Item) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if _, err := w.in.Write(append(line, '\n')); err != nil {
-		return Outcome{}, fmt.Errorf("worker %q has ended: %w", w.command, err)
-	}
-	if !w.out.Scan() {
-		return Outcome{}, fmt.Errorf("worker %q has ended without a reply: %w", w.command, errors.Join(w.out.Err(), io.ErrUnexpectedEOF))
-	}
-	var reply Reply
-	if err := json.Unmarshal(w.out.Bytes(), &reply); err != nil {
-		return Outcome{}, fmt.Errorf("worker %q replies %.100q: %w", w.command, w.out.Text(), err)
+	reply, err := w.ask(line)
+	if err != nil {
+		return Outcome{}, err
 	}
 	if reply.Error != "" {
-		return Outcome{}, fmt.Errorf("worker %q: %s", w.command, reply.Error)
+		return Outcome{}, fmt.Errorf("worker %q: %.500q", w.command, reply.Error)
 	}
-	if o := reply.Outcome; o.Steps == 0 && !o.Diverged || o.Train < 0 || o.Valid < 0 || o.Test < 0 || o.Size < 0 {
-		return Outcome{}, fmt.Errorf("worker %q replies %.100q: an outcome has steps, or it diverged, and losses that are not negative", w.command, w.out.Text())
+	if err := reply.Outcome.check(); err != nil {
+		return Outcome{}, fmt.Errorf("worker %q: %w", w.command, err)
 	}
 	return reply.Outcome, nil
+}
+
+// ask writes a line and reads the reply. A program that does not keep to the protocol is ended, and asked no more: what it did
+// first is its error from then on.
+func (w *worker) ask(line []byte) (reply Reply, err error) {
+	if w.failed != nil {
+		return reply, w.failed
+	}
+	if w.out.Buffered() > 0 {
+		w.kill()
+		w.failed = fmt.Errorf("worker %q has said more than one line to an item: %s", w.command, w.rest())
+		return reply, w.failed
+	}
+	_, unread := w.in.Write(append(line, '\n')) // what a program that ends has said before is worth more than that
+	answer, unended := w.out.ReadSlice('\n')
+	switch {
+	case errors.Is(unended, bufio.ErrBufferFull):
+		w.kill()
+		w.failed = fmt.Errorf("worker %q replies a line of more than %d bytes", w.command, maxLine)
+		return reply, w.failed
+	case unended != nil:
+		late := time.AfterFunc(patience, w.kill) // it may wait for somebody to read
+		defer late.Stop()
+		w.failed = fmt.Errorf("worker %q has ended without a reply: %w", w.command, cmp.Or(w.cmd.Wait(), unread, io.ErrUnexpectedEOF))
+		return reply, w.failed
+	}
+	if err := json.Unmarshal(answer, &reply); err != nil {
+		w.kill()
+		w.failed = fmt.Errorf("worker %q replies %.100q: %w", w.command, answer, err)
+	}
+	return reply, w.failed
+}
+
+// rest is what has been read and not been asked for, its beginning.
+func (w *worker) rest() string {
+	text, _ := w.out.Peek(min(100, w.out.Buffered()))
+	return strconv.Quote(string(text))
 }
 
 // patience is how long a program has to end after its input has.
 const patience = 2 * time.Second
 
-func (w *worker) kill() { w.cmd.Process.Kill() }
+func (w *worker) kill() { kill(w.cmd) }
 
 func (w *worker) close() {
 	w.closing.Do(func() {
 		late := time.AfterFunc(patience, w.kill)
 		defer late.Stop()
 		w.in.Close()
-		for w.out.Scan() { // or it could not write its last words
-		}
+		io.Copy(io.Discard, w.out) // or it could not write its last words
 		w.cmd.Wait()
 	})
 }

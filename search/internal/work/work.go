@@ -203,7 +203,19 @@ func train(ctx context.Context, run task.Run, p *vm.Program, i Item, tell func(s
 	if out.Diverged = !elem.IsFinite(out.Valid) || !elem.IsFinite(out.Train) || !elem.IsFinite(out.Test); out.Diverged {
 		out = out.without()
 	}
+	if err == nil {
+		err = out.check()
+	}
 	return out, err
+}
+
+// check refuses what no training comes to: fitness takes logarithms of losses.
+func (o Outcome) check() error {
+	if o.Steps < 0 || o.Steps == 0 && !o.Diverged || o.Train < 0 || o.Valid < 0 || o.Test < 0 || o.Size < 0 {
+		return fmt.Errorf("an outcome has steps, or it diverged, and losses that are not negative; this one has %d steps, losses of %g, %g and %g, and updates of size %g",
+			o.Steps, o.Train, o.Valid, o.Test, o.Size)
+	}
+	return nil
 }
 
 // without is the outcome without losses, all numbers of which are finite and so can be written.
