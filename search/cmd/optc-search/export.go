@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing/fstest"
 
 	"github.com/optc-lang/optc/codegen"
@@ -28,7 +29,7 @@ var isName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 type exportCmd struct {
 	formArg
 	Target  string `enum:"opt,go,latex,optax,torch" default:"opt" help:"What to write: opt, go, latex, optax or torch."`
-	Name    string `help:"What the rule is called; found_ID by default."`
+	Name    string `help:"What the rule is called; as the file, or found_ID, by default."`
 	Output  string `short:"o" placeholder:"FOLDER" help:"The folder to write into, or a file's name with its ending; the standard output by default, but for go."`
 	Package string `default:"optimizer" help:"Of the Go code."`
 }
@@ -57,7 +58,7 @@ func (cmd *exportCmd) Run(c *console) error {
 		return err
 	}
 	defer o.archive.Close()
-	name := cmp.Or(cmd.Name, f.name)
+	name := cmp.Or(cmd.Name, cmd.fileName(), f.name)
 	text, err := f.Text(name)
 	if err != nil {
 		return usageError{err}
@@ -67,6 +68,15 @@ func (cmd *exportCmd) Run(c *console) error {
 		return err
 	}
 	return cmd.write(c, files)
+}
+
+// fileName is what a rule file to be written is called, if a rule may be called so.
+func (cmd *exportCmd) fileName() string {
+	name, found := strings.CutSuffix(filepath.Base(cmd.Output), ".opt")
+	if !found || !isName.MatchString(name) {
+		return ""
+	}
+	return name
 }
 
 // emit makes the files of a target.
