@@ -112,8 +112,24 @@ func (c *progressChart) draw(f format) *plot {
 			Tip: cut(e.Kind, longName) + " at birth " + whole(int64(e.Birth)) + "\n" + cut(e.Text, longText)})
 	}
 	p.steps("line best", c.best, c.last)
+	p.takeSteps(c.best, c.last)
 	c.markRises(p, f)
 	return p
+}
+
+// takeSteps keeps labels off a line of steps.
+func (p *plot) takeSteps(line []point, last float64) {
+	for i, q := range line {
+		end := point{last, q.y}
+		if i+1 < len(line) {
+			end = line[i+1]
+		}
+		if !elem.IsFinite(q.y) || !elem.IsFinite(end.y) {
+			continue
+		}
+		x0, x1, y0, y1 := p.px(q.x), p.px(end.x), p.py(q.y), p.py(end.y)
+		p.labels = append(p.labels, box{x0, y0 - 1, x1, y0 + 1}, box{x1 - 1, min(y0, y1), x1 + 1, max(y0, y1)})
+	}
 }
 
 // above is the highest place of a line near its right end, where its name has room.

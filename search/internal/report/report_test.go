@@ -400,3 +400,27 @@ func TestFamily(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatWasSimplified: what is found out of what is left of a pick is not told of the pick.
+func TestWhatWasSimplified(t *testing.T) {
+	p := richPage(t)
+	said := []string{"Of what <code>simplify</code> has left of the pick: ", "Measured on 5 tasks.", "Not the pick was tested, but what <code>simplify</code> has left of it: ",
+		"Sealed test of what simplify has left of it, not of the pick itself: better than"}
+	page := write(t, p)
+	for _, text := range said {
+		if strings.Contains(page, text) {
+			t.Errorf("the page says %q of the pick itself", text)
+		}
+	}
+	p.Simplified, p.Sealed.Of = &Simplified{"sign(g)", "on 5 tasks"}, "sign(g)"
+	page = write(t, p)
+	for _, text := range said {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page does not say %q", text)
+		}
+	}
+	p.Simplified.Formula, p.Sealed.Of = p.Pick.Formula, p.Pick.Formula
+	if page = write(t, p); strings.Contains(page, said[0]) || strings.Contains(page, said[2]) {
+		t.Error("the page tells a pick that nothing was taken from from what is left of it")
+	}
+}
