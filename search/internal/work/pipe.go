@@ -98,6 +98,7 @@ type worker struct {
 	in      io.WriteCloser
 	out     *bufio.Reader
 	failed  error // what ended the talk with it
+	exit    error // how it has ended
 	closing sync.Once
 }
 
@@ -135,35 +136,34 @@ func (w *worker) do(item Item) (Outcome, error) {
 	return reply.Outcome, nil
 }
 
-// ask writes a line and reads the reply. A program that does not keep to the protocol is ended, and asked no more: what it did
+// ask writes a line and reads the reply. A program that does not keep to the protocol is ended and asked no more: what it did
 // first is its error from then on.
 func (w *worker) ask(line []byte) (reply Reply, err error) {
-	if w.failed != nil {
-		return reply, w.failed
-	}
-	if w.out.Buffered() > 0 {
-		w.kill()
-		w.failed = fmt.Errorf("worker %q has said more than one line to an item: %s", w.command, w.rest())
-		return reply, w.failed
-	}
-	_, unread := w.in.Write(append(line, '\n')) // what a program that ends has said before is worth more than that
-	answer, unended := w.out.ReadSlice('\n')
-	switch {
-	case errors.Is(unended, bufio.ErrBufferFull):
-		w.kill()
-		w.failed = fmt.Errorf("worker %q replies a line of more than %d bytes", w.command, maxLine)
-		return reply, w.failed
-	case unended != nil:
-		late := time.AfterFunc(patience, w.kill) // it may wait for somebody to read
-		defer late.Stop()
-		w.failed = fmt.Errorf("worker %q has ended without a reply: %w", w.command, cmp.Or(w.cmd.Wait(), unread, io.ErrUnexpectedEOF))
-		return reply, w.failed
-	}
-	if err := json.Unmarshal(answer, &reply); err != nil {
-		w.kill()
-		w.failed = fmt.Errorf("worker %q replies %.100q: %w", w.command, answer, err)
+	if w.failed == nil {
+		if w.failed = w.talk(line, &reply); w.failed != nil {
+			w.failed = fmt.Errorf("worker %q %w", w.command, w.failed)
+			w.close()
+		}
 	}
 	return reply, w.failed
+}
+
+func (w *worker) talk(line []byte, reply *Reply) error {
+	if w.out.Buffered() > 0 {
+		return fmt.Errorf("has said more than one line to an item: %s", w.rest())
+	}
+	_, unread := w.in.Write(append(line, '\n')) // what a program that ends has said before is worth more than that
+	answer, err := w.out.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return fmt.Errorf("replies a line of more than %d bytes", maxLine)
+	} else if err != nil {
+		w.close()
+		return fmt.Errorf("has ended without a reply: %w", cmp.Or(w.exit, unread, io.ErrUnexpectedEOF))
+	}
+	if err := json.Unmarshal(answer, reply); err != nil {
+		return fmt.Errorf("replies %.100q: %w", answer, err)
+	}
+	return nil
 }
 
 // rest is what has been read and not been asked for, its beginning.
@@ -183,6 +183,6 @@ func (w *worker) close() {
 		defer late.Stop()
 		w.in.Close()
 		io.Copy(io.Discard, w.out) // or it could not write its last words
-		w.cmd.Wait()
+		w.exit = w.cmd.Wait()
 	})
 }
