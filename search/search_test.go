@@ -306,7 +306,7 @@ func TestResumeRepeats(t *testing.T) {
 	run(t, s)
 	s.Budget = "300evals"
 	for change, want := range map[string]string{
-		"UPDATE evaluations SET runs = runs + 1":                                                                       "computes otherwise",
+		"UPDATE evaluations SET runs = runs + 1 WHERE seed = 1 AND runs < 5 * length(turns)":                           "computes otherwise",
 		"UPDATE births SET genome = 'g =0' WHERE id = 150":                                                             "of another program",
 		"INSERT INTO evaluations SELECT 999999, rule, seed, scores, turns, lrs, runs FROM evaluations WHERE birth = 0": "births that there are not",
 	} {

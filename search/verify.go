@@ -58,7 +58,7 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 		return v, err
 	}
 	s, err := evolve.New(config, base)
-	if err != nil || a.Births() == 0 {
+	if err != nil {
 		return v, err
 	}
 	results, failed := a.Results()
@@ -66,7 +66,7 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 	next, done := iter.Pull(kept)
 	defer done()
 	err = s.Run(ctx, workers, func(i work.Item) (work.Outcome, error) { return executor.Do(ctx, i) }, evolve.Resumed{
-		Births: a.Births(), Results: results,
+		Births: a.Births(), Results: results, Only: true,
 		Repeat: func(birth int) bool {
 			v.Stored++
 			repeat := rand.New(rand.NewPCG(seed, uint64(birth))).Float64() < share
@@ -77,18 +77,9 @@ func Verify(ctx context.Context, spec Spec, share float64, seed uint64, tasks ..
 		},
 		Seen: func(b evolve.Birth) error {
 			v.Births++
-			if err := sameBirth(b, next); err != nil {
-				return err
-			}
-			if v.Births == a.Births() {
-				return errDone
-			}
-			return nil
+			return sameBirth(b, next)
 		},
-	}, func(evolve.Birth) (bool, error) { return false, nil })
-	if errors.Is(err, errDone) {
-		err = nil
-	}
+	}, nil)
 	return v, errors.Join(err, *failed, *broken)
 }
 
@@ -118,13 +109,11 @@ func noOrphans(a *archive.Archive) error {
 	return err
 }
 
-var errDone = errors.New("done")
-
 // sameBirth compares a birth with the one that is kept.
 func sameBirth(b evolve.Birth, next func() (evolve.Birth, bool)) error {
 	k, ok := next()
 	if !ok || k.Index != b.Index || k.Parent != b.Parent || k.Form != b.Form || k.Genome != b.Genome {
-		return fmt.Errorf("birth %d: it is kept as %q of the parent %d, made again it is %q of the parent %d: the archive is damaged or of another program",
+		return fmt.Errorf("birth %d: it is kept as %.200q of the parent %d, made again it is %q of the parent %d: the archive is damaged or of another program",
 			b.Index, k.Genome, k.Parent, b.Genome, b.Parent)
 	}
 	return nil

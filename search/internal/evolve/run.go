@@ -21,8 +21,8 @@ type Settled func(Birth) (more bool, err error)
 func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from Resumed, settled Settled) error {
 	ctx, leave := context.WithCancel(ctx) // workers begin nothing more when the search has ended
 	defer leave()
-	next, stop := iter.Pull2(from.evaluations())
-	defer stop()
+	kept := from.pull()
+	defer kept.stop()
 	jobs := make(chan underway, s.config.Lag)
 	defer close(jobs)
 	for range workers {
@@ -30,33 +30,18 @@ func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from 
 	}
 	var queue []underway
 	for {
-		for len(queue) < s.config.Lag {
+		for len(queue) < s.config.Lag && !(from.Only && s.Len() == from.Births) {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			job, err := s.Next()
+			t, err := s.take(jobs, &from, kept)
 			if err != nil {
 				return err
 			}
-			if job.Birth.Index == from.Births {
-				stop() // whoever gives the results may have a file open
-			}
-			t := underway{job: job, to: make(chan done, 1)}
-			switch {
-			case job.None:
-				t.to <- done{result: job.Birth.Result}
-			case job.Birth.Index < from.Births:
-				result, err := stored(job.Birth.Index, next)
-				if err == nil && from.Repeat != nil && from.Repeat(job.Birth.Index) {
-					t.want = &result
-					jobs <- t
-				} else {
-					t.to <- done{result, err}
-				}
-			default:
-				jobs <- t
-			}
 			queue = append(queue, t)
+		}
+		if len(queue) == 0 {
+			return kept.end()
 		}
 		more, err := s.settle(ctx, queue[0], &from, settled)
 		if err != nil || !more {
@@ -66,10 +51,39 @@ func (s *Search) Run(ctx context.Context, workers int, run fitness.Runner, from 
 	}
 }
 
+// take proposes the next birth, and gives it to those who work or to what is kept of it.
+func (s *Search) take(jobs chan<- underway, from *Resumed, kept *kept) (underway, error) {
+	job, err := s.Next()
+	if err != nil {
+		return underway{}, err
+	}
+	if job.Birth.Index == from.Births {
+		if err := kept.end(); err != nil {
+			return underway{}, err
+		}
+	}
+	t := underway{job: job, to: make(chan done, 1)}
+	switch {
+	case job.Birth.Index < from.Births:
+		result, err := s.stored(job, kept)
+		if err != nil || job.None || from.Repeat == nil || !from.Repeat(job.Birth.Index) {
+			t.to <- done{result, err}
+			return t, nil
+		}
+		t.want = &result
+	case job.None:
+		t.to <- done{result: job.Birth.Result}
+		return t, nil
+	}
+	jobs <- t
+	return t, nil
+}
+
 // Resumed is what a search had settled when it was broken off.
 type Resumed struct {
 	Births  int
 	Results iter.Seq2[int, Result] // evaluations by birth, in order
+	Only    bool                   // end with these births
 
 	Seen   func(Birth) error // is told of these births again; nil for nobody
 	Repeat func(int) bool    // which of them are to be evaluated again, and must come out the same; nil for none
@@ -78,18 +92,51 @@ type Resumed struct {
 // ErrDiffers is the error of an evaluation that comes out otherwise than it is kept.
 var ErrDiffers = errors.New("evaluated again it comes out otherwise")
 
-func (r Resumed) evaluations() iter.Seq2[int, Result] {
-	if r.Results == nil {
-		return func(func(int, Result) bool) {}
-	}
-	return r.Results
+// kept are the results that are given, the next of which can be looked at before it is taken.
+type kept struct {
+	next   func() (int, Result, bool)
+	stop   func()
+	birth  int
+	result Result
+	ok     bool // there is one
 }
 
-// stored takes the evaluation of a birth from those that are given.
-func stored(birth int, next func() (int, Result, bool)) (Result, error) {
-	i, r, ok := next()
-	if !ok || i != birth {
-		return r, fmt.Errorf("birth %d was evaluated, and its result is not there: the archive is damaged or of another program", birth)
+// pull begins to read the results.
+func (r Resumed) pull() *kept {
+	results := r.Results
+	if results == nil {
+		results = func(func(int, Result) bool) {}
+	}
+	k := &kept{}
+	k.next, k.stop = iter.Pull2(results)
+	k.birth, k.result, k.ok = k.next()
+	return k
+}
+
+// end refuses results that no birth has needed: the births are over.
+func (k *kept) end() error {
+	defer k.stop() // whoever gives the results may have a file open
+	if k.ok {
+		return fmt.Errorf("birth %d has a result, and needed none: the archive is damaged or of another program", k.birth)
+	}
+	return nil
+}
+
+// stored takes the result of a birth from those that are given.
+func (s *Search) stored(job Job, k *kept) (Result, error) {
+	birth := job.Birth.Index
+	switch {
+	case job.None && k.ok && k.birth <= birth:
+		return Result{}, k.end()
+	case job.None:
+		return job.Birth.Result, nil
+	case !k.ok || k.birth != birth:
+		return Result{}, fmt.Errorf("birth %d was evaluated, and its result is not there: the archive is damaged or of another program", birth)
+	}
+	r := k.result
+	k.birth, k.result, k.ok = k.next()
+	if err := s.possible(&job, &r); err != nil {
+		return r, fmt.Errorf("birth %d: its result cannot be: %w: the archive is damaged or of another program", birth, err)
 	}
 	return r, nil
 }

@@ -14,9 +14,9 @@ func (s *Search) Settle(r Result) (Birth, error) {
 	}
 	b := s.at(s.settled)
 	if r.Rule != b.Result.Rule || r.Seed != b.Result.Seed {
-		return Birth{}, fmt.Errorf("birth %d: the result is of %q with seed %d, not of %q with seed %d: the archive is damaged or of another program", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
+		return Birth{}, fmt.Errorf("birth %d: the result is of %.200q with seed %d, not of %.200q with seed %d: the archive is damaged or of another program", b.Index, r.Rule, r.Seed, b.Result.Rule, b.Result.Seed)
 	}
-	if n := len(r.Scores); n != len(r.LRs) || n > 0 && !s.whole(n) {
+	if n := len(r.Scores); n != len(r.LRs) || n > 0 && !whole(s.config.Rungs, n) {
 		return Birth{}, fmt.Errorf("birth %d: the result has %d scores, which is no number of rungs", b.Index, n)
 	}
 	b.Result = r
@@ -34,16 +34,6 @@ func (s *Search) Settle(r Result) (Birth, error) {
 	s.improve(&settled, f)
 	s.forget()
 	return settled, nil
-}
-
-// whole reports whether so many scores are those of some first rungs.
-func (s *Search) whole(scores int) bool {
-	for _, rung := range s.config.Rungs {
-		if scores -= len(rung); scores <= 0 {
-			break
-		}
-	}
-	return scores == 0
 }
 
 // evaluated notes an evaluation.
