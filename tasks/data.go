@@ -54,7 +54,7 @@ var sources = []source{
 	{"wine", shape{rows: 178, in: 13, classes: 3}, once("wine.csv.gz", ReadCSV)},
 	{"cancer", shape{rows: 569, in: 30, classes: 2}, once("cancer.csv.gz", ReadCSV)},
 	{"phishing", shape{rows: 1250, in: 9, classes: 2}, once("phishing.csv.gz", ReadCSV)},
-	{"segment", shape{rows: 2310, in: 18, classes: 7}, once("segment.csv.gz", ReadCSV)},
+	{"segment", shape{rows: 2310, in: 18, classes: 7, words: true}, once("segment.csv.gz", ReadCSV)},
 	{"mpg", shape{rows: 392, in: 7}, once("mpg.csv.gz", ReadCSV)},
 	{"proline", shape{rows: 178, in: 13}, sync.OnceValues(readProline)},
 	{"area", shape{rows: 569, in: 30}, sync.OnceValues(readArea)},

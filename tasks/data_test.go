@@ -533,6 +533,10 @@ func TestSpecs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	words, err := ReadCSV(strings.NewReader("x1,label\n" + strings.Repeat("3,cat\n4,dog\n", 50)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	sizes := [3]int{90, 30, 30}
 	for _, c := range []struct {
 		data *Data
@@ -558,6 +562,8 @@ func TestSpecs(t *testing.T) {
 		{iris, Spec{Model: "factor", Widths: []int{1}}, "model factor wants elements of a matrix"},
 		{text, Spec{Model: "mlp", Widths: []int{1}}, "model mlp wants inputs with a class"},
 		{text, Spec{Model: "linear"}, "model linear wants inputs with a number"},
+		{words, Spec{Model: "linear"}, "model linear wants inputs with a number, and the last column has words: give it numbers to predict, or take a model of classes such as mlp"},
+		{words, Spec{Model: "regression", Widths: []int{2}}, "model regression wants inputs with a number, and the last column has words: give it numbers to predict, or take a model of classes such as mlp"},
 		{text, Spec{Model: "autoencoder", Widths: []int{2}}, "model autoencoder wants inputs"},
 		{text, Spec{Model: "attention", Widths: []int{8, 8, 3, 8}}, "3 heads do not divide a width of 8"},
 		{text, Spec{Model: "attention", Widths: []int{16384, 8, 8, 8}, Sizes: sizes}, "batches of 64 rows of this model need more than 268435456 numbers"},
@@ -596,6 +602,7 @@ func TestSpecs(t *testing.T) {
 func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n"))
 	f.Add([]byte("0,0,1\n1,1,2\n"))
+	f.Add([]byte("0,A\n0,0\n0,0"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := ReadCSV(bytes.NewReader(text))
 		if (d == nil) == (err == nil) {

@@ -215,7 +215,7 @@ func (t *csvTable) data() (*Data, error) {
 	if t.rows == 0 {
 		return nil, errors.New("no rows")
 	}
-	d := &Data{shape: shape{rows: t.rows, in: t.cols - 1}, x: t.x, y: t.y}
+	d := &Data{shape: shape{rows: t.rows, in: t.cols - 1, words: t.y == nil}, x: t.x, y: t.y}
 	if len(t.labels) <= maxClasses && len(t.labels) > 1 {
 		d.class, d.classes = t.last, len(t.labels)
 		t.sortClasses(d.class)

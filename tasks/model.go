@@ -94,7 +94,8 @@ type shape struct {
 	rows    int
 	in      int // inputs a row; of elements of a matrix 2
 	classes int
-	symbols int // of a text
+	words   bool // the classes are words: there is no number to predict
+	symbols int  // of a text
 	extent  [2]int
 }
 
@@ -202,7 +203,12 @@ func (s *Spec) checkShape(kind kind, d shape) error {
 		wrong = d.symbols < 2
 	case elementRow:
 		wrong = d.extent[0] < 1
-	case targetRow, inputRow:
+	case targetRow:
+		if d.words {
+			return fmt.Errorf("model %s wants %s, and the last column has words: give it numbers to predict, or take a model of classes such as mlp", s.Model, kind)
+		}
+		wrong = d.in < 1
+	case inputRow:
 		wrong = d.in < 1
 	}
 	if wrong {
