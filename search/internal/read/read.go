@@ -141,10 +141,19 @@ func (r *reader) refuse(hint, format string, args ...any) {
 
 // text is a value as the rule would say it.
 func (r *reader) text(v *ir.Value) string {
-	if text := r.program.Text(v, nil); text != "..." {
-		return "`" + text + "`"
+	text, _ := r.shown(v)
+	return text
+}
+
+// shown is text, and whether there is one.
+func (r *reader) shown(v *ir.Value) (text string, short bool) {
+	switch text := r.program.Text(v, nil); {
+	case text != "...":
+		return "`" + text + "`", true
+	case v.Label != "" && !v.Inner:
+		return "`" + v.Label + "`, an expression too long to show", false
 	}
-	return "an expression too long to show"
+	return "an expression too long to show", false
 }
 
 // rule reads the program.

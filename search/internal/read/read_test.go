@@ -53,8 +53,10 @@ func TestLibrary(t *testing.T) {
 		{"sophia", "rule sophia is no genome: the state curvature is made of itself"},
 		{"sam", "rule sam is no genome: it asks the model again"},
 		{"asgd", "rule asgd is no genome: the model is evaluated at a point other than x; leave `eval` out"},
-		{"shampoo", "rule shampoo is no genome: there is no operator for"},
-		{"muon", "rule muon is no genome"},
+		{"shampoo", "rule shampoo is no genome: there is no operator for whole arrays, as matmul makes one of `p`, an expression too long to show"},
+		{"muon", "rule muon is no genome: its new x is one of two, chosen by the shape or the name of the tensor; a step is x - lr*(update + decay*x)"},
+		{"prodigy", "rule prodigy is no genome: its new x is one of two, chosen by `sum(abs("},
+		{"soap", "rule soap is no genome: its new x is one of two, chosen by `t - 1 > 0`"},
 		{"no_such_rule", "there is no rule no_such_rule"},
 	} {
 		rule, err := Of(library, c.rule, compiler.Settings{})
@@ -210,6 +212,9 @@ func compare(t *testing.T, unit *check.Unit, rule Rule) {
 	}
 }
 
+// long makes a value that is too long to show.
+var long = "let u = g\n" + strings.Repeat("u <- tanh(u + 0.5)*(u + 1)\n", 10)
+
 // TestRefused tells what no genome is, and where.
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ body, want string }{
@@ -226,6 +231,12 @@ func TestRefused(t *testing.T) {
 		{"x <- x - lr*sign(g + lr*x)", "lr scales the update, and is read within it too"},
 		{"x <- 2*x - lr*g", "its new x is"},
 		{"x <- -x - lr*g", "its new x is"},
+		{long + "let w = x - lr*u\nx <- tanh(w)", "its new x has the old x within the tanh of w; a step is"},
+		{long + "x <- tanh(x - lr*u)", "its new x has the old x within the tanh of what is too long to show"},
+		{long + "x <- g@g'@x - lr*u", "its new x has the old x within matmul, which computes with whole arrays"},
+		{long + "x <- sign(x) - lr*u", "its new x has the old x within `sign(x)`"},
+		{long + "x <- 2*x - lr*u", "its new x is not the old x once, less an update and a decay"},
+		{long + "let n = sum(u)\nwhen n > 0 { x <- x - lr*u }", "its new x is one of two, chosen by the gt of n"},
 		{"x <- sign(x) - lr*g", "its new x is"},
 		{"state s = 1\ns <- 0.9*s + 0.1*g\nx <- x - lr*s", "mine.opt:4:1: error: rule mine is no genome: the state s begins at 1; a genome's states begin at 0"},
 		{"state s = g\ns <- 0.9*s + 0.1*g\nx <- x - lr*s", "the state s"},

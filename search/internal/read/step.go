@@ -19,7 +19,10 @@ func (r *reader) step(out *Rule) uint8 {
 		}
 	}
 	r.within = append(r.within, "x")
-	r.refuse(stepHint, "its new x is %s", r.text(r.program.X))
+	if text, short := r.shown(r.program.X); short {
+		r.refuse(stepHint, "its new x is %s", text)
+	}
+	r.refuse(stepHint, "its new x %s", r.odd(x))
 	return 0
 }
 

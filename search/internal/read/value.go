@@ -53,7 +53,11 @@ func (r *reader) read(v *ir.Value) uint8 {
 	case ir.Draw:
 		r.refuse("a genome is not random", "it draws %s", r.text(v))
 	}
-	r.refuse(hint(), "there is no operator for %s", r.text(v))
+	text, short := r.shown(v)
+	if v.Kind == ir.Array && !short {
+		text = "whole arrays, as " + v.Op.Name + " makes one of " + text
+	}
+	r.refuse(hint(), "there is no operator for %s", text)
 	return 0
 }
 
