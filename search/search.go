@@ -235,7 +235,7 @@ func (r *runner) sameTasks(a *archive.Archive) error {
 func (r *runner) resume(a *archive.Archive) error {
 	spent, err := a.CPU(a.Births())
 	if err == nil {
-		err = noOrphans(a)
+		err = whole(a, r.base)
 	}
 	if err != nil {
 		return err

@@ -2,12 +2,22 @@ package search
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/optc-lang/optc/search/internal/archive"
+	"github.com/optc-lang/optc/search/internal/genome"
+	"github.com/optc-lang/optc/search/internal/pool"
+	"github.com/optc-lang/optc/search/internal/sealed"
+	"github.com/optc-lang/optc/search/internal/work"
+	"github.com/optc-lang/optc/search/task"
 )
 
 // changed is a search whose archive is a copy that queries have changed, all with the same arguments.
@@ -103,5 +113,195 @@ func TestForged(t *testing.T) {
 		}
 		bad := changed(t, s, []string{"UPDATE evaluations SET " + c.change + where}, args...)
 		refused(t, what, bad, c.want)
+	}
+}
+
+// tested is a search with a sealed test in its archive, of made up training runs.
+func tested(t *testing.T) Spec {
+	t.Helper()
+	s := small(t, 40)
+	r := run(t, s)
+	a, err := archive.Open(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	g, err := genome.Decode(r.Rules[0].Encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := hex.DecodeString(r.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := sealed.Default(sealed.Rule{Name: "find", Genome: g}, [sha256.Size]byte(digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(i work.Item) (work.Outcome, error) {
+		loss := 1 + i.LR + float64(len(i.Rule))/100
+		out := work.Outcome{Train: loss, Valid: loss, Size: 1, Steps: 10}
+		if i.Test {
+			out.Test = loss
+		}
+		return out, nil
+	}
+	result, err := sealed.Run(context.Background(), &pool.Pool{Workers: 2, Run: made, Cache: a}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Find(r.Rules[0].ID, archive.Tested, result); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestVerifyTests holds that a sealed test follows from its training runs, and those from nothing but themselves.
+func TestVerifyTests(t *testing.T) {
+	s := tested(t)
+	v, err := Verify(context.Background(), s, 0, 1)
+	if err != nil || v.Findings != 1 || v.Tests != 1 || v.Recalled != 1 || v.Lost != 0 || v.Runs < 1000 || v.RunsRepeated != 0 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if _, err := Verify(context.Background(), s, 0.001, 1); err == nil || !strings.Contains(err.Error(), "done again it comes to") {
+		t.Errorf("with training runs that were made up: %v", err)
+	}
+	const test = `json_extract(item, '$.Test')`
+	for change, want := range map[string]string{
+		"UPDATE findings SET result = json_set(result, '$.Versus[0].Wins', 25)":                              "does not follow from its training runs",
+		"UPDATE findings SET result = json_set(result, '$.Archive', '" + strings.Repeat("00", 32) + "')":     "is not there",
+		"UPDATE runs SET outcome = json_set(outcome, '$.Test', 1e-6) WHERE " + test:                          "does not follow from its training runs",
+		"UPDATE runs SET outcome = json_set(outcome, '$.Test', -1) WHERE " + test:                            "no training run comes to",
+		"UPDATE runs SET item = json_set(item, '$.LR', 0.5) WHERE " + test:                                   "another key",
+		"UPDATE runs SET outcome = 'none' WHERE " + test:                                                     "an outcome",
+		"DELETE FROM runs WHERE " + test:                                                                     "is not there",
+		"UPDATE findings SET birth = 100000":                                                                 "findings of births that there are not",
+		"UPDATE findings SET result = replace(result, 'Rows', 'Lines')":                                      "",
+		"INSERT INTO findings SELECT NULL, birth, kind, json_set(result, '$.Candidate', 'me') FROM findings": "does not follow",
+	} {
+		bad := damaged(t, s, change)
+		v, err := Verify(context.Background(), bad, 0, 1)
+		if want == "" && (err != nil || v.Recalled != 0) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: verified as %+v, %v", change, v, err)
+		}
+	}
+}
+
+// TestLooks holds that a look at what is sealed counts, whether or not its result is still there.
+func TestLooks(t *testing.T) {
+	s := tested(t)
+	for change, want := range map[string]int{
+		"SELECT 1":             1,
+		"DELETE FROM findings": 1,
+		"INSERT INTO findings SELECT NULL, birth, kind, result FROM findings": 2,
+	} {
+		bad := damaged(t, s, change)
+		a, err := archive.Read(bad.Archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if looks, err := a.Found(-1, archive.Tested, nil); err != nil || looks != want {
+			t.Errorf("%s: %d looks, not %d, %v", change, looks, want, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	v, err := Verify(context.Background(), damaged(t, s, "DELETE FROM findings"), 0, 1)
+	if err != nil || v.Lost != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// TestVerifyRuns holds that training runs are done again, those on tasks that are known here.
+func TestVerifyRuns(t *testing.T) {
+	s := small(t, 20)
+	run(t, s)
+	a, err := archive.Open(s.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		item := work.Item{Rule: "g =0", Task: "iris", Seed: uint64(i), LR: 0.01, Steps: 20, Numerics: work.Numerics, Test: i%2 == 0}
+		out, err := work.Run(item, task.Builtin)
+		if i == 11 {
+			item.Task = "elsewhere"
+		}
+		if err == nil {
+			err = a.Put(item.Key(), item, out)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Verify(context.Background(), s, 1, 1)
+	if err != nil || v.Runs != 12 || v.RunsRepeated != 11 || v.RunsUnknown != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	bad := damaged(t, s, "UPDATE runs SET outcome = json_set(outcome, '$.Valid', 0.25) WHERE json_extract(item, '$.Seed') = 3")
+	if _, err := Verify(context.Background(), bad, 1, 1); err == nil || !strings.Contains(err.Error(), "with seed 3 is kept as") {
+		t.Errorf("with another outcome: %v", err)
+	}
+}
+
+// TestVerifyRest holds that events, times and tables are looked at, too.
+func TestVerifyRest(t *testing.T) {
+	s := small(t, 40)
+	run(t, s)
+	for change, want := range map[string]string{
+		"UPDATE events SET text = 'Adam' WHERE id = 2":                                                "an event tells that it is",
+		"UPDATE events SET kind = 'Adam' WHERE id = 2":                                                "an event tells that it is",
+		"UPDATE events SET birth = birth + 1 WHERE id = (SELECT max(id) FROM events)":                 "an event tells",
+		"UPDATE events SET birth = 100000 WHERE id = 2":                                               "events of births that there are not",
+		"INSERT INTO events SELECT NULL, birth, kind, text FROM events":                               "or twice",
+		"UPDATE progress SET births = 100000":                                                         "times of processors",
+		"UPDATE progress SET cpu = -1":                                                                "times of processors",
+		"UPDATE progress SET cpu = 'much'":                                                            "times of processors",
+		"CREATE TRIGGER t AFTER INSERT ON births BEGIN DELETE FROM findings; END":                     "the trigger \"t\"",
+		"CREATE INDEX i ON births (parent)":                                                           "the index \"i\"",
+		"ALTER TABLE findings ADD COLUMN more TEXT":                                                   "the table \"findings\"",
+		"DROP TABLE events":                                                                           "tables are missing",
+		"DROP TABLE events; CREATE VIEW events AS SELECT 1 AS id, 0 AS birth, '' AS kind, '' AS text": "the view \"events\"",
+	} {
+		bad := damaged(t, s, change)
+		if v, err := Verify(context.Background(), bad, 0, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: verified as %+v, %v", change, v, err)
+		}
+	}
+	if v, err := Verify(context.Background(), damaged(t, s, "DELETE FROM events WHERE id > 1"), 0, 1); err != nil || v.Untold == 0 {
+		t.Errorf("with events of a program that knew less: %+v, %v", v, err)
+	}
+	bad := damaged(t, s, "VACUUM")
+	data, err := os.ReadFile(bad.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 200 {
+		data[len(data)-4096+i] ^= 0x55
+	}
+	if err := os.WriteFile(bad.Archive, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(context.Background(), bad, 0, 1); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("with a page that is damaged: %v", err)
+	}
+}
+
+// TestVerifyRepeatsFew holds that a small share is some evaluations, and none is none.
+func TestVerifyRepeatsFew(t *testing.T) {
+	s := small(t, 40)
+	run(t, s)
+	for share, want := range map[float64][2]int{0: {0, 0}, 0.01: {8, 10}, 1: {40, 100}} {
+		if v, err := Verify(context.Background(), s, share, 7); err != nil || v.Repeated < want[0] || v.Repeated > want[1] {
+			t.Errorf("share %v: %+v, %v", share, v, err)
+		}
+	}
+	s = small(t, 3)
+	run(t, s)
+	if v, err := Verify(context.Background(), s, 0.01, 7); err != nil || v.Repeated != min(v.Stored, 8) {
+		t.Errorf("of few: %+v, %v", v, err)
 	}
 }

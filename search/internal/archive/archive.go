@@ -214,12 +214,11 @@ func open(path, parameters string, before ...error) (*Archive, error) {
 }
 
 func (a *Archive) check() error {
-	var found string
-	if err := a.db.QueryRow("SELECT value FROM meta WHERE key='format'").Scan(&found); err != nil {
-		return fmt.Errorf("%s is no archive of a search: %w", a.path, err)
+	if err := a.checkFormat(); err != nil {
+		return err
 	}
-	if found != format {
-		return fmt.Errorf("%s is of the format %q, this program reads %q", a.path, found, format)
+	if err := a.checkSchema(); err != nil {
+		return err
 	}
 	var first, last sql.NullInt64
 	var births int64
@@ -231,6 +230,27 @@ func (a *Archive) check() error {
 	}
 	a.next = int(births)
 	a.kept = a.next
+	return nil
+}
+
+// checkFormat refuses what is no archive, or one of another version. It reads from the table that it should, or not at all.
+func (a *Archive) checkFormat() error {
+	var statement, found string
+	err := a.db.QueryRow("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").Scan(&statement)
+	if err == nil && schemaOf(statement)["meta"] != schemaOf(schema)["meta"] {
+		err = errors.New("its table meta is another")
+	}
+	if err == nil {
+		err = a.db.QueryRow("SELECT value FROM meta WHERE key = 'format'").Scan(&found)
+	}
+	switch {
+	case errors.Is(err, sqlite3.CORRUPT):
+		return describe(a.path, err)
+	case err != nil:
+		return fmt.Errorf("%s is no archive of a search: %w", a.path, err)
+	case found != format:
+		return fmt.Errorf("%s is of the format %.100q, this program reads %q", a.path, found, format)
+	}
 	return nil
 }
 
@@ -437,12 +457,6 @@ func scan(r *sql.Rows) (b evolve.Birth, err error) {
 	return b, nil
 }
 
-// Orphans is the number of evaluations of births that there are not.
-func (a *Archive) Orphans() (n int, err error) {
-	err = a.db.QueryRow("SELECT count(*) FROM evaluations WHERE birth NOT IN (SELECT id FROM births)").Scan(&n)
-	return n, describe(a.path, err)
-}
-
 // Birth is one of the births.
 func (a *Archive) Birth(id int) (evolve.Birth, error) {
 	if id < 0 || id >= a.next {
@@ -455,9 +469,15 @@ func (a *Archive) Birth(id int) (evolve.Birth, error) {
 	return evolve.Birth{}, *err
 }
 
-// Results are the evaluations so far, by birth.
+// Evaluations is the number of evaluations so far.
+func (a *Archive) Evaluations() (n int, err error) {
+	err = a.db.QueryRow("SELECT count(*) FROM evaluations WHERE birth < ?", a.next).Scan(&n)
+	return n, describe(a.path, err)
+}
+
+// Results are the evaluations so far, by birth. Those of births that a search has added since the archive was opened are not among them.
 func (a *Archive) Results() (iter.Seq2[int, evolve.Result], *error) {
-	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations JOIN births ON id = birth ORDER BY birth")
+	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations JOIN births ON id = birth WHERE id < ? ORDER BY birth", a.next)
 	return func(yield func(int, evolve.Result) bool) {
 		for r := range rows {
 			b, err := scan(r)
@@ -540,9 +560,20 @@ func (a *Archive) Digest(births int) (string, error) {
 	if births > a.next {
 		return "", fmt.Errorf("%s has %d births, not %d", a.path, a.next, births)
 	}
+	var last []byte
+	err := a.digest(births, func(n int, sum func() []byte) {
+		if n == births {
+			last = sum()
+		}
+	})
+	return hex.EncodeToString(last), err
+}
+
+// digest walks over so many births, and gives the digest before the first and after each.
+func (a *Archive) digest(births int, after func(n int, sum func() []byte)) error {
 	h, err := a.Header()
 	if err != nil {
-		return "", err
+		return err
 	}
 	sum := sha256.New()
 	write := func(of []byte) {
@@ -555,6 +586,8 @@ func (a *Archive) Digest(births int) (string, error) {
 	if h.Tasks != "" {
 		write([]byte(h.Tasks))
 	}
+	now := func() []byte { return sum.Sum(nil) }
+	after(0, now)
 	each, failed := a.Each(0)
 	for b := range each {
 		if b.Index == births {
@@ -566,8 +599,9 @@ func (a *Archive) Digest(births int) (string, error) {
 			write(part)
 		}
 		write(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, r.Seed), uint64(r.Runs)))
+		after(b.Index+1, now)
 	}
-	return hex.EncodeToString(sum.Sum(nil)), *failed
+	return *failed
 }
 
 func floats(v []float64) []byte {
@@ -601,71 +635,6 @@ func unturns(b []byte) []int {
 		out = append(out, int(int8(x)))
 	}
 	return out
-}
-
-// Find keeps what has been found out of a birth's rule, and commits.
-func (a *Archive) Find(birth int, kind string, result any) error {
-	text, err := json.Marshal(result)
-	if err != nil {
-		return err
-	}
-	if err := a.exec("INSERT INTO findings (birth, kind, result) VALUES (?, ?, ?)", birth, kind, string(text)); err != nil {
-		return err
-	}
-	return a.Commit()
-}
-
-// Found sets result to what was found out last, and returns how often something of the kind was: of one birth, or of any if
-// birth is negative.
-func (a *Archive) Found(birth int, kind string, result any) (times int, err error) {
-	rows, failed := a.query("SELECT result FROM findings WHERE kind = ? AND (birth = ? OR ? < 0) ORDER BY id", kind, birth, birth)
-	var last string
-	for r := range rows {
-		if err := r.Scan(&last); err != nil {
-			return 0, describe(a.path, err)
-		}
-		times++
-	}
-	if *failed != nil || times == 0 || result == nil {
-		return times, *failed
-	}
-	return times, json.Unmarshal([]byte(last), result)
-}
-
-// Get finds the outcome of a training run of simplification or of a test.
-func (a *Archive) Get(key work.Key) (out work.Outcome, ok bool, err error) {
-	var text string
-	err = a.querier().QueryRow("SELECT outcome FROM runs WHERE key = ?", key[:]).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return out, false, nil
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &out)
-	}
-	return out, err == nil, describe(a.path, err)
-}
-
-// Put keeps an outcome. It lasts from the next [Archive.Commit] on.
-func (a *Archive) Put(key work.Key, item work.Item, out work.Outcome) error {
-	said, err := json.Marshal(item)
-	if err != nil {
-		return err
-	}
-	came, err := json.Marshal(out)
-	if err != nil {
-		return err
-	}
-	return a.exec("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", key[:], string(said), string(came))
-}
-
-// querier sees what is not committed yet.
-func (a *Archive) querier() interface {
-	QueryRow(query string, args ...any) *sql.Row
-} {
-	if a.tx != nil {
-		return a.tx
-	}
-	return a.db
 }
 
 // Size is the bytes of the file, with those that a search under way keeps beside it.

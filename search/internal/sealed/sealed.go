@@ -79,6 +79,44 @@ type Result struct {
 	Runs            int // training runs, those that a cache had included
 }
 
+// ErrOther is the error of a test that was of other rules or tasks than this program's.
+var ErrOther = errors.New("the test is of other rules or tasks than those of this program")
+
+// Recall makes a result again from training runs that are kept: do finds them, and trains nothing.
+func Recall(ctx context.Context, r Result, do fitness.Runner) (Result, error) {
+	g, err := genome.Decode(r.Rule)
+	if err != nil {
+		return Result{}, err
+	}
+	digest, err := hex.DecodeString(r.Archive)
+	if err == nil && len(digest) != sha256.Size {
+		err = fmt.Errorf("a digest of %d bytes", len(digest))
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	c, err := Default(Rule{r.Candidate, g}, [sha256.Size]byte(digest))
+	if err != nil {
+		return Result{}, err
+	}
+	if !c.of(r) {
+		return Result{}, ErrOther
+	}
+	return Run(ctx, &pool.Pool{Workers: 1, Run: do}, c)
+}
+
+// of reports whether a result is of the same tasks and baselines.
+func (c Config) of(r Result) bool {
+	same := len(r.Rows) == len(c.Tasks) && len(r.Versus) == len(c.Baselines)
+	for i := range min(len(r.Rows), len(c.Tasks)) {
+		same = same && r.Rows[i].Task == c.Tasks[i].Name
+	}
+	for i := range min(len(r.Versus), len(c.Baselines)) {
+		same = same && r.Versus[i].Baseline == c.Baselines[i].Name
+	}
+	return same
+}
+
 // Row is a task.
 type Row struct {
 	Task    string
