@@ -171,8 +171,7 @@ func Open(path string) (*Archive, error) {
 
 // Read opens an archive to look at, which a search may be writing.
 func Read(path string) (*Archive, error) {
-	// SQLite needs the right to write beside a file in WAL mode, if only to read it, and tidies up when the last one closes
-	// it. Where that cannot be, nobody else writes either.
+	// SQLite needs the right to write beside a file in WAL mode, if only to read it, and tidies up when the last one closes it.
 	if f, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
 		f.Close()
 		if beside, err := os.CreateTemp(filepath.Dir(path), ".optc-*"); err == nil {
@@ -180,7 +179,21 @@ func Read(path string) (*Archive, error) {
 			return open(path, reading, os.Remove(beside.Name()))
 		}
 	}
-	return open(path, frozen)
+	return readFrozen(path)
+}
+
+// readFrozen opens an archive that must not be written. As it stands it is whole if nothing is left in the file of what is newest
+// beside it; what is there can be read where the index of it may be written.
+func readFrozen(path string) (*Archive, error) {
+	newest, err := os.Stat(path + "-wal")
+	if err != nil || newest.Size() == 0 {
+		return open(path, frozen)
+	}
+	a, err := open(path, guarded)
+	if errors.Is(err, sqlite3.CANTOPEN) || errors.Is(err, sqlite3.READONLY) {
+		return nil, fmt.Errorf("%[1]s is being written (%[1]s-wal), or was when its search was broken off, and the newest births cannot be read without the right to write in its folder: have it granted, or, when no search is under way, copy %[1]s and %[1]s-wal into a folder of your own and read the copy", path)
+	}
+	return a, err
 }
 
 // The parameters of a connection.
@@ -188,6 +201,7 @@ const (
 	creating = "mode=rwc"
 	writing  = "mode=rw&_pragma=busy_timeout(10000)&_pragma=journal_mode(wal)&_pragma=synchronous(normal)"
 	reading  = "mode=rw&_pragma=busy_timeout(10000)&_pragma=query_only(true)"
+	guarded  = "mode=ro&vfs=optc-looking&_pragma=busy_timeout(10000)&_pragma=query_only(true)"
 	frozen   = "mode=ro&immutable=1"
 )
 
