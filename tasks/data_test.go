@@ -599,6 +599,21 @@ func TestSpecs(t *testing.T) {
 	}
 }
 
+// TestDigest holds that the digest is of the bytes of a file, and of nothing that is no file.
+func TestDigest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	text := []byte("1,2\n3,4\n")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := Digest(path); err != nil || d != sha256.Sum256(text) {
+		t.Errorf("%x, %v", d, err)
+	}
+	if _, err := Digest(filepath.Dir(path)); err == nil || err.Error() != filepath.Dir(path)+": not a regular file" {
+		t.Errorf("of a folder: %v", err)
+	}
+}
+
 func FuzzReadCSV(f *testing.F) {
 	f.Add([]byte("a,b\n1,2\n"))
 	f.Add([]byte("0,0,1\n1,1,2\n"))

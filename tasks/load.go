@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"compress/gzip"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -64,18 +65,42 @@ func load(path string) (*Data, error) {
 	return nil, errors.New("the name must end in .csv or .txt, or contain images-idx3, with or without .gz behind")
 }
 
-// openFile opens a file, unpacked if its name ends in .gz.
-func openFile(path string) (io.Reader, func() error, error) {
+// Digest returns the digest of the bytes of a file, packed or not, that Load has read. It
+// reads no more than Load does, and holds none of it.
+func Digest(path string) (digest [sha256.Size]byte, err error) {
+	hash := sha256.New()
+	file, err := openRegular(path)
+	if err == nil {
+		_, err = io.Copy(hash, bound(file))
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return digest, fmt.Errorf("%s: %w", path, err)
+	}
+	return [sha256.Size]byte(hash.Sum(nil)), nil
+}
+
+// openRegular opens a file that has an end, as a device need not have one, nor a pipe.
+func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, nil, errors.Unwrap(err)
+		return nil, errors.Unwrap(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file")
+		return nil, errors.New("not a regular file")
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, nil, errors.Unwrap(err)
+		return nil, errors.Unwrap(err)
+	}
+	return file, nil
+}
+
+// openFile opens a file, unpacked if its name ends in .gz.
+func openFile(path string) (io.Reader, func() error, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, nil, err
 	}
 	if !strings.HasSuffix(path, ".gz") {
 		return file, file.Close, nil
