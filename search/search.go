@@ -66,7 +66,7 @@ type Progress struct {
 	Evaluated int // of them, the others being of rules known already
 	Forms     int // different rules evaluated
 	Dull      int // candidates thrown away since they cannot train or lack the symmetry
-	Runs      int // training runs
+	Runs      int // training runs; while AdamW is tuned, before there is an archive, those of the tuning
 	Restarts  int
 	Resuming  int           // births that are still taken from the archive, before new ones are made
 	Elapsed   time.Duration // of this run of the search
@@ -96,7 +96,7 @@ const (
 )
 
 // Run searches until the budget of the spec is spent, the context ends or an error. Only an error of the search itself is an
-// error: a context that ends is not. With tasks given and no rungs in the spec, they are the rungs, in their order. The archive of
+// error: a context that ends is not. That of a spec that asks for what cannot be is a [SpecError]. With tasks given and no rungs in the spec, they are the rungs, in their order. The archive of
 // the spec is made, or gone on with if there is one; the result is what [Open] reads of it in the end.
 func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 	r := &runner{spec: &spec, started: time.Now(), cpuBefore: cpu.Time()}
@@ -105,7 +105,7 @@ func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 		return nil, err
 	}
 	if r.budget.CPU > 0 && len(spec.Worker) > 0 {
-		return nil, errors.New("a budget of processors' time with a worker program, whose time is not known before it ends: say evaluations or runs")
+		return nil, asked(errors.New("a budget of processors' time with a worker program, whose time is not known before it ends: say evaluations or runs"))
 	}
 	if r.workers, err = spec.WorkerCount(); err != nil {
 		return nil, err
@@ -183,6 +183,9 @@ type runner struct {
 	cpuSpent  time.Duration // of runs before
 	committed time.Time
 	told      time.Time
+	tuned     int             // training runs that have tuned AdamW
+	end       func()          // ends the search when the budget's time is over
+	clock     *time.Timer     // which does that, once it runs
 	pause     time.Duration   // until it is told again
 	events    []Event         // since progress was told
 	known     map[string]bool // names of rules that were told
@@ -191,7 +194,7 @@ type runner struct {
 // open opens the archive, or makes it.
 func (r *runner) open(ctx context.Context, executor work.Executor) error {
 	if r.spec.Archive == "" {
-		return errors.New("a search needs the name of an archive")
+		return asked(errors.New("a search needs the name of an archive"))
 	}
 	a, err := archive.Claim(r.spec.Archive)
 	switch {
@@ -204,7 +207,7 @@ func (r *runner) open(ctx context.Context, executor work.Executor) error {
 		var said evolve.Config
 		if said, err = r.spec.over(r.config); err == nil {
 			if diff := difference(r.config, said); diff != "" {
-				err = fmt.Errorf("%s: %s: leave it out, or begin another archive", r.spec.Archive, diff)
+				err = asked(fmt.Errorf("%s: %s: leave it out, or begin another archive", r.spec.Archive, diff))
 			}
 		}
 	}
@@ -227,9 +230,9 @@ func (r *runner) sameTasks(a *archive.Archive) error {
 		return err
 	}
 	if r.are == "" {
-		return fmt.Errorf("%s is a search on tasks of its own: give them again, with --spec FILE.toml on the command line", a.Path())
+		return asked(fmt.Errorf("%s is a search on tasks of its own: give them again, with --spec FILE.toml on the command line", a.Path()))
 	}
-	return fmt.Errorf("%s is a search on other tasks:\n%sand not:\n%sBegin another archive", a.Path(), h.Tasks, r.are)
+	return asked(fmt.Errorf("%s is a search on other tasks:\n%sand not:\n%sBegin another archive", a.Path(), h.Tasks, r.are))
 }
 
 func (r *runner) resume(a *archive.Archive) error {
@@ -259,7 +262,7 @@ func (r *runner) create(ctx context.Context, executor work.Executor) error {
 		return err
 	}
 	if _, err := evolve.New(r.config, r.base); err != nil { // before there is a file
-		return err
+		return asked(err)
 	}
 	text, err := json.MarshalIndent(r.config, "", "  ")
 	if err != nil {
@@ -285,27 +288,70 @@ func (r *runner) baselines(ctx context.Context, executor work.Executor) (map[str
 	if err != nil {
 		return nil, err
 	}
+	if r.budget.Time > 0 {
+		var stop func()
+		ctx, stop = context.WithTimeoutCause(ctx, r.budget.Time-time.Since(r.started), errSpent)
+		defer stop()
+	}
 	for _, name := range slices.Concat(r.config.Rungs...) {
 		if _, err := r.find(name); err != nil {
-			return nil, err
+			return nil, asked(err)
 		}
 		if _, ok := known[name]; ok {
 			continue
 		}
-		r.events = append(r.events, Event{Text: "tuning AdamW on the task " + name})
-		r.tell(true)
-		b, err := fitness.MeasureAnew(func(i work.Item) (work.Outcome, error) {
-			if ctx.Err() != nil {
-				return work.Outcome{}, ctx.Err()
-			}
-			return executor.Do(ctx, i)
-		}, name)
-		if err != nil {
+		if known[name], err = r.tune(ctx, executor, name); err != nil {
 			return nil, err
 		}
-		known[name] = b
 	}
 	return known, nil
+}
+
+// tune measures AdamW's losses on a task. There is no archive yet that could keep a part of it.
+func (r *runner) tune(ctx context.Context, executor work.Executor, name string) (fitness.Baseline, error) {
+	r.events = append(r.events, Event{Text: "tuning AdamW on the task " + name})
+	r.tell(true)
+	before, told := r.tuned, time.Now()
+	b, err := fitness.MeasureAnew(func(i work.Item) (work.Outcome, error) {
+		out, err := doWithin(ctx, executor, i)
+		if err != nil {
+			return out, err
+		}
+		r.tuned++
+		if time.Since(told) > tuningEvery {
+			r.events = append(r.events, Event{Text: fmt.Sprintf("tuning AdamW on the task %s: %d training runs so far", name, r.tuned-before)})
+			told = time.Now()
+		}
+		r.tell(false)
+		return out, nil
+	}, name)
+	if err != nil && errors.Is(context.Cause(ctx), errSpent) {
+		err = fmt.Errorf("budget %s: its time is over, and AdamW, which rules are measured by, is still being tuned on the task %s, after %d training runs; nothing of it is kept, so say a longer budget, or give the task fewer steps",
+			r.spec.Budget, name, r.tuned-before)
+	}
+	return b, err
+}
+
+// doWithin does an item until the context ends, and does not wait for what is under way then: a step of a task may take long.
+func doWithin(ctx context.Context, executor work.Executor, item work.Item) (work.Outcome, error) {
+	if err := ctx.Err(); err != nil {
+		return work.Outcome{}, err
+	}
+	type done struct {
+		out work.Outcome
+		err error
+	}
+	to := make(chan done, 1)
+	go func() {
+		out, err := executor.Do(ctx, item)
+		to <- done{out, err}
+	}()
+	select {
+	case d := <-to:
+		return d.out, d.err
+	case <-ctx.Done():
+		return work.Outcome{}, ctx.Err()
+	}
 }
 
 // search runs the evolution.
@@ -314,6 +360,16 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 	if r.evolved, err = evolve.New(r.config, r.base); err != nil {
 		return err
 	}
+	ctx, r.end = context.WithCancel(ctx)
+	defer r.end()
+	if r.resumed == 0 {
+		r.wind()
+	}
+	defer func() {
+		if r.clock != nil {
+			r.clock.Stop()
+		}
+	}()
 	r.committed = time.Now()
 	results, failed := r.archive.Results()
 	births, broken := r.archive.Each(0)
@@ -334,6 +390,14 @@ func (r *runner) search(ctx context.Context, executor work.Executor) error {
 		r.tell(true)
 	}
 	return errors.Join(err, r.commit())
+}
+
+// wind sets the clock by which the search ends, as it does by an interrupt: what is under way is not waited for, and done again
+// when the search goes on. Asking at births alone, a search would end as late as the slowest run of a worker.
+func (r *runner) wind() {
+	if r.budget.Time > 0 {
+		r.clock = time.AfterFunc(r.budget.Time-time.Since(r.started), r.end)
+	}
 }
 
 // sample draws the evaluations of an archive that are done again before it is gone on with, so that it never mixes two
@@ -365,6 +429,7 @@ func (r *runner) seen(b evolve.Birth) error {
 	if b.Index == r.resumed-1 {
 		r.leave()
 		r.started = time.Now() // going through the archive is no part of the budget
+		r.wind()
 		if r.ended(b.Index) {
 			return errSpent
 		}
@@ -419,6 +484,7 @@ func begun(island int, without []genome.Op) string {
 const (
 	commitEvery = 500 * time.Millisecond
 	tellEvery   = 500 * time.Millisecond
+	tuningEvery = 10 * time.Second
 )
 
 func (r *runner) cpu() time.Duration { return r.cpuSpent + cpu.Time() - r.cpuBefore }
@@ -481,6 +547,7 @@ func (r *runner) tell(now bool) {
 	p := Progress{Archive: r.spec.Archive, Elapsed: time.Since(r.started), CPU: r.cpu(), Workers: r.workers, Seed: r.config.Seed, Start: r.config.Starts,
 		Rungs: r.config.Rungs, Events: r.events, Budget: r.budget}
 	r.events = nil
+	p.Runs = r.tuned
 	if s := r.evolved; s != nil {
 		n := s.Count()
 		p.Births, p.Evaluated, p.Forms, p.Dull, p.Runs, p.Restarts = n.Known+n.Evaluated, n.Evaluated, n.Forms, n.Dull, n.Runs, n.Restarts

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -163,8 +164,12 @@ func TestRefuses(t *testing.T) {
 	} {
 		s := small(t, 10)
 		change(&s)
-		if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := Run(context.Background(), s)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v", want, err)
+		}
+		if ofSpec := errors.As(err, new(SpecError)); ofSpec == (want == "there is no folder") {
+			t.Errorf("%s: it is a SpecError: %v", want, ofSpec)
 		}
 		if found, _ := filepath.Glob(filepath.Join(filepath.Dir(s.Archive), "*")); len(found) > 0 && s.Archive != "" {
 			t.Errorf("%s: it leaves %v", want, found)
@@ -187,7 +192,7 @@ func TestOtherSpec(t *testing.T) {
 	} {
 		other := s
 		change(&other)
-		if _, err := Run(context.Background(), other); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Run(context.Background(), other); err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, new(SpecError)) {
 			t.Errorf("%s: the error is %v", want, err)
 		}
 	}
@@ -246,10 +251,23 @@ func TestOwnTask(t *testing.T) {
 	}
 }
 
+// falling falls silent with an item, if it is said with which.
+type falling struct {
+	silent string
+	done   int
+}
+
+func (f *falling) Do(ctx context.Context, item work.Item) (work.Outcome, error) {
+	if f.done++; f.silent == strconv.Itoa(f.done) {
+		time.Sleep(time.Minute)
+	}
+	return work.Local{Find: task.Builtin}.Do(ctx, item)
+}
+
 // TestMain is a worker program too.
 func TestMain(m *testing.M) {
 	if os.Getenv("SEARCH_TEST_WORKER") != "" {
-		if err := work.Serve(context.Background(), work.Local{Find: task.Builtin}, os.Stdin, os.Stdout); err != nil {
+		if err := work.Serve(context.Background(), &falling{silent: os.Getenv("SEARCH_TEST_SILENT")}, os.Stdin, os.Stdout); err != nil {
 			os.Exit(1)
 		}
 		return
@@ -297,6 +315,126 @@ func TestStops(t *testing.T) {
 	defer a.Close()
 	if digest, err := a.Digest(want.Births); err != nil || digest != want.Digest {
 		t.Errorf("another archive, %v", err)
+	}
+}
+
+// slow is a task whose steps take as long as it says.
+type slow struct {
+	quadratic
+	steps int
+	step  time.Duration
+}
+
+func (s slow) Steps() int { return s.steps }
+
+func (s slow) Open(seed, split uint64) (task.Run, error) {
+	r, err := s.quadratic.Open(seed, split)
+	return slowRun{r, s.step}, err
+}
+
+type slowRun struct {
+	task.Run
+	step time.Duration
+}
+
+func (r slowRun) Batch(step int) float32 {
+	time.Sleep(r.step)
+	return r.Run.Batch(step)
+}
+
+// TestTimeWhileTuning holds that the budget's time ends a search that still tunes AdamW, even within a step, and that it says so.
+func TestTimeWhileTuning(t *testing.T) {
+	for name, own := range map[string]slow{"steps": {quadratic{"mine"}, 20000, time.Millisecond}, "a step": {quadratic{"mine"}, 2, time.Minute}} {
+		s := Spec{Archive: filepath.Join(t.TempDir(), "a.db"), Budget: "200ms"}
+		var told []Event
+		s.Progress = func(p Progress) { told = append(told, p.Events...) }
+		begun := time.Now()
+		_, err := Run(context.Background(), s, own)
+		if took := time.Since(begun); took > 3*time.Second {
+			t.Errorf("%s: it took %v", name, took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "budget 200ms: its time is over, and AdamW, which rules are measured by, is still being tuned on the task mine, after 0 training runs") {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+		if len(told) != 1 || told[0].Text != "tuning AdamW on the task mine" {
+			t.Errorf("%s: told of %v", name, told)
+		}
+	}
+}
+
+// TestTellsTuning holds that the training runs of a tuning are told while it goes on.
+func TestTellsTuning(t *testing.T) {
+	s := Spec{Archive: filepath.Join(t.TempDir(), "a.db"), Budget: "1evals"}
+	runs := 0
+	s.Progress = func(p Progress) {
+		if p.Births == 0 && p.Evaluated == 0 {
+			runs = max(runs, p.Runs)
+		}
+	}
+	if _, err := Run(context.Background(), s, slow{quadratic{"mine"}, 10, time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	if runs < 10 {
+		t.Errorf("%d runs were told", runs)
+	}
+}
+
+// TestTimeWhileUnderWay holds that the budget's time ends a search whose workers do not answer, and that what is kept is the
+// beginning of a search that nothing breaks off.
+func TestTimeWhileUnderWay(t *testing.T) {
+	t.Setenv("SEARCH_TEST_WORKER", "1")
+	t.Setenv("SEARCH_TEST_SILENT", "30")
+	s := small(t, 0)
+	s.Budget, s.Worker = "1500ms", []string{os.Args[0]}
+	begun := time.Now()
+	r := run(t, s)
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	want := small(t, 60)
+	long := run(t, want)
+	a, err := archive.Read(want.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if digest, err := a.Digest(r.Births); err != nil || digest != r.Digest {
+		t.Errorf("its %d births are no beginning, %v", r.Births, err)
+	}
+	s.Budget, s.Worker = "60evals", nil
+	if again := run(t, s); again.Digest != long.Digest {
+		t.Error("gone on with it is another archive")
+	}
+}
+
+// TestArchiveFails holds that a search ends with the first thing that its archive cannot keep.
+func TestArchiveFails(t *testing.T) {
+	s := small(t, 1_000_000)
+	r := &runner{spec: &s, workers: 2, started: time.Now()}
+	var err error
+	if r.find, r.are, err = s.tasks(nil); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	local := work.Local{Find: r.find}
+	if err := r.open(ctx, local); err != nil {
+		t.Fatal(err)
+	}
+	births, told := 0, 0
+	s.Progress = func(p Progress) {
+		if told++; told == 1 {
+			births = p.Births
+			if err := r.archive.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if err := r.search(ctx, local); err == nil || ctx.Err() != nil {
+		t.Errorf("the error is %v", err)
+	}
+	if n := r.evolved.Count(); n.Known+n.Evaluated > births+1 || told != 1 {
+		t.Errorf("%d births were settled, of which %d could be kept; it was told %d times", n.Known+n.Evaluated, births, told)
 	}
 }
 
@@ -374,5 +512,24 @@ func TestAgainstSaysNone(t *testing.T) {
 	c, err := Spec{Control: "random"}.Against(s.Archive, 1)
 	if err != nil || c.Percentile != -1 || c.Migration != -1 || c.Confirm != -1 || c.Omit != -1 {
 		t.Errorf("the control has percentile %v, migration %v, confirm %v and omit %v, %v", c.Percentile, c.Migration, c.Confirm, c.Omit, err)
+	}
+}
+
+// TestPick: the smallest of the best, but for one whose fitness is luck.
+func TestPick(t *testing.T) {
+	for _, c := range []struct {
+		rules []Rule
+		want  int
+	}{
+		{nil, -1},
+		{[]Rule{{Rung: 2, Bound: 0.5, Size: 6, Evaluations: 7}}, 0},
+		{[]Rule{{Rung: 2, Bound: 0.5, Size: 6, Evaluations: 7}, {Rung: 2, Bound: 0.45, Size: 5, Evaluations: 4}}, 1},
+		{[]Rule{{Rung: 2, Bound: 0.5, Size: 6, Evaluations: 7}, {Rung: 2, Bound: 0.45, Size: 5, Evaluations: 3}}, 0},
+		{[]Rule{{Rung: 2, Bound: 0.5, Size: 6, Evaluations: 1}, {Rung: 2, Bound: 0.45, Size: 5, Evaluations: 1}, {Rung: 2, Bound: 0.39, Size: 1, Evaluations: 8}}, 1},
+		{[]Rule{{Rung: 2, Bound: 0.5, Size: 6, Evaluations: 1}, {Rung: 1, Bound: 0.5, Size: 1, Evaluations: 8}}, 0},
+	} {
+		if got := pick(c.rules); got != c.want {
+			t.Errorf("%v: %d, want %d", c.rules, got, c.want)
+		}
 	}
 }

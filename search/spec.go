@@ -1,11 +1,9 @@
 package search
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -18,6 +16,24 @@ import (
 	"github.com/optc-lang/optc/search/task"
 	"github.com/optc-lang/optc/tasks"
 )
+
+// SpecError is the error of a spec that asks for what cannot be, alone or with the archive that it names: what is to be changed is
+// the spec, and nothing has been trained with it. Its text is that of Err. Other errors are of what was found on the way: files,
+// worker programs, training.
+type SpecError struct{ Err error }
+
+func (e SpecError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e SpecError) Unwrap() error { return e.Err }
+
+// asked makes an error, if there is one, that of the spec.
+func asked(err error) error {
+	if err == nil || errors.As(err, new(SpecError)) {
+		return err
+	}
+	return SpecError{err}
+}
 
 // Spec says what to search, and how. Everything has a default, which its zero value stands for; a share or a number of states
 // that is to be none is negative here. (In a spec file 0 says none, and what is left out is the default; see [ReadSpec].)
@@ -39,11 +55,11 @@ type Spec struct {
 	// Rungs are tasks, the cheapest first: a rule that does well on a rung goes on to the next. By default they are the tasks that
 	// [Run] is given, else Tasks, a rung each, else six rungs of the ten built-in tasks to search on.
 	Rungs [][]string `toml:"rungs"`
-	// Islands is how many populations there are side by side (default 8).
+	// Islands is how many populations there are side by side (default 8, at most 1024).
 	Islands int `toml:"islands"`
-	// Population is how many births of an island may be parents, the last ones (default 50).
+	// Population is how many births of an island may be parents, the last ones (default 50; of all islands at most 65536).
 	Population int `toml:"population"`
-	// Tournament is of how many a parent is the best (default 4).
+	// Tournament is of how many a parent is the best (default 4, at most 1024).
 	Tournament int `toml:"tournament"`
 	// Percentile is the share of recent scores on the first rung that a rule must reach to go on (default 0.65, less than 1); it
 	// rises from rung to rung; negative: none.
@@ -63,7 +79,7 @@ type Spec struct {
 	Plateau int `toml:"plateau"`
 	// Repeats is how many evaluations a rule that is born again and again has at most, with a seed each (default 8).
 	Repeats int `toml:"repeats"`
-	// Lag is how many births may be worked on side by side (default 64).
+	// Lag is how many births may be worked on side by side (default 64, at most 16384).
 	Lag int `toml:"lag"`
 	// Symmetry is what rules are held to: equivariant, by default, are those whose update takes the gradient's sign and a power of
 	// its scale; none admits any rule.
@@ -104,12 +120,17 @@ type TaskSpec struct {
 	Data string `toml:"data"`
 	// Batch is how many examples a step has (default 64, at most as many as are trained on).
 	Batch int `toml:"batch"`
-	// Steps is how many steps a training run has; by default ten times through the examples.
+	// Steps is how many steps a training run has (at most 10,000,000); by default ten times through the examples.
 	Steps int `toml:"steps"`
 }
 
 // over is a configuration with what the spec says in place of what was there.
 func (s *Spec) over(c evolve.Config) (evolve.Config, error) {
+	c, err := s.laidOver(c)
+	return c, asked(err)
+}
+
+func (s *Spec) laidOver(c evolve.Config) (evolve.Config, error) {
 	if err := s.checkNumbers(); err != nil {
 		return c, err
 	}
@@ -130,6 +151,9 @@ func (s *Spec) over(c evolve.Config) (evolve.Config, error) {
 	set(&c.Repeats, s.Repeats)
 	set(&c.Lag, s.Lag)
 	set(&c.Control, evolve.Control(s.Control))
+	if err := s.checkParents(&c); err != nil {
+		return c, err
+	}
 	if len(s.Rungs) > 0 {
 		c.Rungs = s.Rungs
 	}
@@ -255,6 +279,10 @@ func (s *Spec) Finder(given ...Task) (task.Finder, error) {
 
 // tasks are the tasks of the spec file, besides those that are given, and what they are, a line each.
 func (s *Spec) tasks(given []task.Task) (find task.Finder, are string, err error) {
+	defer func() { err = asked(err) }()
+	if len(s.Tasks) > maxList {
+		return nil, "", fmt.Errorf("%d tasks: 1 to %d are possible", len(s.Tasks), maxList)
+	}
 	own := slices.Clone(given)
 	var lines strings.Builder
 	for _, t := range given {
@@ -289,6 +317,8 @@ func (t TaskSpec) check(worker bool) error {
 	switch {
 	case t.Name == "":
 		return errors.New("a task needs a name")
+	case t.Steps < 0 || t.Steps > maxSteps:
+		return fmt.Errorf("task %s: steps %d: 1 to %d are possible", t.Name, t.Steps, maxSteps)
 	case t.Model == "" && !worker:
 		return fmt.Errorf("task %s: it names no model, and there is no worker program that knows it: say model, one of %s, and data, or say worker", t.Name, strings.Join(tasks.Models(), ", "))
 	case t.Model == "":
@@ -307,15 +337,15 @@ func (t TaskSpec) open(are io.Writer) (task.Task, error) {
 		fmt.Fprintf(are, "%s: of a worker\n", t.Name)
 		return elsewhere{t}, nil
 	}
-	bytes, err := os.ReadFile(t.Data)
-	if err != nil {
-		return nil, fmt.Errorf("task %s: %w", t.Name, err)
-	}
-	fmt.Fprintf(are, "%s: %s %v, batches of %d, %d steps, data %x\n", t.Name, t.Model, t.Widths, t.Batch, t.Steps, sha256.Sum256(bytes))
 	data, err := tasks.Load(t.Data)
 	if err != nil {
-		return nil, fmt.Errorf("task %s: %w", t.Name, err)
+		return nil, fmt.Errorf("task %s: data %w", t.Name, err)
 	}
+	digest, err := tasks.Digest(t.Data)
+	if err != nil {
+		return nil, fmt.Errorf("task %s: data %w", t.Name, err)
+	}
+	fmt.Fprintf(are, "%s: %s %v, batches of %d, %d steps, data %x\n", t.Name, t.Model, t.Widths, t.Batch, t.Steps, digest)
 	made, err := tasks.New(tasks.Spec{Name: t.Name, Model: t.Model, Widths: t.Widths, BatchSize: t.Batch, Steps: t.Steps}, data)
 	if err != nil {
 		return nil, err
@@ -343,7 +373,7 @@ type Budget struct {
 // ParseBudget reads 10m or 1h30m, a time on the clock; 10mcpu, of processors; 5000evals, of rules; or 20000runs, of training.
 // All but the first count from the beginning of the archive.
 func ParseBudget(text string) (b Budget, err error) {
-	bad := fmt.Errorf("budget %q: write a time as 10m or 2h, time of processors as 10mcpu, or evaluations as 5000evals, or training runs as 20000runs", text)
+	bad := asked(fmt.Errorf("budget %q: write a time as 10m or 2h, time of processors as 10mcpu, or evaluations as 5000evals, or training runs as 20000runs", text))
 	if text == "" {
 		return b, nil
 	}
@@ -370,7 +400,7 @@ func ParseBudget(text string) (b Budget, err error) {
 func (s *Spec) WorkerCount() (int, error) {
 	switch {
 	case s.Workers < 0 || s.Workers > maxWorkers:
-		return 0, fmt.Errorf("workers %d: 1 to %d are possible", s.Workers, maxWorkers)
+		return 0, asked(fmt.Errorf("workers %d: 1 to %d are possible", s.Workers, maxWorkers))
 	case s.Workers == 0:
 		return runtime.GOMAXPROCS(0), nil
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/genome"
 )
 
@@ -23,17 +23,20 @@ import (
 //
 // In a file 0 is not the default but 0: max_state = 0 lets rules keep no values, and a 0 that makes no sense is refused. What is
 // left out is the default, and so a zero of the Spec. The file may hold no key that a Spec has not. All keys and values that do not
-// fit are told at once, a line each, with the line of the file where it is known. Names of files are taken from the folder of the
-// spec file.
+// fit are told at once, a line each, with the line of the file where it is known; the error is then a [SpecError]. Names of files are
+// taken from the folder of the spec file, which has at most 1 MiB.
 func ReadSpec(path string) (Spec, error) {
-	text, err := os.ReadFile(path)
+	text, err := readText(path)
 	if err != nil {
 		return Spec{}, err
 	}
-	f := specFile{path: path, lines: strings.Split(string(text), "\n")}
+	if err := checkNesting(text); err != nil {
+		return Spec{}, SpecError{fmt.Errorf("%s:%w", path, err)}
+	}
+	f := specFile{path: path, lines: linesOf(string(text))}
 	s, err := f.read(string(text))
 	if err != nil {
-		return Spec{}, err
+		return Spec{}, SpecError{err}
 	}
 	s.beside(filepath.Dir(path))
 	return s, nil
@@ -56,8 +59,14 @@ func (s *Spec) beside(folder string) {
 // specFile is a spec file that is read.
 type specFile struct {
 	path   string
-	lines  []string
+	lines  map[place]int
 	faults []specFault
+}
+
+// place is a key of a file, or of one of its tasks, counted from 1.
+type place struct {
+	task int
+	key  string
 }
 
 // specFault is what is wrong in a line, or in none that is known: then it is 0.
@@ -74,6 +83,9 @@ func (f *specFile) read(text string) (s Spec, err error) {
 	}
 	f.table(raw, reflect.TypeFor[Spec](), 0)
 	for i, t := range tablesOf(raw["task"]) {
+		if i == maxList { // which is a fault of the whole
+			break
+		}
 		f.table(t, reflect.TypeFor[TaskSpec](), i+1)
 	}
 	if err := f.err(); err != nil {
@@ -103,7 +115,7 @@ func (s *Spec) sayNone(meta *toml.MetaData) {
 // table looks at the keys of a table: the file's own, or those of a task, counted from 1.
 func (f *specFile) table(raw map[string]any, of reflect.Type, task int) {
 	for key, v := range raw {
-		line := f.line(task, key)
+		line := f.lines[place{task, key}]
 		field, known := fieldOf(reflect.Zero(of), key)
 		switch n, isNumber := numberOf(key); {
 		case !known:
@@ -114,6 +126,8 @@ func (f *specFile) table(raw map[string]any, of reflect.Type, task int) {
 			f.fault(line, "%s %s: %s; leave it out for the default", key, shown(v), n)
 		case slices.Contains([]string{"start", "ops", "rungs"}, key) && reflect.ValueOf(v).Len() == 0:
 			f.fault(line, "%s: the list is empty; leave it out for the default", key)
+		case isList(v) && reflect.ValueOf(v).Len() > maxList:
+			f.fault(line, "%s: %d entries: 1 to %d are possible", key, reflect.ValueOf(v).Len(), maxList)
 		}
 	}
 }
@@ -126,10 +140,15 @@ func (f *specFile) tasks(s *Spec) {
 			err = t.standsIn(s.Rungs)
 		}
 		if err != nil {
-			f.fault(f.line(i+1, "name"), "%v", err)
+			f.fault(f.lines[place{i + 1, "name"}], "%v", err)
 		}
 	}
 }
+
+// maxList bounds the lists of a spec: each start is compiled, each task opened.
+const maxList = 1000
+
+func isList(v any) bool { return reflect.ValueOf(v).Kind() == reflect.Slice }
 
 // tablesOf are the tables of a list, if it is one.
 func tablesOf(v any) []map[string]any {
@@ -152,11 +171,18 @@ func (f *specFile) fault(line int, format string, args ...any) {
 	f.faults = append(f.faults, specFault{line, fmt.Sprintf(format, args...)})
 }
 
+// mostFaults is how many are told of a file.
+const mostFaults = 50
+
 // err is all faults, by line.
 func (f *specFile) err() error {
 	slices.SortFunc(f.faults, func(a, b specFault) int { return cmp.Or(cmp.Compare(a.line, b.line), strings.Compare(a.text, b.text)) })
 	var all []error
-	for _, x := range f.faults {
+	for i, x := range f.faults {
+		if i == mostFaults {
+			all = append(all, fmt.Errorf("%s: and %d faults more", f.path, len(f.faults)-i))
+			break
+		}
 		at := f.path
 		if x.line > 0 {
 			at += ":" + strconv.Itoa(x.line)
@@ -169,28 +195,31 @@ func (f *specFile) err() error {
 // header is a line like [[task]]. One like ["bowl"], within a list, is none.
 var header = regexp.MustCompile(`^\s*(\[\[?)\s*([\w.-]+)\s*\]\]?\s*(#.*)?$`)
 
-// line is where a key stands in the file or in one of its tasks, counted from 1; 0 if it is written in another way than usual. The
-// library tells it only of what it cannot decode.
-func (f *specFile) line(task int, key string) int {
+// linesOf is where keys stand in a file first, but for those that are written in another way than usual. The library tells it only
+// of what it cannot decode.
+func linesOf(text string) map[place]int {
+	at := map[place]int{}
 	table, tasks := 0, 0
-	for i, line := range f.lines {
+	for i, line := range strings.Split(text, "\n") {
+		note := func(task int, key string) {
+			first, _, _ := strings.Cut(key, ".")
+			for _, p := range []place{{task, key}, {task, first}} {
+				if at[p] == 0 {
+					at[p] = i + 1
+				}
+			}
+		}
 		if h := header.FindStringSubmatch(line); h != nil {
 			if table = -1; h[1] == "[[" && h[2] == "task" {
 				tasks++
 				table = tasks
 			}
-			if first, _, _ := strings.Cut(h[2], "."); task == 0 && first == key {
-				return i + 1
-			}
-			continue
-		}
-		said, _, assigned := strings.Cut(line, "=")
-		said = strings.Trim(strings.TrimSpace(said), `"'`)
-		if table == task && assigned && (said == key || strings.HasPrefix(said, key+".")) {
-			return i + 1
+			note(0, h[2])
+		} else if said, _, assigned := strings.Cut(line, "="); assigned && table >= 0 {
+			note(table, strings.Trim(strings.TrimSpace(said), `"'`))
 		}
 	}
-	return 0
+	return at
 }
 
 // fieldOf is the field of a struct that a key of a file means.
@@ -312,9 +341,9 @@ var numbers = []number{
 	{key: "seed", least: 1, most: math.MaxInt64},
 	{key: "max_nodes", least: 1, most: genome.MaxNodes},
 	{key: "max_state", most: genome.MaxNodes},
-	{key: "islands", least: 1, most: maxParents},
+	{key: "islands", least: 1, most: maxIslands},
 	{key: "population", least: 1, most: maxParents},
-	{key: "tournament", least: 1, most: maxParents},
+	{key: "tournament", least: 1, most: maxTournament},
 	{key: "percentile", most: 1, below: true},
 	{key: "migration", most: 1},
 	{key: "parsimony", most: 1},
@@ -322,17 +351,22 @@ var numbers = []number{
 	{key: "confirm", most: 1},
 	{key: "omit", most: 1},
 	{key: "plateau", least: 1, most: maxPlateau},
-	{key: "repeats", least: 1, most: maxParents},
-	{key: "lag", least: 1, most: maxParents},
+	{key: "repeats", least: 1, most: maxRepeats},
+	{key: "lag", least: 1, most: maxLag},
 	{key: "workers", least: 1, most: maxWorkers},
 	{key: "batch", least: 1, most: math.MaxInt64}, // of a task, which knows more
-	{key: "steps", least: 1, most: math.MaxInt64},
+	{key: "steps", least: 1, most: maxSteps},
 }
 
-// What package evolve can keep in memory, and how long it waits.
+// Births that may be parents are kept in memory, and so are those under way. The other bounds are far beyond what helps a search.
 const (
-	maxParents = 1 << 20
-	maxPlateau = 1 << 30
+	maxParents    = 1 << 16 // of all islands together, a hundred megabytes
+	maxIslands    = 1 << 10
+	maxTournament = 1 << 10
+	maxLag        = 1 << 14
+	maxRepeats    = 1 << 20
+	maxPlateau    = 1 << 30
+	maxSteps      = 10_000_000
 )
 
 func numberOf(key string) (number, bool) {
@@ -378,6 +412,14 @@ func (s *Spec) checkNumbers() error {
 		if ok && !v.IsZero() && !v.CanUint() && !n.possible(v) {
 			return fmt.Errorf("%s %v: %s", n.key, v.Interface(), n)
 		}
+	}
+	return nil
+}
+
+// checkParents refuses more parents than can be kept, whether the spec says the islands, their population, or both.
+func (s *Spec) checkParents(c *evolve.Config) error {
+	if n := c.Islands * c.Population; s.Islands+s.Population != 0 && n > maxParents {
+		return fmt.Errorf("islands %d of population %d are %d parents: 1 to %d are possible, so say fewer of one of them", c.Islands, c.Population, n, maxParents)
 	}
 	return nil
 }

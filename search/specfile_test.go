@@ -55,8 +55,8 @@ func TestRanges(t *testing.T) {
 		"max_nodes = 0":       "max_nodes 0: 1 to 64 are possible; leave it out for the default",
 		"max_nodes = 65":      "max_nodes 65: 1 to 64 are possible",
 		"max_state = 65":      "max_state 65: 0 to 64 are possible",
-		"islands = 0":         "islands 0: 1 to 1048576 are possible",
-		"islands = -2":        "islands -2: 1 to 1048576 are possible",
+		"islands = 0":         "islands 0: 1 to 1024 are possible",
+		"islands = -2":        "islands -2: 1 to 1024 are possible",
 		"population = 0":      "population 0: 1 to",
 		"tournament = 0":      "tournament 0: 1 to",
 		"percentile = 1":      "percentile 1: 0 to less than 1 are possible",
@@ -68,7 +68,14 @@ func TestRanges(t *testing.T) {
 		"workers = 0":         "workers 0: 1 to 1024 are possible",
 		"ops = []":            "ops: the list is empty",
 		"[[task]]\nbatch = 0": "batch 0: at least 1 is possible",
-		"[[task]]\nsteps = 0": "steps 0: at least 1 is possible",
+		"[[task]]\nsteps = 0": "steps 0: 1 to 10000000 are possible",
+
+		"islands = 1048576":    "islands 1048576: 1 to 1024 are possible",
+		"population = 1048576": "population 1048576: 1 to 65536 are possible",
+		"tournament = 1048576": "tournament 1048576: 1 to 1024 are possible",
+		"lag = 1048576":        "lag 1048576: 1 to 16384 are possible",
+
+		"[[task]]\nsteps = 9223372036854775807": "steps 9223372036854775807: 1 to 10000000 are possible",
 	} {
 		if _, err := ReadSpec(written(t, text+"\n")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: the error is %v", text, err)
@@ -89,6 +96,22 @@ func TestRanges(t *testing.T) {
 			if err := s.checkNumbers(); (err == nil) != c.possible {
 				t.Errorf("%s = %d: the error is %v", n.key, c.value, err)
 			}
+		}
+	}
+}
+
+// TestTogether holds a Spec to numbers that are possible together, and its tasks to theirs.
+func TestTogether(t *testing.T) {
+	for want, s := range map[string]Spec{
+		"islands 1000 of population 1000 are 1000000 parents: 1 to 65536 are possible": {Islands: 1000, Population: 1000},
+		"islands 8 of population 65536 are 524288 parents":                             {Population: maxParents},
+		"task mine: steps 10000001: 1 to 10000000 are possible":                        {Tasks: []TaskSpec{{Name: "mine", Model: "logistic", Data: "x.csv", Steps: maxSteps + 1}}},
+		"task mine: steps -1: 1 to":                                                    {Tasks: []TaskSpec{{Name: "mine", Model: "logistic", Data: "x.csv", Steps: -1}}},
+		"1001 tasks: 1 to 1000 are possible":                                           {Tasks: make([]TaskSpec, maxList+1)},
+	} {
+		s.Archive = filepath.Join(t.TempDir(), "a.db")
+		if _, err := Run(context.Background(), s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", want, err)
 		}
 	}
 }

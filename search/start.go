@@ -2,7 +2,6 @@ package search
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -115,7 +114,7 @@ func ruleFile(name string) (file, rule string, ok bool) {
 
 // startOf is the rule of a file, or its only one.
 func startOf(file, rule string) (string, error) {
-	text, err := os.ReadFile(file)
+	text, err := readText(file)
 	if err != nil {
 		return "", fmt.Errorf("start: %w", err)
 	}
