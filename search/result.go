@@ -37,7 +37,7 @@ type Rule struct {
 	Flops       int       // arithmetic operations an element
 	Births      int       // of this rule, in any writing
 	Evaluations int
-	Pick        bool   // the one to look at first: the smallest that is nearly as good as the best
+	Pick        bool   // the one to look at first: the smallest that is nearly as good as the best, and nearly as well known
 	Alike       int    // of [Fold]: rules after it that are nearly the same
 	Encoded     string // node by node: the length of Formula, in which what is read twice stands twice, has no bound
 }
@@ -123,7 +123,8 @@ var constants = regexp.MustCompile(`:[^( ]+`)
 // nearly is how much worse than the best a pick may be, in deviations.
 const nearly = 0.1
 
-// pick is the smallest of the rules that got as far as the best and are nearly as good, or -1.
+// pick is the smallest of the rules that got as far as the best and are nearly as good, or -1. Of a rule that was evaluated much
+// less often than the best the fitness is mostly its luck: it is none.
 func pick(sorted []Rule) int {
 	best := -1
 	for i := range sorted {
@@ -131,7 +132,7 @@ func pick(sorted []Rule) int {
 		if r.Rung != sorted[0].Rung || r.Bound < sorted[0].Bound-nearly {
 			break
 		}
-		if best < 0 || r.Size < sorted[best].Size {
+		if 2*r.Evaluations >= sorted[0].Evaluations && (best < 0 || r.Size < sorted[best].Size) {
 			best = i
 		}
 	}

@@ -25,6 +25,7 @@ var awaited = map[string]func(r *run){
 	"nadam":               func(r *run) { r.nadam(r.all(), "exp_avg") },
 	"radam":               (*run).radam,
 	"rms_nadam":           (*run).rmsNAdam,
+	"snr":                 (*run).snr,
 	"adamax":              (*run).adamax,
 	"adamaxw":             (*run).adamax,
 	"adadelta":            (*run).adadelta,
@@ -359,6 +360,17 @@ func (r *run) rmsNAdam() {
 		rms := max(math.Sqrt(square/float64(len(x))), h["eps"])
 		for j := range x {
 			x[j] -= h["lr"] * (u[j]/rms + h["weight_decay"]*x[j])
+		}
+	}
+}
+
+func (r *run) snr() {
+	h := r.Hypers
+	m, v := r.state(0, "m"), r.state(0, "v")
+	for i, x := range r.x {
+		for j, g := range r.g[i] {
+			over := ema(&v[i][j], g*g, h["beta2"]) / max(math.Abs(ema(&m[i][j], g, h["beta1"])), h["eps"])
+			x[j] -= h["lr"] * (g/max(over, h["eps"]) + h["weight_decay"]*x[j])
 		}
 	}
 }

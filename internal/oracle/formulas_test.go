@@ -586,7 +586,7 @@ func blind(c *Case, name string) bool {
 	case "high": // no step size is so large
 		return c.Hypers["high"] == 50
 	case "eps":
-		return slices.Contains([]string{"dog", "muon", "adabelief", "sophia", "rms_nadam"}, c.Rule) && c.Hypers["eps"] < 1e-6
+		return slices.Contains([]string{"dog", "muon", "adabelief", "sophia", "rms_nadam", "snr"}, c.Rule) && c.Hypers["eps"] < 1e-6
 	case "lambda": // a threshold between values
 		return c.Options["penalty"] == "l0"
 	case "t0": // beyond the last step

@@ -49,6 +49,7 @@ var plain = map[string]map[string]link{
 	"nadam":       with(moments, map[string]link{"mu_product": same("product")}),
 	"radam":       moments, "adabound": moments,
 	"rms_nadam": {"m": same("ema.s"), "v": same("ema2.s")},
+	"snr":       {"m": same("ema.s"), "v": same("ema2.s")},
 	"adamax":    maximum, "adamaxw": maximum,
 	"adadelta": {"square_avg": same("v"), "e_g": same("v"), "acc_delta": same("u"), "e_x": same("u")},
 	"adan": {

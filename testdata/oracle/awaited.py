@@ -18,7 +18,7 @@ ADOPTED = {
     "nadam", "radam", "adamax", "adamaxw", "adadelta", "adan", "adabelief", "yogi", "adabound", "adopt", "ademamix",
     "asgd", "rprop", "novograd", "fromage", "cocob", "sgd_centralized",
     "adafactor", "muon", "muon_nadam", "soap", "shampoo", "sam_sgd", "sam_adam", "lookahead_sgd", "lookahead_adam",
-    "schedule_free_adamw", "schedule_free_sgd", "prodigy", "dadapt_adam", "lbfgs", "polyak_sgd", "sophia", "rms_nadam",
+    "schedule_free_adamw", "schedule_free_sgd", "prodigy", "dadapt_adam", "lbfgs", "polyak_sgd", "sophia", "rms_nadam", "snr",
 }
 
 o = torch.optim
@@ -368,27 +368,46 @@ class Averages(NamedTuple):
     v: list
 
 
-def rms_nadam(beta1, beta2, eps):
-    """A rule that was found by a search and has no other reference: optax's own averages, corrected by it, put together."""
-    first, second = optax.ema(beta1), optax.ema(beta2)
+def of_averages(first, second, step):
+    """Rules that were found by a search have no other reference: optax's own averages of gradient and square, put together."""
 
     def init(params):
         start = first.init(params)
         return Averages(start.count, start.ema, second.init(params).ema)
 
     def update(grads, state, params=None):
-        ahead, m = first.update(grads, optax.EmaState(state.count, state.m))
-        square, v = second.update([g * g for g in grads], optax.EmaState(state.count, state.v))
-        u = [(a + g) / jnp.maximum(jnp.sqrt(s), eps) for a, g, s in zip(ahead, grads, square)]
-        return [a / jnp.maximum(jnp.sqrt(jnp.mean(a * a)), eps) for a in u], Averages(m.count, m.ema, v.ema)
+        means, m = first.update(grads, optax.EmaState(state.count, state.m))
+        squares, v = second.update([g * g for g in grads], optax.EmaState(state.count, state.v))
+        return [step(g, mean, square) for g, mean, square in zip(grads, means, squares)], Averages(m.count, m.ema, v.ema)
 
     return optax.GradientTransformation(init, update)
 
 
+def rms_nadam(beta1, beta2, eps):
+    def step(g, mean, square):
+        u = (mean + g) / jnp.maximum(jnp.sqrt(square), eps)
+        return u / jnp.maximum(jnp.sqrt(jnp.mean(u * u)), eps)
+
+    return of_averages(optax.ema(beta1), optax.ema(beta2), step)
+
+
+def snr(beta1, beta2, eps):
+    def step(g, mean, square):
+        return g / jnp.maximum(square / jnp.maximum(jnp.abs(mean), eps), eps)
+
+    return of_averages(optax.ema(beta1, debias=False), optax.ema(beta2, debias=False), step)
+
+
 def found(optax_case):
-    f = ("m <- beta1*m + (1-beta1)*g; v <- beta2*v + (1-beta2)*g^2; u = (m/(1-beta1^t) + g)/max(sqrt(v/(1-beta2^t)), eps); "
-         "x <- x - lr*(u/max(rms(u), eps) + weight_decay*x), rms of one tensor")
-    names = {"rms_nadam": rms_nadam}
-    for name, lr, beta1, beta2, eps, decay in (("default", 8.63e-3, 0.95, 0.99, 1e-12, 0), ("all", 0.05, 0.8, 0.9, 0.1, 0.2)):
-        optax_case(f"rms_nadam-optax-{name}", "rms_nadam", f"optax.chain(rms_nadam({beta1}, {beta2}, {eps}), optax.add_decayed_weights({decay}), optax.scale_by_learning_rate({lr}))",
-                   f, names=names, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=decay)
+    decayed = "; x <- x - lr*(u + weight_decay*x)"
+    m, v = "m <- beta1*m + (1-beta1)*g", "; v <- beta2*v + (1-beta2)*g^2"
+    for of, f, cases in (
+        (rms_nadam, m + v + "; u = (m/(1-beta1^t) + g)/max(sqrt(v/(1-beta2^t)), eps); x <- x - lr*(u/max(rms(u), eps) + weight_decay*x), rms of one tensor",
+         (("default", 8.63e-3, 0.95, 0.99, 1e-12, 0), ("all", 0.05, 0.8, 0.9, 0.1, 0.2))),
+        (snr, m + v + "; u = g/max(v/max(|m|, eps), eps)" + decayed,
+         (("default", 0.0926, 0.98, 0.95, 1e-12, 0), ("all", 0.02, 0.8, 0.9, 0.1, 0.2))),
+    ):
+        rule = of.__name__
+        for name, lr, beta1, beta2, eps, decay in cases:
+            optax_case(f"{rule}-optax-{name}", rule, f"optax.chain({rule}({beta1}, {beta2}, {eps}), optax.add_decayed_weights({decay}), optax.scale_by_learning_rate({lr}))",
+                       f, names={rule: of}, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=decay)

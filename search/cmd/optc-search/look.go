@@ -31,7 +31,7 @@ type hallCmd struct {
 
 // Help is the verb's example.
 func (hallCmd) Help() string {
-	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone, or in whether averages are corrected for their start, are one line, that of the best; alike says how many more there are. A fitness of 0 is that of AdamW, tuned for each task; a bound is the fitness less what may be luck; evals says how often a rule was evaluated, with other seeds each time. An arrow marks the pick: the smallest that is nearly as good as the best.
+	return `Lists the rules that were evaluated, those that went through most rungs first, and among them those whose fitness is surely highest. Rules that differ in constants alone, or in whether averages are corrected for their start, are one line, that of the best; alike says how many more there are. A fitness of 0 is that of AdamW, tuned for each task; a bound is the fitness less what may be luck; evals says how often a rule was evaluated, with other seeds each time. An arrow marks the pick: the smallest that is nearly as good as the best, and was evaluated at least half as often.
 
 Example:
   optc search hall search.db -n 10

@@ -114,7 +114,7 @@ func (o *opened) page(c *console, r *search.Rule, find task.Finder) (report.Page
 		p.Machine = report.Machine{GEMM: speed.GEMM, Steps: speed.Steps}
 	}
 	if r.Pick {
-		p.Pick.Why = "The smallest rule that went through as many rungs as the best and is nearly as good."
+		p.Pick.Why = "The smallest rule that went through as many rungs as the best, is nearly as good, and was evaluated at least half as often."
 	}
 	if err := o.family(&p, r.ID); err != nil {
 		return p, err

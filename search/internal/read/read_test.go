@@ -96,7 +96,7 @@ func TestWholeLibrary(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	const want = "adabelief adagrad adam adamw ademamix fromage lamb lars lion mirror_descent rms_nadam rmsprop sgd signum"
+	const want = "adabelief adagrad adam adamw ademamix fromage lamb lars lion mirror_descent rms_nadam rmsprop sgd signum snr"
 	if got := strings.Join(readable, " "); got != want {
 		t.Errorf("of the library these are genomes: %s\nnot %s", got, want)
 	}
@@ -283,6 +283,7 @@ func TestFiles(t *testing.T) {
 		{two, "b", "div(avg(g; 0.1), add(sqrt(avg(square(g); 0.001)), 1e-7)); lr 0.001; decay 0"},
 		{two, "signum", "sign(ema(g; 0.1)); lr 0.001; decay 0"},
 		{two, "rms_nadam", "rmsnorm(div(add(avg(g; 0.05), g), sqrt(avg(square(g); 0.01)))); lr 0.00863; decay 0"}, // as it was found
+		{two, "snr", "div(g, div(ema(square(g); 0.05), abs(ema(g; 0.02)))); lr 0.0926; decay 0"},
 		{two, "", "f.opt:1:1: error: the file declares 2 rules: a, b; name the one to begin with"},
 		{two, "c", "there is no rule c"},
 		{"rule a { x <- x - g }\n", "", "g; lr 1; decay 0"},
