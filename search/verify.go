@@ -106,20 +106,20 @@ func (v *verifier) births(executor work.Executor) error {
 	if err != nil {
 		return err
 	}
-	evaluations, err := a.Evaluations()
+	evaluated, err := a.Evaluated()
 	if err != nil {
 		return err
 	}
-	drawn := sample(evaluations, v.share, v.seed)
+	drawn := sample(evaluated, v.share, v.seed)
 	results, failed := a.Results()
 	kept, broken := a.Each(0)
 	next, done := iter.Pull(kept)
 	defer done()
 	err = s.Run(v.ctx, v.workers, func(i work.Item) (work.Outcome, error) { return executor.Do(v.ctx, i) }, evolve.Resumed{
 		Births: a.Births(), Results: results, Only: true,
-		Repeat: func(int) bool {
+		Repeat: func(birth int) bool {
 			v.Stored++
-			repeat := drawn(v.Stored - 1)
+			repeat := drawn(birth)
 			if repeat {
 				v.Repeated++
 			}
@@ -145,17 +145,17 @@ func (v *verifier) births(executor work.Executor) error {
 	return nil
 }
 
-// sample draws a share of n things, and a few of them at least, unless the share is 0.
-func sample(n int, share float64, seed uint64) func(i int) bool {
+// sample draws a share of things that have numbers, and a few of them at least, unless the share is 0.
+func sample(of []int, share float64, seed uint64) func(i int) bool {
 	draw := func(i int) float64 { return rand.New(rand.NewPCG(seed, uint64(i))).Float64() }
 	least := -1.0 // what is drawn up to this is taken anyway
-	if share > 0 && n > 0 {
-		all := make([]float64, n)
-		for i := range all {
-			all[i] = draw(i)
+	if share > 0 && len(of) > 0 {
+		var all []float64
+		for _, i := range of {
+			all = append(all, draw(i))
 		}
 		slices.Sort(all)
-		least = all[min(few, n)-1]
+		least = all[min(few, len(all))-1]
 	}
 	return func(i int) bool {
 		x := draw(i)
@@ -226,7 +226,11 @@ func (v *verifier) runs() error {
 	if err != nil {
 		return err
 	}
-	drawn := sample(n, v.share, v.seed)
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	drawn := sample(numbers, v.share, v.seed)
 	find := simplify.Finder(v.find)
 	var again []archive.Run
 	for r, err := range v.archive.Runs() {

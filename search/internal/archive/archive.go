@@ -22,7 +22,7 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/driver" // the driver "sqlite3"
+	"github.com/ncruces/go-sqlite3/driver"
 
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/fitness"
@@ -99,7 +99,7 @@ func Create(path string, h Header) (*Archive, error) {
 
 // create makes a whole archive of one file.
 func create(path string, h Header) error {
-	db, err := sql.Open("sqlite3", source(path, creating))
+	db, err := driver.Open(source(path, creating), bounded)
 	if err != nil {
 		return err
 	}
@@ -205,6 +205,44 @@ const (
 	frozen   = "mode=ro&immutable=1"
 )
 
+// The longest text of an archive, and the longest of a rule or a name.
+const (
+	longest     = 16 << 20
+	longestRule = 1 << 16
+)
+
+// bounded lets a connection neither read nor write what is longer than any search makes: it would be held in memory several times.
+func bounded(c *sqlite3.Conn) error {
+	c.Limit(sqlite3.LIMIT_LENGTH, longest)
+	return nil
+}
+
+// guard does something with the driver, which panics where a damaged file makes it ask for memory without end.
+func guard(do func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %.200v", errPanic, r)
+		}
+	}()
+	return do()
+}
+
+var errPanic = errors.New("the database panics")
+
+// row reads one row of what is committed.
+func (a *Archive) row(query string, args []any, to ...any) error {
+	return rowOf(a.db, query, args, to...)
+}
+
+// querier is what rows are read from.
+type querier interface {
+	QueryRow(query string, args ...any) *sql.Row
+}
+
+func rowOf(q querier, query string, args []any, to ...any) error {
+	return guard(func() error { return q.QueryRow(query, args...).Scan(to...) })
+}
+
 func open(path, parameters string, before ...error) (*Archive, error) {
 	if err := errors.Join(before...); err != nil {
 		return nil, err
@@ -216,7 +254,7 @@ func open(path, parameters string, before ...error) (*Archive, error) {
 	} else if info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder, not an archive", path)
 	}
-	db, err := sql.Open("sqlite3", source(path, parameters))
+	db, err := driver.Open(source(path, parameters), bounded)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +274,7 @@ func (a *Archive) check() error {
 	}
 	var first, last sql.NullInt64
 	var births int64
-	if err := a.db.QueryRow("SELECT min(id), max(id), count(*) FROM births").Scan(&first, &last, &births); err != nil {
+	if err := a.row("SELECT min(id), max(id), count(*) FROM births", nil, &first, &last, &births); err != nil {
 		return describe(a.path, err)
 	}
 	if births > 0 && (first.Int64 != 0 || last.Int64 != births-1) {
@@ -250,15 +288,15 @@ func (a *Archive) check() error {
 // checkFormat refuses what is no archive, or one of another version. It reads from the table that it should, or not at all.
 func (a *Archive) checkFormat() error {
 	var statement, found string
-	err := a.db.QueryRow("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'meta'").Scan(&statement)
+	err := a.row("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'meta'", nil, &statement)
 	if err == nil && schemaOf(statement)["meta"] != schemaOf(schema)["meta"] {
 		err = errors.New("its table meta is another")
 	}
 	if err == nil {
-		err = a.db.QueryRow("SELECT value FROM meta WHERE key = 'format'").Scan(&found)
+		err = a.row("SELECT value FROM meta WHERE key = 'format'", nil, &found)
 	}
 	switch {
-	case errors.Is(err, sqlite3.CORRUPT):
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.TOOBIG), errors.Is(err, errPanic):
 		return describe(a.path, err)
 	case err != nil:
 		return fmt.Errorf("%s is no archive of a search: %w", a.path, err)
@@ -285,7 +323,7 @@ func describe(path string, err error) error {
 		return fmt.Errorf("%s: the disk is full; what is committed is safe: make room and go on: %w", path, err)
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return fmt.Errorf("%s: another process writes it: %w", path, err)
-	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB):
+	case errors.Is(err, sqlite3.CORRUPT), errors.Is(err, sqlite3.NOTADB), errors.Is(err, sqlite3.TOOBIG), errors.Is(err, errPanic):
 		return fmt.Errorf("%s is damaged: %w", path, err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
@@ -309,7 +347,7 @@ func (a *Archive) Births() int { return a.next }
 // Header is what the search depends on.
 func (a *Archive) Header() (h Header, err error) {
 	for key, to := range map[string]*string{"spec": &h.Spec, "baselines": &h.Baselines, "numerics": &h.Numerics, "tasks": &h.Tasks} {
-		if err := a.db.QueryRow("SELECT value FROM meta WHERE key=?", key).Scan(to); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := a.row("SELECT value FROM meta WHERE key = ?", []any{key}, to); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return h, describe(a.path, fmt.Errorf("%s: %w", key, err))
 		}
 	}
@@ -325,13 +363,24 @@ func (a *Archive) Config() (c evolve.Config, base map[string]fitness.Baseline, e
 	if h.Numerics != work.Numerics {
 		return c, nil, fmt.Errorf("%s is of the numerics %q, this program computes in %q: their results must not be mixed", a.path, h.Numerics, work.Numerics)
 	}
-	if err := json.Unmarshal([]byte(h.Spec), &c); err != nil {
-		return c, nil, fmt.Errorf("%s: its spec: %w", a.path, err)
+	if c, err = a.spec(h); err != nil {
+		return c, nil, err
 	}
 	if base, err = fitness.ReadTable(h.Baselines); err != nil {
 		return c, nil, fmt.Errorf("%s: %w", a.path, err)
 	}
 	return c, base, nil
+}
+
+// spec reads what was asked of a search, as far as whoever looks at it relies on it: an earlier version's may say less than a search needs.
+func (a *Archive) spec(h Header) (c evolve.Config, err error) {
+	if err = json.Unmarshal([]byte(h.Spec), &c); err == nil {
+		err = c.Shape()
+	}
+	if err != nil {
+		err = fmt.Errorf("%s is damaged: its spec: %w", a.path, err)
+	}
+	return c, err
 }
 
 // Append adds the next birth. It lasts from the next [Archive.Commit] on.
@@ -356,7 +405,8 @@ func (a *Archive) exec(query string, args ...any) (err error) {
 			return describe(a.path, err)
 		}
 	}
-	if _, err = a.tx.Exec(query, args...); err != nil {
+	tx := a.tx
+	if err = guard(func() error { _, err := tx.Exec(query, args...); return err }); err != nil {
 		err = errors.Join(err, a.tx.Rollback())
 		a.tx, a.next = nil, a.kept
 	}
@@ -395,8 +445,8 @@ func (a *Archive) Events() ([]Event, error) {
 	rows, err := a.query("SELECT birth, kind, text FROM events ORDER BY id")
 	for r := range rows {
 		var e Event
-		if *err == nil {
-			*err = r.Scan(&e.Birth, &e.Kind, &e.Text)
+		if *err = r.Scan(&e.Birth, &e.Kind, &e.Text); *err == nil && max(len(e.Kind), len(e.Text)) > longestRule {
+			*err = fmt.Errorf("%s is damaged: the event of birth %d has %d characters", a.path, e.Birth, max(len(e.Kind), len(e.Text)))
 		}
 		out = append(out, e)
 	}
@@ -411,7 +461,7 @@ func (a *Archive) Spent(cpu float64) error {
 // CPU is the seconds of processors that the search had taken after so many births, or a little more.
 func (a *Archive) CPU(births int) (float64, error) {
 	var cpu sql.NullFloat64
-	err := a.db.QueryRow("SELECT cpu FROM progress WHERE births >= ? ORDER BY births LIMIT 1", births).Scan(&cpu)
+	err := a.row("SELECT cpu FROM progress WHERE births >= ? ORDER BY births LIMIT 1", []any{births}, &cpu)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
@@ -422,27 +472,36 @@ func (a *Archive) CPU(births int) (float64, error) {
 func (a *Archive) query(text string, args ...any) (iter.Seq[*sql.Rows], *error) {
 	failed := new(error)
 	return func(yield func(*sql.Rows) bool) {
-		rows, err := a.db.Query(text, args...)
+		var rows *sql.Rows
+		err := guard(func() (err error) {
+			rows, err = a.db.Query(text, args...)
+			return err
+		})
 		if err != nil {
 			*failed = describe(a.path, err)
 			return
 		}
-		for *failed == nil && rows.Next() {
-			if !yield(rows) {
+		for *failed == nil && err == nil {
+			more := false
+			if err = guard(func() error { more = rows.Next(); return rows.Err() }); !more || !yield(rows) {
 				break
 			}
 		}
-		*failed = errors.Join(*failed, describe(a.path, rows.Err()), rows.Close())
+		*failed = errors.Join(*failed, describe(a.path, err), guard(rows.Close))
 	}, failed
 }
 
 // Each walks over the births from one on in order, with their results if they were evaluated. Islands are not set.
 func (a *Archive) Each(from int) (iter.Seq[evolve.Birth], *error) {
+	rungs, rungsErr := a.rungs()
 	rows, failed := a.query(`SELECT id, parent, form, genome, rule, seed, scores, turns, lrs, runs
 		FROM births LEFT JOIN evaluations ON birth = id WHERE id >= ? ORDER BY id`, from)
 	return func(yield func(evolve.Birth) bool) {
+		if *failed = rungsErr; rungsErr != nil {
+			return
+		}
 		for r := range rows {
-			b, err := scan(r)
+			b, err := scan(r, rungs)
 			if err != nil {
 				*failed = fmt.Errorf("%s: birth %d: %w", a.path, b.Index, err)
 				return
@@ -454,19 +513,32 @@ func (a *Archive) Each(from int) (iter.Seq[evolve.Birth], *error) {
 	}, failed
 }
 
-func scan(r *sql.Rows) (b evolve.Birth, err error) {
+// rungs are those of the search.
+func (a *Archive) rungs() ([][]string, error) {
+	h, err := a.Header()
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.spec(h)
+	return c.Rungs, err
+}
+
+func scan(r *sql.Rows, rungs [][]string) (b evolve.Birth, err error) {
 	var form, scores, turn, lrs []byte
 	var rule sql.NullString
 	var seed, runs sql.NullInt64
 	if err := r.Scan(&b.Index, &b.Parent, &form, &b.Genome, &rule, &seed, &scores, &turn, &lrs, &runs); err != nil {
 		return b, err
 	}
-	if len(form) != len(b.Form) || len(scores)%8 != 0 || len(lrs) != len(scores) || len(turn)*8 != len(scores) {
+	if len(form) != len(b.Form) || len(scores)%8 != 0 || len(lrs) != len(scores) || len(turn)*8 != len(scores) || max(len(b.Genome), len(rule.String)) > longestRule {
 		return b, errors.New("the row is damaged")
 	}
 	copy(b.Form[:], form)
 	if rule.Valid {
 		b.Result = evolve.Result{Rule: rule.String, Seed: uint64(seed.Int64), Scores: unfloats(scores), Turns: unturns(turn), LRs: unfloats(lrs), Runs: int(runs.Int64)}
+		if err := b.Result.Check(rungs); err != nil {
+			return b, fmt.Errorf("the result is damaged: %w", err)
+		}
 	}
 	return b, nil
 }
@@ -483,18 +555,28 @@ func (a *Archive) Birth(id int) (evolve.Birth, error) {
 	return evolve.Birth{}, *err
 }
 
-// Evaluations is the number of evaluations so far.
-func (a *Archive) Evaluations() (n int, err error) {
-	err = a.db.QueryRow("SELECT count(*) FROM evaluations WHERE birth < ?", a.next).Scan(&n)
-	return n, describe(a.path, err)
+// Evaluated are the births that have been evaluated, in order.
+func (a *Archive) Evaluated() ([]int, error) {
+	var out []int
+	rows, failed := a.query("SELECT birth FROM evaluations WHERE birth < ? ORDER BY birth", a.next)
+	for r := range rows {
+		var birth int
+		*failed = r.Scan(&birth)
+		out = append(out, birth)
+	}
+	return out, *failed
 }
 
 // Results are the evaluations so far, by birth. Those of births that a search has added since the archive was opened are not among them.
 func (a *Archive) Results() (iter.Seq2[int, evolve.Result], *error) {
+	rungs, rungsErr := a.rungs()
 	rows, failed := a.query("SELECT birth, 0, zeroblob(32), '', rule, seed, scores, turns, lrs, runs FROM evaluations JOIN births ON id = birth WHERE id < ? ORDER BY birth", a.next)
 	return func(yield func(int, evolve.Result) bool) {
+		if *failed = rungsErr; rungsErr != nil {
+			return
+		}
 		for r := range rows {
-			b, err := scan(r)
+			b, err := scan(r, rungs)
 			if err != nil {
 				*failed = fmt.Errorf("%s: evaluation of birth %d: %w", a.path, b.Index, err)
 				return

@@ -128,7 +128,7 @@ type Run struct {
 
 // CountRuns is the number of training runs of simplification and of tests.
 func (a *Archive) CountRuns() (n int, err error) {
-	err = a.querier().QueryRow("SELECT count(*) FROM runs").Scan(&n)
+	err = rowOf(a.newest(), "SELECT count(*) FROM runs", nil, &n)
 	return n, describe(a.path, err)
 }
 
@@ -186,7 +186,7 @@ func readRun(key work.Key, item, outcome string) (r Run, err error) {
 // Get finds the outcome of a training run of simplification or of a test.
 func (a *Archive) Get(key work.Key) (out work.Outcome, ok bool, err error) {
 	var item, outcome string
-	err = a.querier().QueryRow("SELECT item, outcome FROM runs WHERE key = ?", key[:]).Scan(&item, &outcome)
+	err = rowOf(a.newest(), "SELECT item, outcome FROM runs WHERE key = ?", []any{key[:]}, &item, &outcome)
 	if errors.Is(err, sql.ErrNoRows) {
 		return out, false, nil
 	}
@@ -213,10 +213,8 @@ func (a *Archive) Put(key work.Key, item work.Item, out work.Outcome) error {
 	return a.exec("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", key[:], string(said), string(came))
 }
 
-// querier sees what is not committed yet.
-func (a *Archive) querier() interface {
-	QueryRow(query string, args ...any) *sql.Row
-} {
+// newest sees what is not committed yet.
+func (a *Archive) newest() querier {
 	if a.tx != nil {
 		return a.tx
 	}

@@ -9,19 +9,7 @@ import (
 	"testing"
 
 	"github.com/optc-lang/optc/search/internal/evolve"
-	"github.com/optc-lang/optc/search/internal/fitness"
-	"github.com/optc-lang/optc/search/internal/work"
 )
-
-// made is a new archive.
-func made(t *testing.T, path string) *Archive {
-	t.Helper()
-	a, err := Create(path, Header{Spec: `{"Starts": ["g"], "Rungs": [["bowl"]], "Islands": 1}`, Baselines: fitness.Table(nil), Numerics: work.Numerics})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 // asNobody does something as a user who owns nothing and may write nothing of others.
 func asNobody(do func()) {

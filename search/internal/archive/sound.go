@@ -9,7 +9,7 @@ import (
 // Sound refuses a file whose pages are damaged, which takes a reading of it all.
 func (a *Archive) Sound() error {
 	var found string
-	err := a.db.QueryRow("PRAGMA quick_check(1)").Scan(&found)
+	err := a.row("PRAGMA quick_check(1)", nil, &found)
 	if err == nil && found != "ok" {
 		err = fmt.Errorf("%s is damaged: %.300s", a.path, found)
 	}
@@ -29,7 +29,7 @@ var strays = []struct{ what, query string }{
 func (a *Archive) Strays() error {
 	for _, s := range strays {
 		var n int
-		if err := a.db.QueryRow(s.query).Scan(&n); err != nil {
+		if err := a.row(s.query, nil, &n); err != nil {
 			return describe(a.path, err)
 		}
 		if n > 0 {

@@ -60,11 +60,12 @@ func Default() Config {
 }
 
 func (c Config) check() error {
+	if err := c.Shape(); err != nil {
+		return err
+	}
 	switch {
 	case c.Numerics != work.Numerics:
 		return fmt.Errorf("the search is of the numerics %q, this program computes in %q", c.Numerics, work.Numerics)
-	case len(c.Starts) == 0 || len(c.Rungs) == 0:
-		return fmt.Errorf("a search needs a start and a rung of tasks")
 	case max(c.Islands, c.Population, c.Tournament, c.Lag, c.Repeats) > maxParents || c.Plateau > maxPlateau:
 		return fmt.Errorf("islands, population, tournament, lag and repeats are at most %d, plateau %d", maxParents, maxPlateau)
 	case c.Islands < 1 || c.Population < 1 || c.Tournament < 1 || c.Plateau < 1 || c.Lag < 1 || c.Repeats < 1:
@@ -79,12 +80,28 @@ func (c Config) check() error {
 	case c.Control != Evolution && c.Control != Random && c.Control != Tuning:
 		return fmt.Errorf("no control %q: there are %s and %s", c.Control, Random, Tuning)
 	}
+	return c.Mutator.Check()
+}
+
+// Shape refuses what is no search at all: what whoever looks at one relies on.
+func (c Config) Shape() error {
+	if len(c.Starts) == 0 || len(c.Rungs) == 0 {
+		return fmt.Errorf("a search needs a start and a rung of tasks")
+	}
+	if c.Islands < 1 || c.Islands > maxParents {
+		return fmt.Errorf("islands are 1 to %d, not %d", maxParents, c.Islands)
+	}
+	for _, start := range c.Starts {
+		if _, err := genome.Parse(start); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
 	for _, rung := range c.Rungs {
 		if len(rung) == 0 {
 			return fmt.Errorf("a rung without a task")
 		}
 	}
-	return c.Mutator.Check()
+	return nil
 }
 
 // maxParents bounds what a search keeps of its births, maxPlateau how long it waits.
