@@ -95,7 +95,7 @@ func execute(args []string, c *console) (code int) {
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, new(search.SpecError)):
 		code = 2
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(c.err, "\noptc search: broken off. What was trained is kept: the same command goes on.")

@@ -86,9 +86,11 @@ func (p *Pipes) Do(ctx context.Context, item Item) (Outcome, error) {
 
 // Close ends the programs.
 func (p *Pipes) Close() {
+	var all sync.WaitGroup
 	for _, w := range p.all {
-		w.close()
+		all.Go(w.close)
 	}
+	all.Wait()
 }
 
 // worker is a running program.
