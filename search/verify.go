@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -97,6 +98,11 @@ func (v *verifier) births(executor work.Executor) error {
 	}
 	if err := whole(a, base); err != nil {
 		return err
+	}
+	for _, name := range slices.Concat(config.Rungs...) {
+		if _, err := v.find(name); err != nil {
+			return fmt.Errorf("%s: %w", a.Path(), err)
+		}
 	}
 	s, err := evolve.New(config, base)
 	if err != nil {
@@ -331,7 +337,7 @@ func (v *verifier) drawnFrom(tests []sealed.Result, digests map[string]bool) err
 	return nil
 }
 
-// whole refuses rows that belong to nothing, and baselines of built-in tasks that are not this program's.
+// whole refuses, without training, rows that belong to nothing and baselines that cannot be: of built-in tasks all but this program's.
 func whole(a *archive.Archive, base map[string]fitness.Baseline) error {
 	if err := a.Strays(); err != nil {
 		return err
@@ -341,11 +347,25 @@ func whole(a *archive.Archive, base map[string]fitness.Baseline) error {
 		return err
 	}
 	for name, b := range base {
-		if k, ok := known[name]; ok && !reflect.DeepEqual(k, b) {
-			return fmt.Errorf("%s: AdamW's losses on the task %s are not those that this program has", a.Path(), name)
+		k, ok := known[name]
+		if ok && !reflect.DeepEqual(k, b) {
+			return fmt.Errorf("%s: AdamW's losses on the task %.100q are not those that this program has", a.Path(), name)
+		}
+		if !ok && !tuned(b) {
+			return fmt.Errorf("%s is damaged: AdamW's losses on the task %.100q are none that it can have", a.Path(), name)
 		}
 	}
 	return nil
+}
+
+// tuned reports whether a baseline can have been measured.
+func tuned(b fitness.Baseline) bool {
+	finite := b.LR > 0 && b.Size > 0 && b.Deviation > 0 && b.Decay >= 0 && len(b.Losses) == fitness.Seeds
+	for _, x := range append([]float64{b.LR, b.Size, b.Deviation, b.Decay}, b.Losses...) {
+		finite = finite && !math.IsNaN(x) && !math.IsInf(x, 0)
+	}
+	_, err := genome.Decode(b.Rule)
+	return finite && err == nil
 }
 
 // sameBirth compares a birth with the one that is kept.

@@ -6,9 +6,11 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -303,5 +305,42 @@ func TestVerifyRepeatsFew(t *testing.T) {
 	run(t, s)
 	if v, err := Verify(context.Background(), s, 0.01, 7); err != nil || v.Repeated != min(v.Stored, 8) {
 		t.Errorf("of few: %+v, %v", v, err)
+	}
+}
+
+// TestResumeChecks holds that a search does not go on with what verify refuses without training.
+func TestResumeChecks(t *testing.T) {
+	s := small(t, 40)
+	run(t, s)
+	for change, want := range map[string]string{
+		"UPDATE meta SET value = replace(value, '.', '.0') WHERE key = 'baselines'":                           "are not those that this program has",
+		"UPDATE meta SET value = replace(value, 'bowl', 'bow') WHERE key IN ('baselines', 'spec')":            "bow",
+		"UPDATE meta SET value = replace(value, char(10) || 'bowl', char(10) || 'x') WHERE key = 'baselines'": "no baseline of the task",
+		"INSERT INTO events VALUES (1000, 100000, 'Adam', 'Adam')":                                            "events of births that there are not",
+		"UPDATE progress SET cpu = 1e300":                                                                     "times of processors",
+		"UPDATE progress SET cpu = -1":                                                                        "times of processors",
+		"CREATE TRIGGER t AFTER INSERT ON births BEGIN DELETE FROM findings; END":                             "the trigger",
+	} {
+		refused(t, change, damaged(t, s, change), want)
+	}
+	own := Spec{Archive: filepath.Join(t.TempDir(), "own.db"), Budget: "20evals"}
+	if _, err := Run(context.Background(), own, quadratic{"mine"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []string{"NaN", "Inf", "-1", "0"} {
+		a, err := archive.Read(own.Archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, base, err := a.Config()
+		if err := errors.Join(err, a.Close()); err != nil {
+			t.Fatal(err)
+		}
+		size := strconv.FormatFloat(base["mine"].Size, 'g', -1, 64)
+		bad := damaged(t, own, "UPDATE meta SET value = replace(value, '"+size+"', '"+number+"') WHERE key = 'baselines'")
+		bad.Budget = "30evals"
+		if _, err := Run(context.Background(), bad, quadratic{"mine"}); err == nil || !strings.Contains(err.Error(), "none that it can have") {
+			t.Errorf("a size of %s: %v", number, err)
+		}
 	}
 }
