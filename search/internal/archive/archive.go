@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -62,6 +63,7 @@ type Archive struct {
 	tx   *sql.Tx // what is not committed yet
 	path string
 	lock *flock.Flock // held by the one who searches
+	file os.FileInfo  // what was opened, of an archive that a search is written to
 	next int          // the birth that is to be appended
 	kept int          // births that are committed
 }
@@ -85,17 +87,39 @@ func Create(path string, h Header) (*Archive, error) {
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("%s: there is no folder %s", path, filepath.Dir(path))
 	}
-	part := fmt.Sprintf("%s.%d.new", path, os.Getpid())
+	part := fmt.Sprintf("%s.%d-%d.new", path, os.Getpid(), rand.Uint32())
 	if err := create(part, h); err != nil {
 		return nil, errors.Join(describe(path, err), os.Remove(part))
 	}
-	// A link, unlike a renaming, takes no file's place.
-	err := os.Link(part, path)
-	if os.Remove(part); err != nil {
+	err := place(part, path)
+	os.Remove(part)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil, fmt.Errorf("%s: another process has just begun it; look at it, as with optc search status, or begin another archive", path)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return Claim(path)
 }
+
+// place gives a file its name, unless there is one of that name. A link, unlike a renaming, takes no file's place. Where there are
+// none, as on some drives and network folders, an empty file holds the name until the renaming.
+func place(part, path string) error {
+	err := link(part, path)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Close(), os.Rename(part, path)); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}
+
+var link = os.Link // of tests
 
 // create makes a whole archive of one file.
 func create(path string, h Header) error {
@@ -126,6 +150,9 @@ func Claim(path string) (*Archive, error) {
 		return nil, errors.Join(err, release(lock))
 	}
 	a.lock = lock
+	if a.file, err = os.Stat(path); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	return a, nil
 }
 
@@ -361,13 +388,13 @@ func (a *Archive) Config() (c evolve.Config, base map[string]fitness.Baseline, e
 		return c, nil, err
 	}
 	if h.Numerics != work.Numerics {
-		return c, nil, fmt.Errorf("%s is of the numerics %q, this program computes in %q: their results must not be mixed", a.path, h.Numerics, work.Numerics)
+		return c, nil, fmt.Errorf("%s is of the numerics %.100q, this program computes in %q: their results must not be mixed", a.path, h.Numerics, work.Numerics)
 	}
 	if c, err = a.spec(h); err != nil {
 		return c, nil, err
 	}
 	if base, err = fitness.ReadTable(h.Baselines); err != nil {
-		return c, nil, fmt.Errorf("%s: %w", a.path, err)
+		return c, nil, fmt.Errorf("%s: %.500v", a.path, err)
 	}
 	return c, base, nil
 }
@@ -378,7 +405,7 @@ func (a *Archive) spec(h Header) (c evolve.Config, err error) {
 		err = c.Shape()
 	}
 	if err != nil {
-		err = fmt.Errorf("%s is damaged: its spec: %w", a.path, err)
+		err = fmt.Errorf("%s is damaged: its spec: %.500v", a.path, err)
 	}
 	return c, err
 }
@@ -420,12 +447,31 @@ func (a *Archive) Commit() error {
 	}
 	tx := a.tx
 	a.tx = nil
-	if err := tx.Commit(); err != nil {
+	if err := a.there(); err != nil {
+		a.next = a.kept
+		return errors.Join(err, tx.Rollback())
+	}
+	if err := guard(tx.Commit); err != nil {
 		a.next = a.kept
 		return describe(a.path, err)
 	}
 	a.kept = a.next
 	return nil
+}
+
+// there refuses to write on into a file that has no name any more: all would be lost when the search ends.
+func (a *Archive) there() error {
+	if a.file == nil {
+		return nil
+	}
+	now, err := os.Stat(a.path)
+	if err == nil && os.SameFile(now, a.file) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil // a folder that does not answer may do so again
+	}
+	return fmt.Errorf("%s is not there any more, or is another file: it was removed or renamed while a search wrote it, and what is found from now on would be lost; begin again", a.path)
 }
 
 // Event is a known rule that was met at a birth for the first time.
