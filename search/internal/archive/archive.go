@@ -64,6 +64,7 @@ type Archive struct {
 	path string
 	lock *flock.Flock // held by the one who searches
 	file os.FileInfo  // what was opened, of an archive that a search is written to
+	gone bool         // it is not there any more
 	next int          // the birth that is to be appended
 	kept int          // births that are committed
 }
@@ -447,8 +448,12 @@ func (a *Archive) Commit() error {
 	}
 	tx := a.tx
 	a.tx = nil
-	if err := a.there(); err != nil {
+	if err := a.there(); err != nil || a.gone {
 		a.next = a.kept
+		said := a.gone // once is enough
+		if a.gone = true; said {
+			err = nil
+		}
 		return errors.Join(err, tx.Rollback())
 	}
 	if err := guard(tx.Commit); err != nil {

@@ -103,6 +103,8 @@ func TestRemoved(t *testing.T) {
 		if err := a.Commit(); err == nil || !strings.Contains(err.Error(), "is not there any more") {
 			t.Errorf("%s: %v", what, err)
 		}
-		a.Close()
+		if err := errors.Join(a.Spent(1), a.Close()); err != nil {
+			t.Errorf("%s: it is said twice: %v", what, err)
+		}
 	}
 }
