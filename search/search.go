@@ -232,7 +232,7 @@ func (r *runner) sameTasks(a *archive.Archive) error {
 	if r.are == "" {
 		return asked(fmt.Errorf("%s is a search on tasks of its own: give them again, with --spec FILE.toml on the command line", a.Path()))
 	}
-	return asked(fmt.Errorf("%s is a search on other tasks:\n%sand not:\n%sBegin another archive", a.Path(), h.Tasks, r.are))
+	return asked(fmt.Errorf("%s is a search on other tasks:\n%.1000sand not:\n%.1000sBegin another archive", a.Path(), h.Tasks, r.are))
 }
 
 func (r *runner) resume(a *archive.Archive) error {

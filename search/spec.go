@@ -414,7 +414,7 @@ func difference(archive, said evolve.Config) string {
 	a, b := reflect.ValueOf(archive), reflect.ValueOf(said)
 	for i := range a.NumField() {
 		if x, y := a.Field(i).Interface(), b.Field(i).Interface(); !reflect.DeepEqual(x, y) {
-			return fmt.Sprintf("%s is %v in the archive, not %v", strings.ToLower(a.Type().Field(i).Name), x, y)
+			return fmt.Sprintf("%s is %.200s in the archive, not %.200s", strings.ToLower(a.Type().Field(i).Name), fmt.Sprint(x), fmt.Sprint(y))
 		}
 	}
 	return ""

@@ -23,7 +23,7 @@ import (
 const (
 	simplified = "simplified"
 	ranked     = "ranked"
-	tested     = "sealed test"
+	tested     = archive.Tested
 )
 
 // trainFlags are of verbs that train.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/optc-lang/optc/search"
 	"github.com/optc-lang/optc/search/internal/simplify"
@@ -13,12 +15,12 @@ import (
 type verifyCmd struct {
 	fileArg
 	trainFlags
-	Share float64 `default:"0.01" help:"Share of the evaluations that are done again, drawn anew each time."`
+	Share float64 `default:"0.01" help:"Share of the evaluations, and of the training runs of simplification and tests, that are done again, drawn anew each time: at least 8; 0 for none."`
 }
 
 // Help is the verb's example.
 func (verifyCmd) Help() string {
-	return `Makes all births of an archive again from its seed, does some of the evaluations again, and compares everything with what is kept, to the last bit. The exit code is 1 if anything differs.
+	return `Makes all births of an archive again from its seed, does some of the evaluations and other training runs again, works sealed tests out from theirs, and compares everything with what is kept, to the last bit. The exit code is 1 if anything differs.
 
 Example:
   optc search verify search.db --share 0.05`
@@ -35,8 +37,30 @@ func (cmd *verifyCmd) Run(c *console) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %d births made again, %d of %d evaluations done again: all the same.\n", cmd.File, v.Births, v.Repeated, v.Stored)
+	_, err = io.WriteString(c.out, verified(cmd.File, v))
 	return err
+}
+
+// verified says what was compared, and what was not.
+func verified(file string, v search.Verified) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d births made again, %d of %d evaluations done again: all the same.\n", file, v.Births, v.Repeated, v.Stored)
+	for _, line := range []struct {
+		count  int
+		format string
+		of     []any
+	}{
+		{v.Stored - v.Repeated, "Evaluations that were not done again: %d; --share 1 does all.", []any{v.Stored - v.Repeated}},
+		{v.Runs, "Training runs of simplification and tests: %d of %d done again; on tasks that are not known here: %d.", []any{v.RunsRepeated, v.Runs, v.RunsUnknown}},
+		{v.Tests, "Sealed tests whose result follows from their training runs: %d of %d.", []any{v.Recalled, v.Tests}},
+		{v.Lost, "Sealed tests that were begun and whose result is not there: %d; they count as looks.", []any{v.Lost}},
+		{v.Untold, "Known rules that were met and that no event tells of: %d.", []any{v.Untold}},
+	} {
+		if line.count > 0 {
+			fmt.Fprintf(&b, line.format+"\n", line.of...)
+		}
+	}
+	return b.String()
 }
 
 type workerCmd struct{}
