@@ -96,8 +96,8 @@ const (
 )
 
 // Run searches until the budget of the spec is spent, the context ends or an error. Only an error of the search itself is an
-// error: a context that ends is not. That of a spec that asks for what cannot be is a [SpecError]. With tasks given and no rungs in the spec, they are the rungs, in their order. The archive of
-// the spec is made, or gone on with if there is one; the result is what [Open] reads of it in the end.
+// error: a context that ends is not. That of a spec that asks for what cannot be is a
+// [SpecError]. With tasks given and no rungs in the spec, they are the rungs, in their order. The archive of the spec is made, or gone on with if there is one; the result is what [Open] reads of it in the end.
 func Run(ctx context.Context, spec Spec, own ...Task) (*Result, error) {
 	r := &runner{spec: &spec, started: time.Now(), cpuBefore: cpu.Time()}
 	var err error
@@ -516,16 +516,24 @@ func (r *runner) spent() bool {
 	return b.Time > 0 && time.Since(r.started) >= b.Time || b.CPU > 0 && r.cpu() >= b.CPU || b.Evals > 0 && n.Evaluated >= b.Evals || b.Runs > 0 && n.Runs >= b.Runs
 }
 
-// notice tells of known rules among what is evaluated, of each once, whatever its constants.
-func (r *runner) notice(b evolve.Birth) error {
+// knownRule is what an evaluated birth is known as.
+func knownRule(b evolve.Birth) (m known.Match, ok bool, err error) {
 	if len(b.Result.Scores) == 0 {
-		return nil
+		return m, false, nil
 	}
 	g, err := genome.Decode(b.Result.Rule)
+	if err == nil {
+		m, ok = known.Name(g)
+	}
+	return m, ok, err
+}
+
+// notice tells of known rules among what is evaluated, of each once, whatever its constants.
+func (r *runner) notice(b evolve.Birth) error {
+	m, ok, err := knownRule(b)
 	if err != nil {
 		return err
 	}
-	m, ok := known.Name(g)
 	if !ok || r.known[m.Name] {
 		return nil
 	}

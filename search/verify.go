@@ -15,7 +15,6 @@ import (
 	"github.com/optc-lang/optc/search/internal/evolve"
 	"github.com/optc-lang/optc/search/internal/fitness"
 	"github.com/optc-lang/optc/search/internal/genome"
-	"github.com/optc-lang/optc/search/internal/known"
 	"github.com/optc-lang/optc/search/internal/pool"
 	"github.com/optc-lang/optc/search/internal/sealed"
 	"github.com/optc-lang/optc/search/internal/simplify"
@@ -198,14 +197,10 @@ func (v *verifier) events() (*told, error) {
 
 // meet compares a birth's event with the rule. That it tells of no rule is no fault: programs learn to know rules.
 func (t *told) meet(b evolve.Birth) error {
-	if len(b.Result.Scores) == 0 {
-		return nil
-	}
-	g, err := genome.Decode(b.Result.Rule)
-	if err != nil {
+	m, ok, err := knownRule(b)
+	if err != nil || len(b.Result.Scores) == 0 {
 		return err
 	}
-	m, ok := known.Name(g)
 	e, is := t.at[b.Index]
 	delete(t.at, b.Index)
 	switch {

@@ -101,14 +101,7 @@ func (cmd *benchCmd) Run(c *console) error {
 	if err := cmd.only(cmd.DType); err != nil {
 		return err
 	}
-	u, r, err := cmd.openUnit(c)
-	if err != nil {
-		return err
-	}
-	if r, err = cmd.keep(u, r); err != nil {
-		return err
-	}
-	hypers, err := setHypers(r, cmd.Set)
+	r, hypers, err := cmd.paramsArg.open(c, &cmd.ruleArg, cmd.Set)
 	if err != nil {
 		return err
 	}

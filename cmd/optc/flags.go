@@ -87,6 +87,19 @@ func (p paramsArg) keep(u *unit, r *compiler.Rule) (*compiler.Rule, error) {
 	return kept, nil
 }
 
+// open opens a rule for parameters as the flag has them, with hyperparameters set.
+func (p paramsArg) open(c *console, a *ruleArg, set map[string]string) (*compiler.Rule, []float64, error) {
+	u, r, err := a.openUnit(c)
+	if err == nil {
+		r, err = p.keep(u, r)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	hypers, err := setHypers(r, set)
+	return r, hypers, err
+}
+
 // only refuses element types other than f32.
 func (p paramsArg) only(dtypes ...string) error {
 	if p.Params != "" && slices.Contains(dtypes, "f64") {

@@ -67,14 +67,7 @@ func (cmd *runCmd) Run(c *console) error {
 	if err := cmd.check(); err != nil {
 		return err
 	}
-	u, r, err := cmd.openUnit(c)
-	if err != nil {
-		return err
-	}
-	if r, err = cmd.keep(u, r); err != nil {
-		return err
-	}
-	hypers, err := setHypers(r, cmd.Set)
+	r, hypers, err := cmd.paramsArg.open(c, &cmd.ruleArg, cmd.Set)
 	if err != nil {
 		return err
 	}

@@ -7,12 +7,8 @@ import (
 	"github.com/optc-lang/optc/search/internal/fitness"
 )
 
-// A bracket of learning rates, [fitness.Tune], makes so many runs at most besides the short one, and ends so many turns from where
-// it began at most: it goes down by two while it diverges.
-const (
-	bracket = 5
-	reach   = 2 * (bracket - 1)
-)
+// reach is how many turns from where it began a bracket of learning rates ends at most: it goes down by two while it diverges.
+const reach = 2 * (fitness.MaxTurns - 1)
 
 // Check refuses a result that no evaluation on rungs of tasks can have, whatever the rule.
 func (r Result) Check(rungs [][]string) error {
@@ -31,7 +27,7 @@ func (r Result) Check(rungs [][]string) error {
 			return fmt.Errorf("learning rate %d is %v", i+1, lr)
 		}
 	}
-	if r.Seed < 1 || r.Runs < 0 || r.Runs > n*bracket {
+	if r.Seed < 1 || r.Runs < 0 || r.Runs > n*fitness.MaxTurns {
 		return fmt.Errorf("it has the seed %d and %d training runs on %d tasks", r.Seed, r.Runs, n)
 	}
 	return nil
@@ -88,7 +84,7 @@ func (j *Job) possible(r *Result, task int) (least, most int, err error) {
 	case lr > 0:
 		least = 1
 	}
-	return least, bracket, nil
+	return least, fitness.MaxTurns, nil
 }
 
 // wentSoFar refuses scores that end before or go on after the rung on which the limits end them.

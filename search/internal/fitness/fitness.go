@@ -15,7 +15,7 @@ import (
 const (
 	Worst    = -6.0 // of a run that diverges
 	Best     = 1.5
-	maxTurns = 5 // runs of a bracket
+	MaxTurns = 5 // runs of a bracket
 )
 
 // Runner does work items. It must give what work.Run gives.
@@ -57,7 +57,7 @@ func Tune(run Runner, item work.Item, base Baseline, turn int) (Tuned, error) {
 	unit := base.LR * base.Size / out.Size
 	tried := map[int]bool{}
 	next := turn
-	for range maxTurns {
+	for range MaxTurns {
 		item.LR = float64(unit * halfDecades(next))
 		tried[next] = true
 		if !(item.LR < math.Inf(1)) {
