@@ -18,7 +18,7 @@ var glossary = [][2]string{
 	{"bytes, flops", "state and work of a parameter"},
 	{"evals", "evaluations of the rule, with other seeds each time"},
 	{"candidates", "all formulas that were made. Those that cannot train are dull, and thrown away"},
-	{"births", "candidates that joined the population. Of most the form is known already, and so is its fitness"},
-	{"evaluated", "forms that were trained with, on one rung at least"},
+	{"births", "candidates that joined the population. Of most the rule is known already, and so is its fitness"},
+	{"evaluated", "rules that were trained with, on one rung at least"},
 	{"runs", "training runs, some for each learning rate, task and seed"},
 }

@@ -153,7 +153,7 @@ func perForm(runs, forms int) string {
 	if forms <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.1f a form", float64(runs)/float64(forms))
+	return fmt.Sprintf("%.1f a rule", float64(runs)/float64(forms))
 }
 
 // footer is the last thing worth knowing, and the keys.

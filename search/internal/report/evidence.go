@@ -62,7 +62,7 @@ func (p *Page) evidence() []string {
 		}
 	}
 	if c := k.Chance; c != nil && c.Chains > 0 {
-		says = append(says, fmt.Sprintf("Of %s of %s, from the same starts and without selection, %s this form.",
+		says = append(says, fmt.Sprintf("Of %s of %s, from the same starts and without selection, %s this rule.",
 			plural(c.Chains, "chain", "chains"), plural(int64(c.Length), "mutation", "mutations each"), reached(c.Reached)))
 	}
 	return says

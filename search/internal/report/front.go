@@ -28,8 +28,8 @@ func viewFront(p *Page) any {
 	if !ok {
 		return nil
 	}
-	note := fmt.Sprintf("%s. Full colour: passed %s, as far as any form got; pale: stopped earlier, so their bounds are of fewer tasks and not to be compared.",
-		plural(int64(len(p.Forms)), "form", "forms"), plural(int64(c.top), "rung", "rungs"))
+	note := fmt.Sprintf("%s. Full colour: passed %s, as far as any rule got; pale: stopped earlier, so their bounds are of fewer tasks and not to be compared.",
+		plural(int64(len(p.Forms)), "rule", "rules"), plural(int64(c.top), "rung", "rungs"))
 	if n := c.below(p.Forms); n > 0 {
 		note += fmt.Sprintf(" %s below the chart.", plural(int64(n), "lies", "lie"))
 	}
@@ -139,7 +139,7 @@ func (c *cloud) below(forms []Form) int {
 }
 
 func (c *cloud) draw(f format) *plot {
-	p := f.plot("Lower bound of fitness against size, of all forms", c.x, c.y)
+	p := f.plot("Lower bound of fitness against size, of all rules", c.x, c.y)
 	p.axes("size in operators", "lower bound of fitness", f.xs+3, f.ys)
 	p.across("end")
 	p.steps("line front", c.front, c.x.hi)

@@ -76,9 +76,9 @@ func shownEvents(all []Event) []Event {
 }
 
 func (c *progressChart) keys() []key {
-	keys := []key{{"line best", "M-10 0h20", "the best form, by rungs passed and then by bound"}}
+	keys := []key{{"line best", "M-10 0h20", "the best rule, by rungs passed and then by bound"}}
 	if len(c.limits) > 0 {
-		keys = append(keys, key{"line limit", "M-10 0h20", "what forms had to reach to pass a rung"})
+		keys = append(keys, key{"line limit", "M-10 0h20", "what rules had to reach to pass a rung"})
 	}
 	if len(c.events) > 0 {
 		keys = append(keys, key{"event", "M-4 4h8l-4-7z", "events"})
@@ -87,7 +87,7 @@ func (c *progressChart) keys() []key {
 }
 
 func (c *progressChart) note() string {
-	note := "The bound of the best form may fall: a form that gets a rung farther takes the place of the best, whatever its bound."
+	note := "The bound of the best rule may fall: a rule that gets a rung farther takes the place of the best, whatever its bound."
 	if n := len(c.s.Events); n > len(c.events) {
 		note += fmt.Sprintf(" %d of %s are marked.", len(c.events), plural(int64(n), "event", "events"))
 	}
@@ -95,7 +95,7 @@ func (c *progressChart) note() string {
 }
 
 func (c *progressChart) draw(f format) *plot {
-	p := f.plot("Bound of the best form over births", c.x, c.y)
+	p := f.plot("Bound of the best rule over births", c.x, c.y)
 	p.axes(birthName(c.x), "lower bound of fitness", f.xs, f.ys)
 	p.across("start")
 	for i, l := range c.limits {

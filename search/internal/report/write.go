@@ -60,16 +60,16 @@ type section struct {
 
 // sections in the order of the page.
 var sections = []section{
-	{"pick", "The pick", viewPick, "hall FILE", "lists the best forms so far; a pick is made when one has passed every rung"},
-	{"scores", "Scores by task", viewScores, "hall FILE", "shows how far each form has come"},
+	{"pick", "The pick", viewPick, "hall FILE", "lists the best rules so far; a pick is made when one has passed every rung"},
+	{"scores", "Scores by task", viewScores, "hall FILE", "shows how far each rule has come"},
 	{"curves", "Loss curves", viewCurves, "report FILE ID", "trains the pick and the baselines, to show their losses"},
 	{"knockouts", "What each node is worth", viewKnockOuts, "simplify FILE ID", "takes out one node after another"},
-	{"checks", "What is left of the lead", viewChecks, "funnel FILE", "ranks the best forms on tasks that cost 10 and 100 times as much"},
+	{"checks", "What is left of the lead", viewChecks, "funnel FILE", "ranks the best rules on tasks that cost 10 and 100 times as much"},
 	{"sealed", "Sealed test", viewSealed, "test FILE ID", "runs the pick and tuned baselines on the sealed tasks; each look is counted"},
 	{"hall", "Hall of fame", viewHall, "run FILE", "goes on with the search"},
 	{"front", "Fitness against size", viewFront, "run FILE", "goes on with the search"},
 	{"progress", "Fitness over births", viewProgress, "run FILE", "goes on with the search"},
-	{"family", "Line of descent", viewFamily, "lineage FILE ID", "follows a form to its start"},
+	{"family", "Line of descent", viewFamily, "lineage FILE ID", "follows a rule to its start"},
 	{"controls", "Other ways to spend the time", viewControls, "run control.db --control random --against FILE", "gives a search without selection four times the processors' time; with --control tune, one that only changes constants"},
 	{"grammar", "What was searched", viewGrammar, "status FILE", "prints the specification that an archive holds"},
 	{"reading", "How to read this", viewReading, "", ""},
@@ -166,13 +166,13 @@ func (t Totals) facts(size int64) []fact {
 	}
 	add(t.Births, "birth", "births", note)
 	if t.Births > 0 && t.Cached > 0 {
-		out = append(out, fact{percent(t.Cached, t.Births), "needed no run", "their form was known"})
+		out = append(out, fact{percent(t.Cached, t.Births), "needed no run", "their rule was known"})
 	}
 	ran := ""
 	if t.Evaluated > 0 {
 		ran = short(float64(t.Evaluated)) + " of them run"
 	}
-	add(t.Forms, "form", "different forms", ran)
+	add(t.Forms, "rule", "different rules", ran)
 	add(t.Runs, "training run", "training runs", "")
 	if s := t.CPUSeconds; s > 0 && elem.IsFinite(s) {
 		note = ""
