@@ -208,23 +208,27 @@ func TestShort(t *testing.T) {
 		if i%5 == 0 {
 			x = math.Float32frombits(uint32(s.next()))
 		}
-		for name, pair := range map[string][2]float32{"exp": {exp32(x), float32(elem.Exp(float64(x)))}, "tanh": {tanh32(x), float32(elem.Tanh(float64(x)))}} {
+		for name, pair := range map[string][2]float32{"exp": {exp32(x), float32(elem.Exp(float64(x)))}, "tanh": {tanh32(x), float32(elem.Tanh(float64(x)))}, "log": {log32(x), float32(elem.Log(float64(x)))}} {
 			if got, want := pair[0], pair[1]; math.Float32bits(got) != math.Float32bits(want) && (got == got || want == want) {
 				t.Fatalf("%s(%v) = %v, want %v", name, x, got, want)
 			}
 		}
 	}
-	worst := 0.0
+	exp, log := 0.0, 0.0
 	for i := range 300_000 {
 		x := s.symmetric() * 88
 		if i%2 == 0 { // the ends of the polynomial's range
 			x = (float64(s.below(200)-100)+0.5)*math.Ln2 + s.symmetric()*1e-6
 		}
-		worst = max(worst, math.Abs(shortExp(x)/elem.Exp(x)-1))
+		exp = max(exp, math.Abs(shortExp(x)/elem.Exp(x)-1))
+		y := []float64{elem.Exp(x), 1 + x*0x1p-20, math.Sqrt2 * (1 + x*0x1p-40), float64(i)}[i%4]
+		if log32(float32(y)) != 0 {
+			log = max(log, math.Abs(shortLog(y)/elem.Log(y)-1))
+		}
 	}
-	t.Logf("largest relative error of shortExp: %.2g", worst)
-	if !(worst < shortError/2) {
-		t.Errorf("shortExp is off by %g, more than half of %g", worst, shortError)
+	t.Logf("largest relative errors of shortExp and shortLog: %.2g, %.2g", exp, log)
+	if !(max(exp, log) < shortError/2) {
+		t.Errorf("shortExp is off by %g and shortLog by %g, more than half of %g", exp, log, shortError)
 	}
 }
 
