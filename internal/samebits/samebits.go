@@ -19,7 +19,7 @@ import (
 // exact are the parts of package math that are the same on every machine: constants, and functions whose result is exact or
 // rounded once.
 var exact = strings.Fields(`Abs Ceil Copysign Float32bits Float32frombits Float64bits Float64frombits Floor Frexp Inf IsInf IsNaN
-	Ldexp Log2E Max MaxFloat32 MaxFloat64 MaxInt MaxUint8 Min MinInt Modf NaN Nextafter Nextafter32 Pi RoundToEven Signbit SmallestNonzeroFloat64 Sqrt Sqrt2 Trunc`)
+	Ldexp Ln2 Log2E Max MaxFloat32 MaxFloat64 MaxInt MaxUint8 Min MinInt Modf NaN Nextafter Nextafter32 Pi RoundToEven Signbit SmallestNonzeroFloat64 Sqrt Sqrt2 Trunc`)
 
 // Folders lists the faults of packages, in their files for a machine that has no assembly.
 func Folders(dirs ...string) ([]string, error) {

@@ -51,7 +51,10 @@ func TestTabulate(t *testing.T) {
 	e := experiment{name: "x", Title: "a title", Find: "a rule", Must: "a bar", Spec: search.Spec{Budget: "10mcpu"}}
 	var done []result
 	for i, cpu := range []float64{600, 100, 50} {
-		r := result{Name: "x", Seed: uint64(i + 1), CPU: cpu, Found: met{Birth: -1}}
+		r := result{Name: "x", Seed: uint64(i + 1), CPU: cpu, Met: met{Birth: -1}, Found: met{Birth: -1}}
+		if i > 0 {
+			r.Met = met{2, 40}
+		}
 		if i == 2 {
 			r.Found = met{3, 50}
 		}
@@ -62,7 +65,7 @@ func TestTabulate(t *testing.T) {
 	}
 	var out strings.Builder
 	tabulate(&out, []experiment{e}, done)
-	if want := "| a title | a bar | 3 | 1 | 100 | 1-91 % | never |"; !strings.Contains(out.String(), want) {
+	if want := "| a title | a bar | 3 | 2 | 40.0 | 1 | 1-91 % | never | 100 |"; !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant %s", out.String(), want)
 	}
 }
