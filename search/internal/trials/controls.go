@@ -11,10 +11,7 @@ import (
 	"github.com/optc-lang/optc/search"
 	"github.com/optc-lang/optc/search/internal/archive"
 	"github.com/optc-lang/optc/search/internal/evolve"
-	"github.com/optc-lang/optc/search/internal/fitness"
-	"github.com/optc-lang/optc/search/internal/genome"
 	"github.com/optc-lang/optc/search/internal/work"
-	"github.com/optc-lang/optc/search/task"
 )
 
 // controlled is what came of a search beside its controls. Fitness is with seeds that no search uses, of the rule that each
@@ -22,7 +19,7 @@ import (
 type controlled struct {
 	Name                        string
 	Seed                        uint64
-	Said                        float64 // fitness of the search's pick with the seeds of the search
+	Said, Bound                 float64 // of the search's pick with the seeds of the search
 	SaidAdamW                   float64
 	Search, Random, Tune, AdamW float64
 	CPU                         float64 // of the search
@@ -33,14 +30,14 @@ type controlled struct {
 }
 
 func (r *controlled) fields() []any {
-	return []any{&r.Name, &r.Seed, &r.Said, &r.SaidAdamW, &r.Search, &r.Random, &r.Tune, &r.AdamW, &r.CPU, &r.Runs, &r.Numerics,
+	return []any{&r.Name, &r.Seed, &r.Said, &r.Bound, &r.SaidAdamW, &r.Search, &r.Random, &r.Tune, &r.AdamW, &r.CPU, &r.Runs, &r.Numerics,
 		&r.Digests[0], &r.Digests[1], &r.Digests[2], &r.Picks[0], &r.Picks[1], &r.Picks[2]}
 }
 
 func (r *controlled) key() (string, uint64) { return r.Name, r.Seed }
 
 func (*controlled) columns() []string {
-	return []string{"experiment", "seed", "fitness of the pick", "of AdamW", "fresh: search", "fresh: random", "fresh: tune", "fresh: AdamW", "CPU s", "runs", "numerics",
+	return []string{"experiment", "seed", "fitness of the pick", "bound of the pick", "fitness of AdamW", "fresh: search", "fresh: random", "fresh: tune", "fresh: AdamW", "CPU s", "runs", "numerics",
 		"digest", "digest of random", "digest of tune", "pick", "pick of random", "pick of tune"}
 }
 
@@ -71,7 +68,7 @@ func (e *experiment) controlled(ctx context.Context, seed uint64, workdir string
 		best := found.Rules[slices.IndexFunc(found.Rules, func(r search.Rule) bool { return r.Pick })]
 		r.Digests[i], r.Picks[i], encoded[i] = found.Digest, best.Formula, best.Encoded
 		if i == 0 {
-			r.Said = best.Mean
+			r.Said, r.Bound = best.Mean, best.Bound
 		}
 	}
 	if err := r.measure(file(""), encoded); err != nil {
@@ -80,17 +77,13 @@ func (e *experiment) controlled(ctx context.Context, seed uint64, workdir string
 	return r, nil
 }
 
-// measure finds the fitness of picks with fresh seeds.
+// measure finds what the search took, and the fitness of picks.
 func (r *controlled) measure(path string, picks [3]string) error {
 	a, err := archive.Read(path)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	config, base, err := a.Config()
-	if err != nil {
-		return err
-	}
 	if r.CPU, err = a.CPU(a.Births()); err != nil {
 		return err
 	}
@@ -98,51 +91,34 @@ func (r *controlled) measure(path string, picks [3]string) error {
 	for _, result := range results {
 		r.Runs += result.Runs
 	}
-	adamw, err := genome.Start("adamw")
-	if err != nil || *failed != nil {
-		return errors.Join(err, *failed)
+	if *failed != nil {
+		return *failed
 	}
-	run := func(i work.Item) (work.Outcome, error) { return work.Run(i, task.Builtin) }
-	rule := adamw.Canonical().Encode()
-	for to, rule := range map[*float64]string{&r.Search: picks[0], &r.Random: picks[1], &r.Tune: picks[2], &r.AdamW: rule} {
-		if *to, err = fresh(run, rule, config, base); err != nil {
+	return r.compare(path, picks)
+}
+
+// compare finds the fitness of picks with fresh seeds.
+func (r *controlled) compare(path string, picks [3]string) error {
+	s, err := openSeeds(path)
+	if err != nil {
+		return err
+	}
+	for i, to := range []*float64{&r.Search, &r.Random, &r.Tune} {
+		if *to, err = s.fresh(picks[i]); err != nil {
 			return err
 		}
 	}
-	r.SaidAdamW, err = said(config, base, rule, run)
+	r.SaidAdamW, r.AdamW, err = s.adamw()
 	return err
 }
 
-// fresh is the fitness of a rule with seeds that no search uses.
-func fresh(run fitness.Runner, rule string, config evolve.Config, base map[string]fitness.Baseline) (float64, error) {
-	var scores []float64
-	for _, name := range slices.Concat(config.Rungs...) {
-		s, err := fitness.Fresh(run, rule, base[name])
-		if err != nil {
-			return 0, err
-		}
-		scores = append(scores, s)
-	}
-	return fitness.Total(scores), nil
-}
-
-// said is the fitness that a search finds of a rule in as many evaluations as it gives a good one.
-func said(config evolve.Config, base map[string]fitness.Baseline, rule string, run fitness.Runner) (float64, error) {
-	s, err := evolve.New(config, base)
-	if err != nil {
-		return 0, err
-	}
-	return s.Fitness(rule, run)
-}
-
-// tabulateControls prints the searches beside their controls. What a rule leads AdamW by, with its usual constants, on the seeds
-// of the search is more than with others, since it was chosen by those.
+// tabulateControls prints the searches beside their controls.
 func tabulateControls(w io.Writer, all []experiment, done []controlled) {
 	for _, e := range all {
 		if e.Times == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s: %s\n\n| seed | search | random, %d times | tuning, %d times | AdamW | lead over AdamW lost on fresh seeds | rule |\n| ---: | ---: | ---: | ---: | ---: | ---: | --- |\n",
+		fmt.Fprintf(w, "\n%s: %s\n\n| seed | fitness said | bound said | fresh: search | random, %d times | tuning, %d times | AdamW | lead lost | of the bound's lead | rule |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n",
 			e.Title, e.Must, e.Times, e.Times)
 		wins, seeds := 0, 0
 		for _, r := range done {
@@ -153,7 +129,8 @@ func tabulateControls(w io.Writer, all []experiment, done []controlled) {
 			if r.Search > r.Random && r.Search > r.Tune {
 				wins++
 			}
-			fmt.Fprintf(w, "| %d | %.2f | %.2f | %.2f | %.2f | %.0f %% | `%s` |\n", r.Seed, r.Search, r.Random, r.Tune, r.AdamW, 100*(1-(r.Search-r.AdamW)/(r.Said-r.SaidAdamW)), r.Picks[0])
+			fmt.Fprintf(w, "| %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f %% | %.0f %% | `%s` |\n", r.Seed, r.Said, r.Bound, r.Search, r.Random, r.Tune, r.AdamW,
+				100*lost(r.Said, r.SaidAdamW, r.Search, r.AdamW), 100*lost(r.Bound, r.SaidAdamW, r.Search, r.AdamW), r.Picks[0])
 		}
 		if seeds > 0 {
 			low, high := interval(wins, seeds)

@@ -52,20 +52,21 @@ func main() {
 	table := flag.Bool("table", false, "print what came of all seeds so far, and do nothing else")
 	until := flag.String("until", "", "a budget after which a seed is broken off, to go on later; that of the experiment by default")
 	chains := flag.Int("chains", 0, "instead: how many chains of mutations that nobody selects to try")
+	fresh := flag.Bool("fresh", false, "instead: evaluate the picks of these archives with seeds that no search uses")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *folder, *only, *seeds, *workdir, *table, *chains, *until); err != nil {
+	if err := run(ctx, *folder, *only, *seeds, *workdir, *table, *fresh, *chains, *until); err != nil {
 		log.Fatal("trials: ", err)
 	}
 }
 
-func run(ctx context.Context, folder, only, seeds, workdir string, table bool, chains int, until string) error {
+func run(ctx context.Context, folder, only, seeds, workdir string, table, fresh bool, chains int, until string) error {
 	all, err := read(folder, only)
 	if err != nil {
 		return err
 	}
-	files := files{filepath.Join(folder, "results.tsv"), filepath.Join(folder, "controls.tsv"), filepath.Join(folder, "chains.tsv")}
+	files := files{filepath.Join(folder, "results.tsv"), filepath.Join(folder, "controls.tsv"), filepath.Join(folder, "chains.tsv"), filepath.Join(folder, "fresh.tsv")}
 	if table {
 		return files.tabulate(os.Stdout, all)
 	}
@@ -81,6 +82,9 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table bool, c
 	}
 	if chains > 0 {
 		return files.chain(ctx, all, workdir, chains)
+	}
+	if fresh {
+		return files.renew(ctx, all, seeds, workdir)
 	}
 	speed, err := machine.Measure()
 	if err != nil {
@@ -108,7 +112,7 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table bool, c
 }
 
 // files hold what came of all seeds.
-type files struct{ results, controls, chains string }
+type files struct{ results, controls, chains, fresh string }
 
 // seeds lists the seeds of an experiment that are finished.
 func (f files) seeds(e *experiment) ([]uint64, error) {
@@ -162,8 +166,13 @@ func (f files) tabulate(w io.Writer, all []experiment) error {
 	if err != nil {
 		return err
 	}
+	fresh, err := readRows[renewed](f.fresh)
+	if err != nil {
+		return err
+	}
 	tabulate(w, all, results)
 	tabulateControls(w, all, controls)
+	tabulateFresh(w, fresh)
 	tabulateChains(w, all, chains)
 	return nil
 }
