@@ -129,8 +129,8 @@ func tabulateControls(w io.Writer, all []experiment, done []controlled) {
 			if r.Search > r.Random && r.Search > r.Tune {
 				wins++
 			}
-			fmt.Fprintf(w, "| %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f %% | %.0f %% | `%s` |\n", r.Seed, r.Said, r.Bound, r.Search, r.Random, r.Tune, r.AdamW,
-				100*lost(r.Said, r.SaidAdamW, r.Search, r.AdamW), 100*lost(r.Bound, r.SaidAdamW, r.Search, r.AdamW), r.Picks[0])
+			fmt.Fprintf(w, "| %d | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %s | %s | `%s` |\n", r.Seed, r.Said, r.Bound, r.Search, r.Random, r.Tune, r.AdamW,
+				lost(r.Said, r.SaidAdamW, r.Search, r.AdamW), lost(r.Bound, r.SaidAdamW, r.Search, r.AdamW), r.Picks[0])
 		}
 		if seeds > 0 {
 			low, high := interval(wins, seeds)

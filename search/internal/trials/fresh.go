@@ -37,10 +37,13 @@ func (*renewed) columns() []string {
 	return []string{"experiment", "seed", "evaluations of the pick", "fitness of the pick", "bound of the pick", "fitness of AdamW", "fresh: pick", "fresh: AdamW", "digest", "pick"}
 }
 
-// lost is the share of a rule's lead over AdamW that is lost on fresh seeds. It is more on the seeds of the search, since the rule was
-// chosen by those; its bound allows for that.
-func lost(said, saidAdamW, fresh, freshAdamW float64) float64 {
-	return 1 - (fresh-freshAdamW)/(said-saidAdamW)
+// lost is the share of a rule's lead over AdamW that is lost on fresh seeds, as tables print it. It is more on the seeds of the search,
+// since the rule was chosen by those; its bound allows for that.
+func lost(said, saidAdamW, fresh, freshAdamW float64) string {
+	if said <= saidAdamW {
+		return "no lead"
+	}
+	return fmt.Sprintf("%.0f %%", 100*(1-(fresh-freshAdamW)/(said-saidAdamW)))
 }
 
 // renew evaluates the picks of all archives of the experiments that are there.
@@ -147,7 +150,7 @@ func (s seeds) adamw() (said, fresh float64, err error) {
 func tabulateFresh(w io.Writer, done []renewed) {
 	fmt.Fprintln(w, "\n| search | seed | evaluations | fitness said | bound said | fresh | AdamW | lead lost | of the bound's lead | rule |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |")
 	for _, r := range done {
-		fmt.Fprintf(w, "| %s | %d | %d | %.2f | %.2f | %.2f | %.2f | %.0f %% | %.0f %% | `%s` |\n", r.Name, r.Seed, r.Evaluations, r.Said, r.Bound, r.Fresh, r.FreshAdam,
-			100*lost(r.Said, r.SaidAdamW, r.Fresh, r.FreshAdam), 100*lost(r.Bound, r.SaidAdamW, r.Fresh, r.FreshAdam), r.Pick)
+		fmt.Fprintf(w, "| %s | %d | %d | %.2f | %.2f | %.2f | %.2f | %s | %s | `%s` |\n", r.Name, r.Seed, r.Evaluations, r.Said, r.Bound, r.Fresh, r.FreshAdam,
+			lost(r.Said, r.SaidAdamW, r.Fresh, r.FreshAdam), lost(r.Bound, r.SaidAdamW, r.Fresh, r.FreshAdam), r.Pick)
 	}
 }

@@ -66,7 +66,7 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table, fresh 
 	if err != nil {
 		return err
 	}
-	files := files{filepath.Join(folder, "results.tsv"), filepath.Join(folder, "controls.tsv"), filepath.Join(folder, "chains.tsv"), filepath.Join(folder, "fresh.tsv")}
+	files := filesOf(folder)
 	if table {
 		return files.tabulate(os.Stdout, all)
 	}
@@ -113,6 +113,11 @@ func run(ctx context.Context, folder, only, seeds, workdir string, table, fresh 
 
 // files hold what came of all seeds.
 type files struct{ results, controls, chains, fresh string }
+
+func filesOf(folder string) files {
+	in := func(name string) string { return filepath.Join(folder, name) }
+	return files{in("results.tsv"), in("controls.tsv"), in("chains.tsv"), in("fresh.tsv")}
+}
 
 // seeds lists the seeds of an experiment that are finished.
 func (f files) seeds(e *experiment) ([]uint64, error) {

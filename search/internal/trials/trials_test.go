@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,5 +68,37 @@ func TestTabulate(t *testing.T) {
 	tabulate(&out, []experiment{e}, done)
 	if want := "| a title | a bar | 3 | 2 | 40.0 | 1 | 1-91 % | never | 100 |"; !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant %s", out.String(), want)
+	}
+}
+
+// TestReadme holds the tables of the search's README to the committed rows.
+func TestReadme(t *testing.T) {
+	folder := filepath.Join("..", "..", "..", "bench", "search")
+	all, err := read(folder, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := filesOf(folder).tabulate(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.Lines(out.String()) {
+		if strings.HasPrefix(row, "|") && !strings.Contains(string(readme), "\n"+row) {
+			t.Errorf("search/README.md lacks the row\n%s", row)
+		}
+	}
+}
+
+// TestLost: a rule that never led has no lead to lose.
+func TestLost(t *testing.T) {
+	if got := lost(-1.5, -1.4, -1.5, -1.25); got != "no lead" {
+		t.Error(got)
+	}
+	if got := lost(0, -1, -.5, -1.25); got != "25 %" {
+		t.Error(got)
 	}
 }
