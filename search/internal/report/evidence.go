@@ -119,7 +119,7 @@ func pValue(p float64) string {
 func (p *Page) warning() string {
 	switch {
 	case p.Sealed == nil && len(p.Checks) == 0:
-		return "These numbers are of the runs that chose the pick, so luck is in them. Expect less on fresh seeds; of other tasks nothing is known yet."
+		return "These numbers are of the runs that chose the pick, so luck is in them. On fresh seeds expect about the lower bound; of other tasks nothing is known yet."
 	case p.Sealed == nil:
 		return "It has not been put to the sealed tasks: nothing is known beyond the tasks that chose it."
 	case p.Sealed.Looks > 1:
