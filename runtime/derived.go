@@ -205,8 +205,11 @@ func (o *Optimizer[T]) use(s *stage[T], from Place, d *derived[T]) {
 	}
 }
 
+// leastMade is the length from which an array is made piece by piece: a shorter one is in the cache.
+const leastMade = 1 << 15
+
 // isMade reports whether a tensor's array is made piece by piece.
-func (d *derived[T]) isMade(param int) bool { return len(d.array[param]) >= smallSelection }
+func (d *derived[T]) isMade(param int) bool { return len(d.array[param]) >= leastMade }
 
 // piece is the elements of a tensor from one on, as many as to has: made there, unless they are in memory.
 func (d *derived[T]) piece(o *Optimizer[T], a *Args, to []T, param, at int) []T {

@@ -77,7 +77,7 @@ func derivedStep[T Float](per Extent, x, g [][]T, k float64) {
 }
 
 func testDerived[T Float](t *testing.T) {
-	sizes := []int{10, smallSelection, chunkElements + 77, 5000}
+	sizes := []int{10, leastMade, chunkElements + 77, 5000}
 	for _, per := range []Extent{PerTensor, PerModel} {
 		r := rand.New(rand.NewPCG(5, 6))
 		for name := range selections[T](r, 100) {
@@ -96,7 +96,7 @@ func testDerived[T Float](t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, k := range []float64{1, 2, 40, 3000, smallSelection - 5, 1e9, 0} {
+			for _, k := range []float64{1, 2, 40, 3000, leastMade - 5, 1e9, 0} {
 				if err := o.StepWith(g, Inputs[T]{Given: []GivenValue[T]{{Model: k}}}); err != nil {
 					t.Fatal(err)
 				}
@@ -121,7 +121,7 @@ func TestDerives(t *testing.T) {
 		r := derivedRule[float32](PerTensor)
 		change(r)
 		r.Later = r.First
-		o, err := New(r, []Param[float32]{{"x", []int{smallSelection}, make([]float32, smallSelection)}}, nil)
+		o, err := New(r, []Param[float32]{{"x", []int{leastMade}, make([]float32, leastMade)}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

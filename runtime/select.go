@@ -60,9 +60,10 @@ type piece struct{ part, from, n, at, kept int }
 
 // Sizes. A sample is one element of sampleShare; the room is for twice as many as are expected between the two values.
 const (
-	smallSelection = 1 << 15
+	smallSelection = 1 << 12
 	sampleShare    = 1 << 9
-	leastSample    = 1 << 11
+	leastSample    = 1 << 11 // but no more than one in fewPerSample
+	fewPerSample   = 1 << 4
 	mostSample     = 1 << 15
 	mostForSum     = 1 << 13
 	pieceSlack     = 16 // a store of a whole vector goes beyond what it keeps
@@ -74,13 +75,20 @@ func (s *selector[T]) ready(o *Optimizer[T], elements int) {
 	if s.job == nil {
 		s.job = newJob(s)
 	}
-	if elements < smallSelection || elements/24+2*mostSample <= len(s.kept) {
+	room := elements/24 + min(elements, 2*mostSample)
+	if elements < smallSelection || room <= len(s.kept) {
 		return
 	}
-	s.sample, s.at = make([]T, mostSample), make([]int, 0, mostSample)
-	s.kept = make([]T, elements/24+2*mostSample)
+	sample := sampleOf(elements, mostSample)
+	s.sample, s.at = make([]T, sample), make([]int, 0, sample)
+	s.kept = make([]T, room)
 	pieces := elements/chunkElements + len(o.x) + 1
 	s.pieces, s.few = make([]piece, 0, pieces), make([][]T, 0, pieces)
+}
+
+// sampleOf is how many of n elements a sample has, at most so many.
+func sampleOf(n, most int) int {
+	return min(most, max(n/sampleShare, min(leastSample, n/fewPerSample)))
 }
 
 func (s *selector[T]) forget() {
@@ -286,7 +294,7 @@ func next[T Float](x T, way int) T {
 // bracket samples and sets the two values between which number k of n elements lies, almost surely: 4 deviations of its
 // rank in the sample apart from it. They are no zeros, which have an order of their own. False if there is a NaN.
 func (s *selector[T]) bracket(parts [][]T, n, k int) bool {
-	sample := s.take(parts, n, min(mostSample, max(leastSample, n/sampleShare)))
+	sample := s.take(parts, n, sampleOf(n, mostSample))
 	share := (float64(k) - 0.5) / float64(n)
 	size := float64(len(sample))
 	off := float64(4*math.Sqrt(float64(size*share*(1-share)))) + 2
@@ -313,11 +321,17 @@ func (s *selector[T]) take(parts [][]T, n, size int) []T {
 	sample := s.sample[:size]
 	part, first := 0, 0 // the number of its first element
 	s.at = s.at[:0]
-	for i := range sample {
-		from, to := n/size*i+n%size*i/size, n/size*(i+1)+n%size*(i+1)/size
+	stretch, more := n/size, n%size // more of the stretches, spread evenly, are longer by one
+	for i, from, over := 0, 0, 0; i < size; i++ {
+		length := stretch
+		if over += more; over >= size {
+			over -= size
+			length++
+		}
 		word := (uint64(i) + 1) * 0x9e3779b97f4a7c15 // the golden ratio spreads consecutive numbers
 		word ^= word >> 32
-		at := from + int(word*0xd1342543de82ef95>>40)%max(1, to-from)
+		at := from + int(word*0xd1342543de82ef95>>40*uint64(length)>>24)
+		from += length
 		for at-first >= len(parts[part]) {
 			s.takeOf(sample[:i], parts, part)
 			first += len(parts[part])
@@ -392,7 +406,7 @@ func (s *selector[T]) threshold(parts [][]T, r float64) (float64, bool) {
 // guess is a value that the threshold is above, most likely: the sample's share of the sum gives the number of elements
 // above it, and 4 deviations more are taken.
 func (s *selector[T]) guess(parts [][]T, n int, r float64) (T, bool) {
-	sample := s.take(parts, n, min(mostForSum, max(leastSample, n/sampleShare)))
+	sample := s.take(parts, n, sampleOf(n, mostForSum))
 	s.one[0] = sample
 	tau := elem.Threshold(s.one[:], r*float64(len(sample))/float64(n))
 	above := 0

@@ -82,7 +82,7 @@ func TestSelector(t *testing.T) {
 
 func testSelector[T Float](t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for _, n := range []int{smallSelection - 1, smallSelection + 5, chunkElements + 77} {
+	for _, n := range []int{smallSelection - 1, smallSelection + 5, 5*smallSelection + 3, chunkElements + 77} {
 		for name, u := range selections[T](r, n) {
 			for _, workers := range []int{1, 3}[n/chunkElements:] {
 				s := newSelector[T](workers, n, 4)
@@ -198,7 +198,12 @@ func TestSift(t *testing.T) {
 }
 
 func BenchmarkSelector(b *testing.B) {
-	const n = 4 << 20
+	for _, n := range []int{smallSelection, 1 << 14, 1 << 16, 4 << 20} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { benchmarkSelector(b, n) })
+	}
+}
+
+func benchmarkSelector(b *testing.B, n int) {
 	r := rand.New(rand.NewPCG(1, 2))
 	u := selections[float32](r, n)["normal"]
 	marks := make([]float32, n)
@@ -207,19 +212,19 @@ func BenchmarkSelector(b *testing.B) {
 		name string
 		run  func()
 	}{
-		{"median", func() { s.statistic(elem.StatKth, [][]float32{u}, n/2) }},
-		{"median-elem", func() { elem.Statistic(elem.StatKth, [][]float32{u}, n/2) }},
+		{"median", func() { s.statistic(elem.StatKth, [][]float32{u}, float64(n/2)) }},
+		{"median-elem", func() { elem.Statistic(elem.StatKth, [][]float32{u}, float64(n/2)) }},
 		{"largest", func() { s.topK([][]float32{marks}, [][]float32{u}, 1) }},
 		{"largest-elem", func() { elem.TopK([][]float32{marks}, [][]float32{u}, 1) }},
 		{"threshold", func() { s.statistic(elem.StatThreshold, [][]float32{u}, 1) }},
 		{"threshold-elem", func() { elem.Statistic(elem.StatThreshold, [][]float32{u}, 1) }},
 		{"read", func() { sink += sumAll(u) }},
 	} {
-		b.Run(fmt.Sprint(c.name), func(b *testing.B) {
+		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				c.run()
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/element")
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/element")
 		})
 	}
 }
