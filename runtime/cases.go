@@ -1,5 +1,12 @@
 package runtime
 
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/optc-lang/optc/runtime/elem"
+)
+
 // passCase is what a pass runs where a condition holds, or where none does.
 type passCase struct {
 	when           *Slot // nil: always
@@ -57,6 +64,9 @@ func (r *Rule) checkCases(p *Pass) bool {
 	if !p.idles(p.Idle) || len(p.Idle) > 0 && len(p.Cases) == 0 {
 		return false
 	}
+	if b := p.Bare; b != nil && (b.Kernels[Go] == nil || p.ByRows || len(p.Cases)+len(p.Collects) > 0 || !p.idles(b.Idle) || !slices.Contains(b.Idle, b.Mask)) {
+		return false
+	}
 	for i := range p.Cases {
 		c := &p.Cases[i]
 		if c.Kernels[Go] == nil || c.If.Extent == Const || !r.holds(c.If) || !p.idles(c.Idle) {
@@ -74,4 +84,60 @@ func (p *Pass) idles(streams []int) bool {
 		}
 	}
 	return true
+}
+
+// bare is what runs where a mask marks nothing.
+type bare[T Float] struct {
+	mask   *derived[T]
+	kernel Kernel
+	idle   []bool // by stream: it is left alone
+}
+
+// setBare readies what may run in place of a pass along stretches of a tensor, all of whose arrays are in memory.
+func (o *Optimizer[T]) setBare(s *stage[T], limit Engine) {
+	b := s.Pass.Bare
+	if b == nil || s.made == nil || s.made[b.Mask] == nil || s.made[b.Mask].of == nil {
+		return
+	}
+	of := &bare[T]{mask: s.made[b.Mask], idle: make([]bool, len(s.Pass.Streams))}
+	of.kernel, _ = (&Pass{Kernels: b.Kernels}).pick(limit)
+	for _, i := range b.Idle {
+		of.idle[i] = true
+	}
+	for i, stream := range s.Pass.Streams {
+		if !of.idle[i] && (s.made[i] != nil || o.isWindowed(s.Pass, stream)) {
+			return
+		}
+	}
+	s.bare = of
+}
+
+// runBare runs the current pass from an element of a chunk on, as far as its mask marks nothing; it returns for how many elements.
+func (o *Optimizer[T]) runBare(s *stage[T], a *Args, c chunk, at int) int {
+	b := s.bare
+	n := b.mask.unmarked(c.param, at, c.from+c.n-at)
+	if n == 0 {
+		return 0
+	}
+	a.N = n
+	for i := range s.Pass.Streams {
+		if !b.idle[i] {
+			a.Ptr[i] = unsafe.Pointer(&s.mem.arrays[i][c.param][at])
+		}
+	}
+	b.kernel(a)
+	return n
+}
+
+// unmarked is how many elements of a tensor from one on a mask is known not to mark: whole blocks, or all the n.
+func (d *derived[T]) unmarked(param, at, n int) int {
+	m := &d.marked[param]
+	if !d.isMade(param) || m.stored || !m.isFew {
+		return 0
+	}
+	next, _ := slices.BinarySearch(m.few, at)
+	if next == len(m.few) || m.few[next] >= at+n {
+		return n
+	}
+	return (m.few[next] - at) &^ (elem.Block - 1)
 }

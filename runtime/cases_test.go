@@ -56,11 +56,18 @@ func TestCases(t *testing.T) {
 // TestCasesAreChecked: the faults of generated code that would have a kernel run on nothing.
 func TestCasesAreChecked(t *testing.T) {
 	for name, spoil := range map[string]func(p *Pass){
-		"no portable kernel":       func(p *Pass) { p.Cases[0].Kernels = [NumEngines]Kernel{} },
-		"a constant condition":     func(p *Pass) { p.Cases[0].If = Slot{Value: 1} },
-		"no such slot":             func(p *Pass) { p.Cases[0].If.Index = 99 },
-		"no such stream":           func(p *Pass) { p.Cases[0].Idle = []int{3} },
-		"idle without another":     func(p *Pass) { p.Cases = nil },
+		"no portable kernel":   func(p *Pass) { p.Cases[0].Kernels = [NumEngines]Kernel{} },
+		"a constant condition": func(p *Pass) { p.Cases[0].If = Slot{Value: 1} },
+		"no such slot":         func(p *Pass) { p.Cases[0].If.Index = 99 },
+		"no such stream":       func(p *Pass) { p.Cases[0].Idle = []int{3} },
+		"idle without another": func(p *Pass) { p.Cases = nil },
+		"bare beside cases":    func(p *Pass) { p.Bare = &BarePass{Mask: 1, Kernels: p.Kernels, Idle: []int{1}} },
+		"bare without a kernel": func(p *Pass) {
+			*p = Pass{Domain: PerElem, Kernels: p.Kernels, Streams: p.Streams, Bare: &BarePass{Mask: 1, Idle: []int{1}}}
+		},
+		"bare that reads its mask": func(p *Pass) {
+			*p = Pass{Domain: PerElem, Kernels: p.Kernels, Streams: p.Streams, Bare: &BarePass{Mask: 1, Kernels: p.Kernels}}
+		},
 		"a collected stream, idle": func(p *Pass) { p.Streams[2].Kind = StreamCollect },
 	} {
 		r := casesRule()

@@ -10,7 +10,7 @@ import (
 )
 
 // derivedRule takes an order statistic of |g - c*x|, c of the tensor, and adds to x, where its mask has an element, what the
-// pass has computed and the statistics.
+// pass has computed and the statistics, and takes 1 from it elsewhere.
 func derivedRule[T Float](per Extent) *Rule {
 	c, k := tensorSlot(TensorFree), Slot{Extent: PerModel, Index: ModelFree}
 	to, above := Slot{Extent: per, Index: TensorFree + 1}, Slot{Extent: per, Index: TensorFree + 2}
@@ -27,7 +27,16 @@ func derivedRule[T Float](per Extent) *Rule {
 	move := func(a *Args) {
 		x, u, mask := Slice[T](a, 0), Slice[T](a, 1), Slice[T](a, 2)
 		for i := range x {
-			x[i] += mask[i] * (u[i] + Scalar[T](a, 0) + Scalar[T](a, 1))
+			if mask[i] != 0 {
+				x[i] += u[i] + Scalar[T](a, 0) + Scalar[T](a, 1)
+			} else {
+				x[i]--
+			}
+		}
+	}
+	bare := func(a *Args) {
+		for i, x := 0, Slice[T](a, 0); i < len(x); i++ {
+			x[i]--
 		}
 	}
 	orders := []Stage{
@@ -43,7 +52,8 @@ func derivedRule[T Float](per Extent) *Rule {
 		{Tensor: func(_, _, p []float64) { p[TensorFree] = 7 }},
 	}, orders...)
 	stages = append(stages, Stage{Pass: &Pass{Domain: PerElem, Kernels: [NumEngines]Kernel{Go: move}, Scalars: []Slot{to, above},
-		Streams: []Stream{updates(StreamX, 0), reads(StreamScratch, 0), reads(StreamScratch, 1)}}})
+		Streams: []Stream{updates(StreamX, 0), reads(StreamScratch, 0), reads(StreamScratch, 1)},
+		Bare:    &BarePass{Mask: 2, Kernels: [NumEngines]Kernel{Go: bare}, Idle: []int{1, 2}}}})
 	r := bareRule[T](stages...)
 	r.Scratch = []Extent{PerElem, PerElem}
 	r.Givens, r.GivenSlots = []Given{{Name: "k", Extent: PerModel}}, []int{ModelFree}
@@ -63,7 +73,11 @@ func derivedStep[T Float](per Extent, x, g [][]T, k float64) {
 		to, above := T(elem.Statistic(elem.StatKth, u, k)), T(elem.Statistic(elem.StatThreshold, u, k))
 		for i := range x {
 			for j := range x[i] {
-				x[i][j] += mask[i][j] * (u[i][j] + to + above)
+				if mask[i][j] != 0 {
+					x[i][j] += u[i][j] + to + above
+				} else {
+					x[i][j]--
+				}
 			}
 		}
 	}
@@ -104,6 +118,38 @@ func testDerived[T Float](t *testing.T) {
 					t.Fatalf("%s, per %v, k = %v: other bits", name, per, k)
 				}
 			}
+		}
+	}
+}
+
+// TestBare: along a tensor of which two elements are marked all but their blocks is left to the bare kernel, which is not told
+// of the mask; of many marked ones, or of a short tensor, nothing is.
+func TestBare(t *testing.T) {
+	const n = chunkElements + 3*elem.Block + 77
+	for _, c := range []struct{ n, k, bare int }{{n, 2, n - elem.Block - n%elem.Block}, {n, mostFew + 1, 0}, {leastMade - 1, 2, 0}} {
+		rule, ran := derivedRule[float32](PerTensor), 0
+		pass := rule.First[len(rule.First)-1].Pass
+		bare := pass.Bare.Kernels[Go]
+		pass.Bare.Kernels[Go] = func(a *Args) { ran += a.N; bare(a) }
+		x, g := make([]float32, c.n), make([]float32, c.n)
+		for i := range g {
+			g[i] = float32(i%100) / 256
+		}
+		g[5*elem.Block-1], g[c.n-1] = 3, 2
+		want := [][]float32{make([]float32, c.n)}
+		o, err := New(rule, []Param[float32]{{"x", []int{c.n}, x}}, nil, Workers(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := o.StepWith([][]float32{g}, Inputs[float32]{Given: []GivenValue[float32]{{Model: float64(c.k)}}}); err != nil {
+			t.Fatal(err)
+		}
+		derivedStep(PerTensor, want, [][]float32{g}, float64(c.k))
+		if !same([][]float32{x}, want) {
+			t.Errorf("%d of %d elements marked: other bits", c.k, c.n)
+		}
+		if ran != c.bare {
+			t.Errorf("%d of %d elements marked: the bare kernel ran along %d, want %d", c.k, c.n, ran, c.bare)
 		}
 	}
 }

@@ -30,6 +30,7 @@ type stage[T Float] struct {
 	group    *group[T]  // of a pass that runs together with others
 	cases    []passCase // of Pass
 	idle     []bool     // of a case: by stream, it is left alone
+	bare     *bare[T]   // of Pass; nil if none runs
 	kept     []int      // of Pass: the streams kept in a narrow format, where no others are made piece by piece
 	run      *arrayRunner[T]
 	derives  *derived[T]   // what a pass makes, if that is made piece by piece
@@ -66,6 +67,11 @@ func (o *Optimizer[T]) setStages(limit Engine) error {
 			out = append(out, s)
 		}
 		o.derive(out)
+		for i := range out {
+			if out[i].Pass != nil {
+				o.setBare(&out[i], limit)
+			}
+		}
 		o.lend(out)
 		out = groups(out)
 		for i := range out {

@@ -216,6 +216,7 @@ type Pass struct {
 	Collects   []Collect
 	Cases      []PassCase // where the condition of one holds, it runs in the kernels' place; the first that does
 	Idle       []int      // streams that the pass's own kernels leave alone
+	Bare       *BarePass  // what may run along stretches of a tensor; nil if nothing may
 
 	// With ByRows the kernel runs over pieces of rows, the same place of the tensor never twice. It has no Reductions then;
 	// streams of one value a column start where the piece does. What it collects per column it combines itself, into a
@@ -231,6 +232,14 @@ type PassCase struct {
 	If              Slot
 	Kernels, Direct [NumEngines]Kernel
 	Idle            []int
+}
+
+// BarePass is a pass where one of its streams, the mask of a `topk`, marks nothing: kernels that give the same bits there, from the
+// same arguments, and leave that stream and others alone.
+type BarePass struct {
+	Mask    int // the stream
+	Kernels [NumEngines]Kernel
+	Idle    []int
 }
 
 // Place is an array of each tensor.

@@ -185,17 +185,37 @@ func (s *selector[T]) find(value T, ties int) {
 		top := s.tops[p.part]
 		for at := p.from; at < p.from+p.n; {
 			u := s.piece(s.args, p, at)
-			for k, x := range u {
-				if x > value || x == value && ties > 0 {
-					top.few = append(top.few, at+k)
-					if x == value {
-						ties--
+			for k := 0; k < len(u); k += findElements {
+				v := u[k:min(k+findElements, len(u))]
+				if !s.reaches(v, value) {
+					continue
+				}
+				for j, x := range v {
+					if x > value || x == value && ties > 0 {
+						top.few = append(top.few, at+k+j)
+						if x == value {
+							ties--
+						}
 					}
 				}
 			}
 			at += len(u)
 		}
 	}
+}
+
+// findElements are looked through one by one if one of them is looked for.
+const findElements = 256
+
+// reaches reports whether one of at most findElements is not below a value other than 0, at once for many.
+func (s *selector[T]) reaches(u []T, value T) bool {
+	below := next(value, -1)
+	if below == 0 {
+		return true
+	}
+	window[T](s.args, 0)
+	_, above, _ := sift(unsafe.Slice((*T)(unsafe.Pointer(&s.args.window[0])), findElements+pieceSlack), u, below, T(math.Inf(1)))
+	return above > 0
 }
 
 // place is where the n-th element of a piece is that equals a value.
@@ -243,9 +263,13 @@ func (s *selector[T]) kth(parts [][]T, k int) (elem.Ranked[T], bool) {
 			return none, false
 		}
 		s.whole = first && s.gt.Load() == s.used.Load()
+		few := s.whole && n-k < mostFew // of which find wants to know in which pieces they were
 		k, n = k-le, between
 		s.rest[0] = s.kept[:between]
 		parts = s.rest[:]
+		if few {
+			break
+		}
 	}
 	return elem.Choose(parts, k, s.sample), true
 }

@@ -36,7 +36,13 @@ func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 	if s.made != nil {
 		size = madeElements
 	}
-	for at := c.from; at < c.from+c.n; at += size {
+	for at := c.from; at < c.from+c.n; at += a.N {
+		if part != nil {
+			a.Part = unsafe.Add(part, (at-c.from)/elem.Block*len(s.Pass.Reductions)*8)
+		}
+		if s.bare != nil && o.runBare(s, a, c, at) > 0 {
+			continue
+		}
 		a.N = min(size, c.from+c.n-at)
 		for i, stream := range s.Pass.Streams {
 			if stream.Extent != s.Pass.Domain && s.Pass.ByRows || s.isIdle(i) {
@@ -67,9 +73,6 @@ func (o *Optimizer[T]) windows(s *stage[T], a *Args, c chunk) {
 		}
 		if row = -1; (at+a.N-1)/cols == at/cols {
 			row = at / cols
-		}
-		if part != nil {
-			a.Part = unsafe.Add(part, (at-c.from)/elem.Block*len(s.Pass.Reductions)*8)
 		}
 		o.call(s, a, c.param, at)
 		o.drain(s, a, c, at)

@@ -57,6 +57,11 @@ func (l *log) watch(rule *optrt.Rule) *optrt.Rule {
 		for i := range p.Cases {
 			watch(&p.Cases[i].Kernels)
 		}
+		if p.Bare != nil {
+			bare := *p.Bare
+			watch(&bare.Kernels)
+			p.Bare = &bare
+		}
 		out.Later[i].Pass = &p
 		passes++
 	}

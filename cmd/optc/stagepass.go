@@ -52,6 +52,9 @@ func (t *teller) pass(s ir.Stage) stageInfo {
 	b.reductions()
 	b.stores()
 	b.finish()
+	if of := s.Bare; of != nil && info.Bytes != nil {
+		info.Cases = append(info.Cases, caseInfo{t.at(t.class, k.Streams[of.Mask].Place) + " marks any", false, traffic(t.p, of.Kernel)})
+	}
 	for v := range computed {
 		t.done[t.class][v] = true
 	}

@@ -259,6 +259,10 @@ func (g *generator) pass(s ir.Stage, dt target.DType) []jen.Code {
 	}
 	fields = append(fields, g.idle(own)...)
 	fields = append(fields, g.cases(s, dt)...)
+	if b := s.Bare; b != nil {
+		fields = append(fields, field("Bare", jen.Op("&").Qual(runtimePath, "BarePass").Values(append([]jen.Code{field("Mask", jen.Lit(b.Mask)),
+			field("Kernels", jen.Id(g.symbol(b.Kernel, dt)+"Kernels"))}, g.idle(b.Kernel)...)...)))
+	}
 	if k.Rows {
 		return append(fields, g.rowFields(k)...)
 	}

@@ -36,6 +36,7 @@ type Stage struct {
 	From   []*Value     // of Fold, and of an order statistic of step values: what it is of, by class
 	Kernel *Kernel      // its Reductions' results are step values afterwards
 	Cases  []KernelCase // of Kernel: what runs in its place, for each tensor the one that fits; none when Kernel runs itself
+	Bare   *BareKernel  // of Kernel, if that has no cases: what may run in its place along stretches of a tensor; nil when it spares nothing
 	Array  *Value       // a whole-array operator or an order statistic
 	Probe  *Value       // asks the model; its gradient and loss are there afterwards
 	In     [][]Place    // of Array and Probe: the arrays of its operands, by class
@@ -53,6 +54,13 @@ type Stage struct {
 type KernelCase struct {
 	If     *Value // a mask, once a tensor or coarser
 	Is     bool
+	Kernel *Kernel
+}
+
+// BareKernel is a kernel where the mask of a `topk` marks none of the elements: it has the same bits and the same arguments, and
+// leaves the mask and some others of them alone.
+type BareKernel struct {
+	Mask   int // the stream
 	Kernel *Kernel
 }
 

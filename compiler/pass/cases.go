@@ -104,6 +104,7 @@ type caseBuilder struct {
 	p        *ir.Program
 	from, to *ir.Kernel
 	scalar   int // the condition; -1 where the kernel does not know it
+	mask     int // the stream of the mask that is known instead; -1 for none
 	is       bool
 	only     only         // what the kernel does not do in this case; nothing if it has no condition
 	instrs   []ir.Instr   // from's, each with operands that no choice of the condition stands between
@@ -115,6 +116,35 @@ type caseBuilder struct {
 // underCase is k where a condition is as said; nil if the condition itself is computed with. Its arguments are k's; a stream
 // that it needs no more is neither read nor written.
 func underCase(p *ir.Program, k *ir.Kernel, cond *ir.Value, is bool, o only) *ir.Kernel {
+	b := newCase(p, k)
+	b.scalar, b.is = slices.IndexFunc(k.Scalars, func(s ir.Scalar) bool { return s.Value == cond }), is
+	if o.cond == cond && !is {
+		b.only = o
+	}
+	return b.build()
+}
+
+// bareOf is what may run in place of a kernel where the mask of a `topk` marks nothing: that which spares the most arrays besides
+// the mask, which is not in memory there; nil if none spares any. Few elements are marked, so nearly all of a large tensor is such.
+func bareOf(p *ir.Program, k *ir.Kernel) *ir.BareKernel {
+	var best *ir.BareKernel
+	least := arrayWeight(k) - weight(k.Domain)
+	for _, in := range k.Instrs {
+		if in.Op != "load" || in.Value == nil || in.Value.Kind != ir.Array || !in.Value.Mask || k.Rows || k.Streams[in.Stream].Kind != ir.ScratchStream {
+			continue
+		}
+		b := newCase(p, k)
+		b.mask = in.Stream
+		if of := b.build(); of != nil && arrayWeight(of) < least {
+			of.Name += "Bare"
+			best, least = &ir.BareKernel{Mask: in.Stream, Kernel: of}, arrayWeight(of)
+		}
+	}
+	return best
+}
+
+// newCase begins a case of a kernel of which nothing is known yet.
+func newCase(p *ir.Program, k *ir.Kernel) *caseBuilder {
 	to := *k
 	to.Streams = append([]ir.Stream{}, k.Streams...)
 	for n := range to.Streams {
@@ -122,12 +152,12 @@ func underCase(p *ir.Program, k *ir.Kernel, cond *ir.Value, is bool, o only) *ir
 	}
 	to.Instrs, to.Stores, to.Reductions = nil, nil, nil
 	n := len(k.Instrs)
-	i := slices.IndexFunc(k.Scalars, func(s ir.Scalar) bool { return s.Value == cond })
-	b := &caseBuilder{p: p, from: k, to: &to, scalar: i, is: is, same: make([]ir.Operand, n), known: make([]known, n), at: make([]int, n)}
-	if o.cond == cond && !is {
-		b.only = o
-	}
-	for n, in := range k.Instrs {
+	return &caseBuilder{p: p, from: k, to: &to, scalar: -1, mask: -1, same: make([]ir.Operand, n), known: make([]known, n), at: make([]int, n)}
+}
+
+// build is the case; nil if it computes with what is known itself.
+func (b *caseBuilder) build() *ir.Kernel {
+	for n, in := range b.from.Instrs {
 		b.instrs = append(b.instrs, b.choose(n, in))
 	}
 	needed := b.needed()
@@ -142,7 +172,7 @@ func underCase(p *ir.Program, k *ir.Kernel, cond *ir.Value, is bool, o only) *ir
 		b.copy(n, in)
 	}
 	b.ends()
-	return &to
+	return b.to
 }
 
 // choose notes what is known of instruction n, or whose value it has, and returns it.
@@ -170,9 +200,16 @@ func (b *caseBuilder) choose(n int, in ir.Instr) ir.Instr {
 	return in
 }
 
-// isCondition reports whether an instruction makes a mask of the condition: compares it with 0.
+// isCondition reports whether an instruction makes a mask of the condition, or of the known one: compares it with 0.
 func (b *caseBuilder) isCondition(in ir.Instr) bool {
-	if b.scalar < 0 || in.Op != "ne" || !in.Args[0].Scalar || in.Args[0].Index != b.scalar || !in.Args[1].Scalar {
+	if in.Op != "ne" || !in.Args[1].Scalar {
+		return false
+	}
+	of := in.Args[0]
+	if of.Scalar && of.Index != b.scalar {
+		return false
+	}
+	if load := b.from.Instrs; !of.Scalar && (b.mask < 0 || load[of.Index].Op != "load" || load[of.Index].Stream != b.mask) {
 		return false
 	}
 	zero := b.from.Scalars[in.Args[1].Index].Value

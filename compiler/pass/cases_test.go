@@ -49,6 +49,30 @@ func TestCases(t *testing.T) {
 	}
 }
 
+// TestBare: what the bare kernel of the last pass reads and writes; "" where there is none.
+func TestBare(t *testing.T) {
+	for text, want := range map[string]string{
+		"rule r { x <- x - where(topk(abs(g); 3), g, 0) }":                                "x rw",
+		"rule r { x <- x - where(not topk(abs(g); 3), 0, g) }":                            "x rw",
+		"rule r { state m = 0\n x <- x - where(topk(abs(g); 3), m, g)\n m <- 0.9*m + g }": "",
+		"rule r { state s = 0\n s <- where(topk(abs(g); 3), g, s)\n x <- x - sum(s) }":    "s r",
+		"rule r { x <- x - where(topk(abs(g); 3), 2*g, g) }":                              "",
+		"rule r { x <- x - where(g > 0, g, 0) }":                                          "",
+	} {
+		plan := schedule(run(t, checked(t, text, check.Settings{}), pass.Program))
+		verifyPlan(t, plan)
+		got := ""
+		for _, s := range plan.Later {
+			if s.Bare != nil {
+				got = arraysOf(s.Bare.Kernel)
+			}
+		}
+		if !sameArrays(got, want) {
+			t.Errorf("%s: the bare kernel has %q, want %q", text, got, want)
+		}
+	}
+}
+
 // arraysOf lists the arrays of a kernel that it does not leave alone.
 func arraysOf(k *ir.Kernel) string {
 	var out []string

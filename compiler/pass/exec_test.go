@@ -3,6 +3,7 @@ package pass_test
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/optc-lang/optc/compiler/interp"
 	"github.com/optc-lang/optc/compiler/ir"
@@ -437,9 +438,53 @@ func (e *executor[T]) kernel(s ir.Stage) {
 		}
 		switch {
 		case len(s.Cases) == 0:
+			e.bareOn(s, i)
 			e.kernelOn(s.Kernel, i)
 		case fit != 1:
 			e.failf("kernel %s: %d of %d cases fit", s.Kernel.Name, fit, len(s.Cases))
+		}
+	}
+}
+
+// bareOn compares a bare kernel with the one in whose place it runs, wherever its mask marks nothing.
+func (e *executor[T]) bareOn(s ir.Stage, i int) {
+	if s.Bare == nil {
+		return
+	}
+	k := s.Kernel
+	mask := e.array(k.Streams[s.Bare.Mask].Place, i)
+	scalars := make([]T, len(k.Scalars))
+	for n, s := range k.Scalars {
+		scalars[n] = T(e.scalar(s.Value, ir.Tensor, i))
+	}
+	run := func(of *ir.Kernel) [][]T {
+		arrays := make([][]T, len(k.Streams))
+		for n, st := range k.Streams {
+			switch {
+			case !of.Streams[n].Read && !of.Streams[n].Write && !st.Write:
+			case st.Kind == ir.DrawStream:
+				arrays[n] = e.drawn(st.Place, i)
+			case st.Kind == ir.CollectStream:
+				arrays[n] = make([]T, e.length(k.Domain, i))
+			default:
+				arrays[n] = slices.Clone(e.array(st.Place, i))
+			}
+		}
+		folded := make([][]T, len(k.Reductions))
+		for j := range e.length(k.Domain, i) {
+			e.element(of, i, j, arrays, scalars, folded)
+		}
+		return append(arrays, folded...)
+	}
+	want, got := run(k), run(s.Bare.Kernel)
+	for n := range want {
+		if n < len(k.Streams) && !k.Streams[n].Write {
+			continue
+		}
+		for j, marked := range mask {
+			if a, b := want[n][j], got[n][j]; marked == 0 && a != b && (a == a || b == b) {
+				e.failf("kernel %s, element %d: %v, bare %v", k.Name, j, a, b)
+			}
 		}
 	}
 }

@@ -50,6 +50,9 @@ func FastKernels(p *ir.Plan) {
 			for _, c := range s.Cases {
 				mark(c.Kernel)
 			}
+			if s.Bare != nil {
+				mark(s.Bare.Kernel)
+			}
 		}
 	}
 }

@@ -293,6 +293,10 @@ func (s *scheduler) scratch(stages []ir.Stage) []ir.Stage {
 		st.Cases = cases(s.plan.Program, st.Kernel, demands[i])
 		if len(st.Cases) == 0 {
 			s.record(st.Kernel)
+			st.Bare = bareOf(s.plan.Program, st.Kernel)
+		}
+		if st.Bare != nil {
+			s.record(st.Bare.Kernel)
 		}
 		for _, c := range st.Cases {
 			s.record(c.Kernel)

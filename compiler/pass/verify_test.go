@@ -48,6 +48,9 @@ func verifyPlan(t *testing.T, plan *ir.Plan) {
 					t.Errorf("kernel %s is not listed", c.Kernel.Name)
 				}
 			}
+			if s.Bare != nil && (len(s.Cases) > 0 || names[s.Bare.Kernel.Name] == nil) {
+				t.Errorf("kernel %s is not listed, or is one of %d cases", s.Bare.Kernel.Name, len(s.Cases))
+			}
 			if s.Kernel != nil && len(s.Cases) == 0 && names[s.Kernel.Name] == nil {
 				t.Errorf("kernel %s is not listed", s.Kernel.Name)
 			}

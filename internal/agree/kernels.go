@@ -49,10 +49,14 @@ type oneCase struct {
 	pass   *optrt.Pass
 }
 
-// casesOf are the kernels that run at a stage: its own, or one a case.
+// casesOf are the kernels that run at a stage: its own and its bare one, or one a case.
 func casesOf(s ir.Stage, p *optrt.Pass) []oneCase {
 	if len(s.Cases) == 0 {
-		return []oneCase{{s.Kernel, p}}
+		out := []oneCase{{s.Kernel, p}}
+		if s.Bare != nil {
+			out = append(out, oneCase{s.Bare.Kernel, &optrt.Pass{Kernels: p.Bare.Kernels}})
+		}
+		return out
 	}
 	var out []oneCase
 	for _, c := range s.Cases {

@@ -105,6 +105,11 @@ func callsOf(rule *optrt.Rule, shapes [][]int) (*model, []call, error) {
 		for i := range p.Cases {
 			watch(&p.Cases[i].Kernels)
 		}
+		if p.Bare != nil {
+			bare := *p.Bare
+			watch(&bare.Kernels)
+			p.Bare = &bare
+		}
 		watched.Later[i].Pass = &p
 	}
 	m, err := newModel(&watched, shapes, optrt.Workers(1))
