@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -151,6 +154,42 @@ func TestBare(t *testing.T) {
 		if ran != c.bare {
 			t.Errorf("%d of %d elements marked: the bare kernel ran along %d, want %d", c.k, c.n, ran, c.bare)
 		}
+	}
+}
+
+// TestOrderByAllWorkers: while one worker is in a piece of a selection's walk, another one comes to a piece of its own.
+func TestOrderByAllWorkers(t *testing.T) {
+	const n = 8 * chunkElements
+	rule := derivedRule[float32](PerTensor)
+	pass := rule.First[1].Pass
+	own := pass.Kernels[Go]
+	var first atomic.Pointer[Args]
+	met := make(chan struct{})
+	var once sync.Once
+	pass.Kernels[Go] = func(a *Args) {
+		switch {
+		case a.N != madeElements: // of a sample
+		case first.CompareAndSwap(nil, a):
+			select {
+			case <-met:
+			case <-time.After(time.Minute):
+				t.Error("one worker goes along all pieces")
+			}
+		case first.Load() != a:
+			once.Do(func() { close(met) })
+		}
+		own(a)
+	}
+	g := make([]float32, n)
+	for i := range g {
+		g[i] = float32(i % 1000)
+	}
+	o, err := New(rule, []Param[float32]{{"x", []int{n}, make([]float32, n)}}, nil, Workers(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.StepWith([][]float32{g}, Inputs[float32]{Given: []GivenValue[float32]{{Model: 3}}}); err != nil {
+		t.Fatal(err)
 	}
 }
 

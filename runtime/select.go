@@ -15,10 +15,9 @@ import (
 // that the sample was wrong, where more lies between than there is room for, and where there is a NaN, package elem
 // computes the answer, so that it never depends on the sample.
 type selector[T Float] struct {
-	o       *Optimizer[T]
-	job     *job
-	args    *Args
-	workers int
+	o    *Optimizer[T]
+	job  *job
+	args *Args
 
 	sample []T
 	kept   []T     // what a walk collected
@@ -71,7 +70,7 @@ const (
 
 // ready makes room for statistics of so many elements.
 func (s *selector[T]) ready(o *Optimizer[T], elements int) {
-	s.o, s.workers = o, o.workers
+	s.o = o
 	if s.job == nil {
 		s.job = newJob(s)
 	}
@@ -467,7 +466,7 @@ func (s *selector[T]) walk(t task, parts [][]T) {
 	s.used.Store(0)
 	s.task = t
 	s.cut(parts)
-	s.job.do(len(s.pieces), s.workers, s.args)
+	s.job.do(len(s.pieces), s.o.workers, s.args)
 }
 
 // sift counts the elements up to lo, those above it, and collects those of them that are below hi. False if there are more
