@@ -168,7 +168,7 @@ func TestOrderByAllWorkers(t *testing.T) {
 	var once sync.Once
 	pass.Kernels[Go] = func(a *Args) {
 		switch {
-		case a.N != madeElements: // of a sample
+		case a.N != windowElements: // a sample
 		case first.CompareAndSwap(nil, a):
 			select {
 			case <-met:
