@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/optc-lang/optc/runtime/elem"
 )
@@ -159,7 +160,11 @@ func TestBare(t *testing.T) {
 
 // TestOrderByAllWorkers: while one worker is in a piece of a selection's walk, another one comes to a piece of its own.
 func TestOrderByAllWorkers(t *testing.T) {
-	const n = 7 * chunkElements // so that a sample is less than a window
+	const n = 8 * chunkElements
+	g := make([]float32, n)
+	for i := range g {
+		g[i] = float32(i % 1000)
+	}
 	rule := derivedRule[float32](PerTensor)
 	pass := rule.First[1].Pass
 	own := pass.Kernels[Go]
@@ -168,7 +173,7 @@ func TestOrderByAllWorkers(t *testing.T) {
 	var once sync.Once
 	pass.Kernels[Go] = func(a *Args) {
 		switch {
-		case a.N != windowElements: // a sample
+		case uintptr(a.Ptr[1])-uintptr(unsafe.Pointer(&g[0])) >= 4*n: // a sample, which is gathered elsewhere
 		case first.CompareAndSwap(nil, a):
 			select {
 			case <-met:
@@ -179,10 +184,6 @@ func TestOrderByAllWorkers(t *testing.T) {
 			once.Do(func() { close(met) })
 		}
 		own(a)
-	}
-	g := make([]float32, n)
-	for i := range g {
-		g[i] = float32(i % 1000)
 	}
 	o, err := New(rule, []Param[float32]{{"x", []int{n}, make([]float32, n)}}, nil, Workers(2))
 	if err != nil {
